@@ -1,0 +1,55 @@
+"""The declarative base of every table, its naming convention, and the columns tenant tables share."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, ClassVar
+from uuid import UUID
+
+from sqlalchemy import DateTime, ForeignKey, MetaData, Uuid, func
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from uuid_utils.compat import uuid7
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class Base(DeclarativeBase):
+    """Every table of girih."""
+
+    metadata = MetaData(naming_convention=NAMING)
+    type_annotation_map: ClassVar[dict[Any, Any]] = {
+        datetime: DateTime(timezone=True),
+        dict[str, Any]: JSONB,
+        list[Any]: JSONB,
+    }
+
+
+def new_id() -> UUID:
+    """A fresh identifier that sorts by time (UUID version 7)."""
+    return uuid7()
+
+
+class Identified:
+    """A row with an id and the moment it was made."""
+
+    id: Mapped[UUID] = mapped_column(Uuid, primary_key=True, default=new_id)
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class OrgOwned(Identified):
+    """A row that belongs to an organization; the database guards it (see `tenancy`)."""
+
+    org_id: Mapped[UUID] = mapped_column(Uuid, ForeignKey("organizations.id", ondelete="CASCADE"))
+
+
+class ProjectOwned(OrgOwned):
+    """A row that belongs to a project of an organization."""
+
+    project_id: Mapped[UUID] = mapped_column(Uuid)

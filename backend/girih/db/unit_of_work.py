@@ -1,0 +1,62 @@
+"""One transaction of one organization: commit on leaving, then the jobs go."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
+
+from girih.db.tenancy import OrgScope
+
+Dispatch: TypeAlias = Callable[[str, str], None]
+"""Rings for a job: its name and its id. A message lost here costs latency only; the job's row is the record."""
+
+_SCOPE = text("SELECT set_config('app.org_id', :org_id, true), set_config('app.purpose', :purpose, true)")
+
+
+@dataclass
+class Work:
+    """An open transaction. Jobs named with `after_commit` are rung for once it has committed, and never before."""
+
+    session: AsyncSession
+    scope: OrgScope | None
+    jobs: list[tuple[str, str]] = field(default_factory=list)
+
+    def after_commit(self, job: str, job_id: object) -> None:
+        """Ring for a job when the transaction has committed."""
+        self.jobs.append((job, str(job_id)))
+
+
+class UnitOfWork:
+    """Opens transactions. `async with uow(scope) as work:` is one organization's transaction."""
+
+    def __init__(self, sessions: async_sessionmaker[AsyncSession], dispatch: Dispatch) -> None:
+        self._sessions = sessions
+        self._dispatch = dispatch
+
+    @asynccontextmanager
+    async def __call__(self, scope: OrgScope) -> AsyncIterator[Work]:
+        """A transaction that sees the rows of `scope.org_id` only."""
+        async with self._open(scope, purpose="") as work:
+            yield work
+
+    @asynccontextmanager
+    async def reading_for(self, purpose: str) -> AsyncIterator[Work]:
+        """A transaction of no organization: it sees only what a policy lets be read for `purpose`."""
+        async with self._open(None, purpose=purpose) as work:
+            yield work
+
+    @asynccontextmanager
+    async def _open(self, scope: OrgScope | None, purpose: str) -> AsyncIterator[Work]:
+        async with self._sessions() as session:
+            async with session.begin():
+                org_id = str(scope.org_id) if scope else ""
+                await session.execute(_SCOPE, {"org_id": org_id, "purpose": purpose})
+                work = Work(session, scope)
+                yield work
+        for job, job_id in work.jobs:
+            self._dispatch(job, job_id)

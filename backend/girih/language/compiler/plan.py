@@ -1,0 +1,97 @@
+"""The plan: what a proven graph compiles to. Plain data, immutable, and named by the digest of its content."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from functools import cached_property
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from girih.language.spec.tree import JsonObject, JsonSchema, JsonValue
+
+
+class Frozen(BaseModel):
+    """Plain, immutable plan data."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class PlanRoute(Frozen):
+    """One way out, in the order they are tried. `condition` is CEL; without one the route is always taken."""
+
+    to: str
+    condition: str | None = None
+    max_visits: int | None = None
+
+
+class PlanNode(Frozen):
+    """One node: its settings are final, its values still hold `${ … }` to be evaluated against what it reads."""
+
+    name: str
+    verb: str
+    shape: Literal["step", "fork", "end"]
+    settings: JsonObject
+    values: JsonObject
+    """Slot name → what the author wrote there."""
+    reads: tuple[str, ...]
+    """The names (`inputs`, nodes) that its values and conditions refer to: all that it is shown."""
+    returns: JsonSchema
+    routes: tuple[PlanRoute, ...]
+    branches: tuple[str, ...] = ()
+    """For a fork: the first node of each branch."""
+    region: str | None = None
+    """The first node of the innermost branch this node belongs to; `None` outside of every fork."""
+
+
+class PlanOutput(Frozen):
+    """Where an output comes from: the first of `values` that can be evaluated."""
+
+    values: tuple[JsonValue, ...]
+
+
+class LockEntry(Frozen):
+    """One reference of `use:`, held to exactly what it meant at publish."""
+
+    alias: str
+    uri: str
+    scheme: Literal["model", "knowledge", "tool", "graph"]
+    name: str
+    digest: str | None = None
+
+
+class Plan(Frozen):
+    """A graph ready to run. The same content has the same digest, whatever it looked like as text."""
+
+    language: Literal[1] = 1
+    name: str
+    title: str | None = None
+    description: str | None = None
+    inputs: JsonSchema
+    outputs: JsonSchema
+    chat: JsonObject | None = None
+    start: str
+    nodes: tuple[PlanNode, ...]
+    results: dict[str, PlanOutput]
+    steps: int
+    lock: tuple[LockEntry, ...] = ()
+
+    @cached_property
+    def digest(self) -> str:
+        """`sha256:` and the hash of the canonical JSON."""
+        return digest_of(self.model_dump(mode="json"))
+
+    def node(self, name: str) -> PlanNode:
+        """The node of that name."""
+        return next(node for node in self.nodes if node.name == name)
+
+
+def canonical_json(value: JsonValue) -> str:
+    """JSON with sorted keys and no optional white space: equal data gives equal text."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def digest_of(value: JsonValue) -> str:
+    """The digest that names JSON data."""
+    return "sha256:" + hashlib.sha256(canonical_json(value).encode()).hexdigest()

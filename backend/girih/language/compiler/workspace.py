@@ -1,0 +1,37 @@
+"""A workspace: the texts of a folder of specs, in memory, and what a server already knows beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from girih.language.nodes.base import GraphContract, ToolContract
+from girih.language.spec.tree import JsonObject
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """The files of a workspace by path (POSIX, relative). Nothing outside of it is ever read."""
+
+    files: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """What is published on a server: what `use:` may name besides the workspace's own files."""
+
+    models: frozenset[str] = frozenset({"default", "demo"})
+    knowledge: frozenset[str] = frozenset()
+    tools: Mapping[str, ToolContract] = field(default_factory=dict)
+    graphs: Mapping[str, GraphContract] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class OtherSpec:
+    """A `model/v1`, `tool/v1` or `collection/v1` document of the workspace, parsed and checked."""
+
+    kind: str
+    name: str
+    path: str
+    document: JsonObject
+    digest: str

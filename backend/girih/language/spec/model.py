@@ -1,0 +1,127 @@
+"""What a graph file says, as typed data: the shape of `graph/v1` above its nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from girih.language.spec.tree import JsonObject, JsonValue
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)]
+"""A name inside a graph: it is spoken in expressions, so it is an identifier in lower case."""
+
+Slug = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*([-.][a-z0-9]+)*$", max_length=64)]
+"""The name of a published thing: lower-case words joined by `-` or `.`."""
+
+TypeSpec = str | list[Any] | dict[str, Any]
+"""A type as the author writes it: `string`, `integer?`, `[string]`, `{ enum: [a, b] }`, or a JSON Schema."""
+
+END = "$end"
+"""The target that ends a run well."""
+
+FAIL = "$fail"
+"""The target that fails a run."""
+
+
+class Strict(BaseModel):
+    """A shape that refuses keys it does not know and never changes after it was read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class Route(Strict):
+    """One way out of a node. Shorthands are normalized by `parser`; `at` and `condition_at` keep their places."""
+
+    to: str
+    condition: str | None = None
+    """A CEL condition; `None` for an unconditional route."""
+    otherwise: bool = False
+    """Written as `else:`."""
+    max_visits: Annotated[int, Field(ge=1, le=1000)] | None = None
+    at: tuple[str | int, ...] = ("next",)
+    """The path of the target, below the node."""
+    condition_at: tuple[str | int, ...] = ("next",)
+
+
+class Limits(Strict):
+    """Bounds on one run."""
+
+    steps: Annotated[int, Field(ge=1, le=10_000)] = 100
+    """How many node executions a run may take."""
+
+
+class FirstOf(Strict):
+    """A fallback chain of models, tried in order."""
+
+    first_of: Annotated[list[str], Field(min_length=1, max_length=8)]
+
+
+class Merged(Strict):
+    """An output taken from the first reference that has a value."""
+
+    from_: Annotated[list[str], Field(alias="from", min_length=1)]
+
+
+class ChatMapping(Strict):
+    """How a chat message maps onto the graph's inputs and outputs."""
+
+    input: Name
+    output: Name
+
+
+class GraphHead(Strict):
+    """A `graph/v1` file without its nodes, whose shapes belong to their kinds."""
+
+    kind: Literal["graph/v1"]
+    name: Slug
+    title: str | None = None
+    description: str | None = None
+    inputs: dict[Name, Any] = Field(default_factory=dict)
+    chat: ChatMapping | None = None
+    use: dict[Name, Any] = Field(default_factory=dict)
+    start: Name | None = None
+    outputs: dict[Name, Any] = Field(default_factory=dict)
+    limits: Limits = Limits()
+
+
+@dataclass(frozen=True)
+class GraphNode:
+    """One node: its name, its verb, and its configuration as the verb's own model."""
+
+    name: str
+    verb: str
+    config: Any
+    """An instance of the kind's `Config` (a `NodeConfig`)."""
+    raw: JsonObject
+    """The node as it was written."""
+
+    @property
+    def routes(self) -> tuple[Route, ...]:
+        """The node's ways out, in order."""
+        return tuple(self.config.next)
+
+
+@dataclass(frozen=True)
+class AgentGraph:
+    """A parsed graph. `inputs` are JSON Schemas by name; whether one is required stands in `required`."""
+
+    head: GraphHead
+    inputs: Mapping[str, JsonObject]
+    required: frozenset[str]
+    use: Mapping[str, tuple[str, ...]]
+    """Alias → URIs (`model://small`); more than one for a fallback chain."""
+    nodes: Mapping[str, GraphNode]
+    outputs: Mapping[str, JsonValue | Merged]
+
+    @property
+    def name(self) -> str:
+        """The graph's published name."""
+        return self.head.name
+
+    @property
+    def start(self) -> str | None:
+        """The node execution begins at: `start:`, else the first; `None` in a graph without nodes."""
+        return self.head.start or next(iter(self.nodes), None)

@@ -1,0 +1,61 @@
+"""Every setting of a girih process, from the environment (`GIRIH_…`). Read once, by the wiring."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AliasChoices, Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+Megabytes = Annotated[int, Field(ge=1, le=2048)]
+
+
+class Settings(BaseSettings):
+    """What an operator may set. The same names work on a laptop, in a container and in a cluster."""
+
+    model_config = SettingsConfigDict(env_prefix="GIRIH_", extra="ignore", frozen=True)
+
+    database_url: str = Field(
+        default="", description="PostgreSQL with pgvector, as `postgresql://user:password@host:port/name`."
+    )
+    migration_database_url: str = Field(
+        default="",
+        description="The database as its owner, for migrations only. Default: the value of GIRIH_DATABASE_URL.",
+    )
+    redis_url: str = Field(default="", description="Redis or Valkey, the broker that rings for jobs.")
+    host: str = Field(default="127.0.0.1", description="The address the API listens on.")
+    port: int = Field(default=8321, ge=0, le=65535, description="The port the API listens on; 0 takes a free one.")
+    data_dir: Path = Field(default=Path(".girih"), description="Where uploaded files and embedded servers live.")
+
+    openai_api_key: SecretStr = Field(
+        default=SecretStr(""),
+        validation_alias=AliasChoices("GIRIH_OPENAI_API_KEY", "OPENAI_API_KEY"),
+        description="Key of an OpenAI-compatible provider. Without one the built-in demo model answers.",
+    )
+    openai_base_url: str = Field(
+        default="",
+        validation_alias=AliasChoices("GIRIH_OPENAI_BASE_URL", "OPENAI_BASE_URL"),
+        description="Base URL of an OpenAI-compatible provider (vLLM, Ollama, llama.cpp, a gateway).",
+    )
+    openai_model: str = Field(default="gpt-5-mini", description="The model behind `provider: default` with a key.")
+    embedder: Literal["auto", "minilm", "openai", "hashing"] = Field(
+        default="auto", description="How texts become vectors. `auto`: MiniLM offline if installed, else hashing."
+    )
+    openai_embedding_model: str = Field(
+        default="text-embedding-3-small", description="The model behind `embedder: openai`."
+    )
+
+    endpoints: dict[str, str] = Field(
+        default_factory=dict,
+        description='Base URLs of the services that tools name, as JSON: `{"crm": "http://10.0.0.7:8080"}`. '
+        "Only these may lie on a private network.",
+    )
+    max_upload_mb: Megabytes = Field(default=50, description="The largest document that may be uploaded.")
+    run_slots: int = Field(default=64, ge=1, le=1000, description="How many runs one API process executes at once.")
+    database_pool: int = Field(default=10, ge=1, le=100, description="Database connections one process keeps.")
+    cors_origins: list[str] = Field(
+        default_factory=list, description="Origins that browsers may call the API from, as JSON. Default: none."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="The least level logged.")
+    log_format: Literal["json", "console"] = Field(default="json", description="How log lines look.")
