@@ -45,3 +45,8 @@ def readable_by(table: str, purpose: str, condition: str) -> str:
 def speaking_for(purpose: str) -> str:
     """The condition of a transaction opened for a purpose instead of an organization."""
     return f"current_setting('app.purpose', true) = '{purpose}'"
+
+
+def speaking_for_row(purpose: str) -> str:
+    """The condition of a transaction opened for a purpose that names the one row it is about, by its `id`."""
+    return f"current_setting('app.purpose', true) = '{purpose}:' || id::text"

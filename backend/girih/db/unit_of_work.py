@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TypeAlias
+from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
@@ -25,6 +26,11 @@ class Work:
     session: AsyncSession
     scope: OrgScope | None
     jobs: list[tuple[str, str]] = field(default_factory=list)
+    discarded: bool = False
+
+    def discard(self) -> None:
+        """Give the transaction up on leaving: nothing that it did stays, and no job goes."""
+        self.discarded = True
 
     def after_commit(self, job: str, job_id: object) -> None:
         """Ring for a job when the transaction has committed."""
@@ -45,18 +51,23 @@ class UnitOfWork:
             yield work
 
     @asynccontextmanager
-    async def reading_for(self, purpose: str) -> AsyncIterator[Work]:
-        """A transaction of no organization: it sees only what a policy lets be read for `purpose`."""
-        async with self._open(None, purpose=purpose) as work:
+    async def reading_for(self, purpose: str, row: UUID | None = None) -> AsyncIterator[Work]:
+        """A transaction of no organization: it sees only what a policy lets be read for `purpose`.
+
+        Some purposes are about one row (`sign_in`: the key that was shown); `row` is its id.
+        """
+        async with self._open(None, purpose=f"{purpose}:{row}" if row else purpose) as work:
             yield work
 
     @asynccontextmanager
     async def _open(self, scope: OrgScope | None, purpose: str) -> AsyncIterator[Work]:
-        async with self._sessions() as session:
-            async with session.begin():
-                org_id = str(scope.org_id) if scope else ""
-                await session.execute(_SCOPE, {"org_id": org_id, "purpose": purpose})
-                work = Work(session, scope)
-                yield work
+        async with self._sessions() as session, session.begin() as transaction:
+            org_id = str(scope.org_id) if scope else ""
+            await session.execute(_SCOPE, {"org_id": org_id, "purpose": purpose})
+            work = Work(session, scope)
+            yield work
+            if work.discarded:
+                await transaction.rollback()
+                return
         for job, job_id in work.jobs:
             self._dispatch(job, job_id)

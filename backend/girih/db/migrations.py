@@ -1,0 +1,78 @@
+"""Bringing a database to the newest schema, and asking which one it has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
+
+from girih.db.engine import make_engine
+from girih.errors import Unavailable
+
+LOCK = text("SELECT pg_advisory_xact_lock(4713022601)")
+"""Held to the end of the transaction that migrates, so that of several starters one does the work."""
+
+_INSUFFICIENT_PRIVILEGE = "42501"
+
+
+async def upgrade(url: str, revision: str = "head") -> str | None:
+    """Bring the database at `url` (its owner's login) to `revision`; returns the revision it has then.
+
+    All steps happen in one transaction: after a failure the database is as it was. Raises `errors.Unavailable` with a
+    way out when the server lacks what a migration needs or the login may not do it.
+    """
+    return await _run(url, lambda connection: command.upgrade(_config(connection), revision))
+
+
+async def downgrade(url: str, revision: str) -> str | None:
+    """Take the database at `url` back to `revision` (`base`: no tables); returns the revision it has then."""
+    return await _run(url, lambda connection: command.downgrade(_config(connection), revision))
+
+
+async def current(url: str) -> str | None:
+    """The revision of the database at `url` (any login's); `None` for one that was never migrated."""
+    return await _run(url, lambda _: None)
+
+
+def head() -> str:
+    """The newest revision this program knows."""
+    revision = ScriptDirectory(str(_folder())).get_current_head()
+    if revision is None:
+        raise Unavailable("this installation of girih has no migrations", help="install girih again")
+    return revision
+
+
+async def _run(url: str, step: Callable[[Connection], None]) -> str | None:
+    engine = make_engine(url, role=None, pool_size=1, overflow=0)
+    try:
+        async with engine.begin() as connection:
+            await connection.run_sync(step)
+            return await connection.run_sync(lambda c: MigrationContext.configure(c).get_current_revision())
+    except DBAPIError as fault:
+        if getattr(fault.orig, "sqlstate", None) != _INSUFFICIENT_PRIVILEGE:
+            raise
+        raise Unavailable(
+            f"the database login may not do what a migration needs: {fault.orig}",
+            help="migrate as the owner of the database (GIRIH_MIGRATION_DATABASE_URL)",
+        ) from fault
+    finally:
+        await engine.dispose()
+
+
+def _config(connection: Connection) -> Config:
+    config = Config(attributes={"connection": connection})
+    config.set_main_option("script_location", str(_folder()).replace("%", "%%"))
+    return config
+
+
+def _folder() -> Path:
+    """The migrations: inside an installed wheel, else at the top of the checkout."""
+    package = Path(__file__).resolve().parents[1]
+    installed = package / "_migrations"
+    return installed if installed.is_dir() else package.parents[1] / "alembic"

@@ -1,0 +1,55 @@
+"""What the identity service takes and gives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, get_args
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict
+
+from girih.db.tenancy import OrgScope
+
+Permission = Literal[
+    "agents:read",
+    "agents:publish",
+    "runs:create",
+    "runs:read",
+    "runs:cancel",
+    "knowledge:read",
+    "knowledge:write",
+    "keys:manage",
+]
+"""What a key may be allowed to do."""
+
+PERMISSIONS: frozenset[str] = frozenset(get_args(Permission))
+"""Every permission there is."""
+
+
+class ApiKeyOut(BaseModel):
+    """A key as it is listed: everything but the key."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: UUID
+    name: str
+    permissions: list[str]
+    created_at: datetime
+    created_by: str
+    expires_at: datetime | None
+    revoked_at: datetime | None
+
+
+class NewApiKey(ApiKeyOut):
+    """A key that was just made, with the key itself: it is shown this once."""
+
+    key: str
+
+
+@dataclass(frozen=True)
+class Bootstrap:
+    """An organization and its project, and the key to them if one was made now."""
+
+    scope: OrgScope
+    api_key: str | None
