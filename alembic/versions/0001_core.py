@@ -40,7 +40,7 @@ def make_role() -> None:
         if not ask("SELECT 1 FROM pg_roles WHERE rolname = current_user AND (rolsuper OR rolcreaterole)"):
             raise Unavailable(
                 f"the database has no role `{APP_ROLE}`, and this login may not create one",
-                help=f"let a superuser run: CREATE ROLE {APP_ROLE} NOLOGIN; GRANT {APP_ROLE} TO (the application's login)",
+                help=f"let a superuser run: CREATE ROLE {APP_ROLE} NOLOGIN",
             )
         op.execute(f"CREATE ROLE {APP_ROLE} NOLOGIN")
     # One login for both, migrations and application, must be able to step down to the role. A login that may not grant
