@@ -1,0 +1,90 @@
+"""Checkpoint values as bytes: plain data only, and anything else is refused instead of revived or dropped."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, ClassVar
+
+import ormsgpack
+
+_OPTIONS = (
+    ormsgpack.OPT_PASSTHROUGH_BIG_INT
+    | ormsgpack.OPT_PASSTHROUGH_DATACLASS
+    | ormsgpack.OPT_PASSTHROUGH_DATETIME
+    | ormsgpack.OPT_PASSTHROUGH_ENUM
+    | ormsgpack.OPT_PASSTHROUGH_SUBCLASS
+    | ormsgpack.OPT_PASSTHROUGH_TUPLE
+    | ormsgpack.OPT_PASSTHROUGH_UUID
+)
+_SET, _BIG_INT = 1, 2
+_MAX_DEPTH = 500
+
+
+class NotPlainError(TypeError):
+    """A value that is not plain data came to a checkpoint."""
+
+
+class NotReadableError(ValueError):
+    """Stored bytes of a form that this serializer never writes."""
+
+
+class PlainSerializer:
+    """Writes null, booleans, numbers of any size (also NaN), text (also lone surrogates), lists, string-keyed mappings.
+
+    Sets of text are written too, because LangGraph's barriers keep one. Nothing read back is ever anything else:
+    no tag names a type, and a mapping that looks like an envelope of some library stays a mapping.
+    """
+
+    MSGPACK: ClassVar[str] = "m1"
+    JSON: ClassVar[str] = "j1"
+
+    def dumps_typed(self, obj: Any) -> tuple[str, bytes]:
+        """The form's name and the bytes. Raises `NotPlainError`."""
+        try:
+            return self.MSGPACK, ormsgpack.packb(obj, default=_extend, option=_OPTIONS)
+        except ormsgpack.MsgpackEncodeError:
+            _require_plain(obj, "$", 0)  # names what is wrong; passes only text that is no valid Unicode
+            return self.JSON, json.dumps(obj, separators=(",", ":")).encode("ascii")
+
+    def loads_typed(self, data: tuple[str, bytes]) -> Any:
+        """The value. Raises `NotReadableError` for a form it does not know."""
+        form, body = data
+        if form == self.MSGPACK:
+            try:
+                return ormsgpack.unpackb(body, ext_hook=_revive)
+            except ValueError as error:
+                raise NotReadableError("checkpoint data that this serializer did not write") from error
+        if form == self.JSON:
+            return json.loads(body)
+        raise NotReadableError(f"checkpoint data of the unknown form '{form}'")
+
+
+def _extend(value: Any) -> ormsgpack.Ext:
+    if type(value) is set and all(type(item) is str for item in value):
+        return ormsgpack.Ext(_SET, ormsgpack.packb(sorted(value)))
+    if type(value) is int:
+        return ormsgpack.Ext(_BIG_INT, str(value).encode("ascii"))
+    raise NotPlainError(f"{type(value).__qualname__} is not plain data")
+
+
+def _revive(tag: int, body: bytes) -> Any:
+    if tag == _SET:
+        return set(ormsgpack.unpackb(body))
+    if tag == _BIG_INT:
+        return int(body)
+    raise ValueError(f"unknown tag {tag}")
+
+
+def _require_plain(value: Any, at: str, depth: int) -> None:
+    if depth > _MAX_DEPTH:
+        raise NotPlainError(f"data nested deeper than {_MAX_DEPTH} levels at {at[:80]}")
+    if type(value) is dict:
+        for key, item in value.items():
+            if type(key) is not str:
+                raise NotPlainError(f"a mapping key of type {type(key).__qualname__} at {at} is not plain data")
+            _require_plain(item, f"{at}.{key}", depth + 1)
+    elif type(value) is list:
+        for index, item in enumerate(value):
+            _require_plain(item, f"{at}[{index}]", depth + 1)
+    elif value is not None and type(value) not in (bool, int, float, str):
+        raise NotPlainError(f"{type(value).__qualname__} at {at} is not plain data")
