@@ -1,0 +1,56 @@
+"""Which embedder a name means: the ladder from the local model over a remote one to hashing."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+
+from girih.errors import InvalidInput, Unavailable
+from girih.providers.embeddings.base import Embedder
+from girih.providers.embeddings.hashing import Hashing
+from girih.providers.embeddings.minilm import MiniLM
+
+_log = logging.getLogger(__name__)
+
+DEFAULT_NAMES = frozenset({"default", "auto"})
+
+
+class Embedders:
+    """Embedders by name, each made once, when it is first asked for.
+
+    `default` (and `auto`) mean the operator's choice; the choice `auto` is MiniLM where it is installed, else hashing.
+    """
+
+    def __init__(self, choice: str = "auto", *, openai: Callable[[], Embedder] | None = None) -> None:
+        """`choice` is the operator's setting; `openai` makes the remote embedder where a key is set."""
+        makers: dict[str, Callable[[], Embedder]] = {"minilm": MiniLM, "hashing": Hashing}
+        self._makers: Mapping[str, Callable[[], Embedder]] = makers | ({"openai": openai} if openai else {})
+        self._choice = choice
+        self._made: dict[str, Embedder] = {}
+        self._making = threading.Lock()
+
+    def get(self, name: str) -> Embedder:
+        """The embedder of that name. Raises `Unavailable` if this server lacks it, `InvalidInput` for a wrong name."""
+        with self._making:
+            if name in DEFAULT_NAMES:
+                return self._default()
+            return self._named(name)
+
+    def _default(self) -> Embedder:
+        if self._choice not in DEFAULT_NAMES:
+            return self._named(self._choice)
+        try:
+            return self._named("minilm")
+        except Unavailable as fault:
+            _log.warning("%s; texts are embedded by hashing, which finds words but not meaning", fault.message)
+            return self._named("hashing")
+
+    def _named(self, name: str) -> Embedder:
+        if name not in ("minilm", "openai", "hashing"):
+            raise InvalidInput(f"there is no embedder `{name}`", help="use default, minilm, openai or hashing")
+        if name not in self._makers:
+            raise Unavailable("the embedder `openai` needs a key", help="set OPENAI_API_KEY")
+        if name not in self._made:
+            self._made[name] = self._makers[name]()
+        return self._made[name]

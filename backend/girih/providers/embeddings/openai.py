@@ -1,0 +1,69 @@
+"""Embeddings of an OpenAI-compatible provider."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import openai
+from langchain_openai import OpenAIEmbeddings
+from pydantic import SecretStr
+
+from girih.errors import Unavailable
+
+_KNOWN_DIMS = {"text-embedding-3-small": 1536, "text-embedding-3-large": 3072, "text-embedding-ada-002": 1536}
+_BATCH = 64
+_SECONDS = 30.0
+_RETRIES = 2
+
+
+class OpenAIEmbedder:
+    """Texts to unit vectors by a remote model; batches of 64, 30 seconds and two retries each."""
+
+    name = "openai"
+
+    def __init__(self, model: str, api_key: SecretStr, base_url: str = "", http_client: Any = None) -> None:
+        """`http_client` is the guarded `httpx.AsyncClient` every outgoing call of the server should use."""
+        self.model = model
+        self.dims = _KNOWN_DIMS.get(model, 0)
+        where = hashlib.sha256(base_url.rstrip("/").encode()).hexdigest()[:12]
+        self.fingerprint = f"openai:{where}:{model}"
+        self._remote = OpenAIEmbeddings(
+            model=model,
+            openai_api_key=api_key,
+            openai_api_base=base_url or None,
+            chunk_size=_BATCH,
+            request_timeout=_SECONDS,
+            max_retries=_RETRIES,
+            # Counting tokens locally would download a vocabulary.
+            check_embedding_ctx_length=False,
+            http_async_client=http_client,
+        )
+
+    async def embed(self, texts: Sequence[str]) -> list[list[float]]:
+        """One vector per text. Raises `errors.Unavailable` when the provider does not answer well."""
+        if not texts:
+            return []
+        try:
+            vectors = await self._remote.aembed_documents([text or " " for text in texts])
+        except openai.AuthenticationError as fault:
+            raise Unavailable("the embedding provider refused the key", help="check OPENAI_API_KEY") from fault
+        except openai.APIError as fault:
+            raise Unavailable(f"the embedding provider failed: {type(fault).__name__}") from fault
+        return self._checked(vectors, len(texts))
+
+    def _checked(self, vectors: list[list[float]], expected: int) -> list[list[float]]:
+        sizes = {len(vector) for vector in vectors}
+        if len(vectors) != expected or len(sizes) != 1 or 0 in sizes or self.dims not in (0, max(sizes)):
+            raise Unavailable("the embedding provider answered with vectors of the wrong number or size")
+        self.dims = max(sizes)
+        return [_unit(vector) for vector in vectors]
+
+
+def _unit(vector: list[float]) -> list[float]:
+    norm = math.sqrt(sum(value * value for value in vector))
+    if not math.isfinite(norm) or norm == 0.0:
+        raise Unavailable("the embedding provider answered with a vector that has no direction")
+    return [value / norm for value in vector]
