@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from functools import cached_property
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from girih.language.spec.canonical import canonical_json as canonical_json
+from girih.language.spec.canonical import digest_of as digest_of
 from girih.language.spec.tree import JsonObject, JsonSchema, JsonValue
 
 
@@ -85,13 +85,3 @@ class Plan(Frozen):
     def node(self, name: str) -> PlanNode:
         """The node of that name."""
         return next(node for node in self.nodes if node.name == name)
-
-
-def canonical_json(value: JsonValue) -> str:
-    """JSON with sorted keys and no optional white space: equal data gives equal text."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-
-
-def digest_of(value: JsonValue) -> str:
-    """The digest that names JSON data."""
-    return "sha256:" + hashlib.sha256(canonical_json(value).encode()).hexdigest()

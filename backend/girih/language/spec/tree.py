@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from girih.language.spec.diagnostics import Place
+from girih.language.spec.offsets import Style, character_indexes
 from girih.language.spec.source import Source
 
 Path: TypeAlias = tuple[str | int, ...]
@@ -24,14 +25,15 @@ JsonSchema: TypeAlias = dict[str, Any]
 
 @dataclass(frozen=True)
 class Spot:
-    """Where one value stands: its place, its key's place, and for text a map from value offsets to positions.
+    """Where one value stands: its place, its key's place, and for a text its span and the way it is written.
 
-    `offsets[i]` is the (line, column) of the value's i-th character, where the reader could tell.
+    `span` is (start, end) as indexes into the source's text; with `style` it tells where each character stands.
     """
 
     place: Place
     key: Place | None = None
-    offsets: tuple[tuple[int, int], ...] = ()
+    span: tuple[int, int] = (0, 0)
+    style: Style | None = None
 
 
 @dataclass(frozen=True)
@@ -54,10 +56,27 @@ class Tree:
     def inside(self, path: Path, offset: int, length: int = 1) -> Place:
         """The place of `length` characters from `offset` in the text value at `path`; the whole value if unknown."""
         spot = self._spot(path)
-        if path not in self.spots or offset >= len(spot.offsets):
+        value = self.get(path)
+        if path not in self.spots or spot.style is None or not isinstance(value, str):
             return spot.place
-        line, column = spot.offsets[offset]
-        return Place(spot.place.file, line, column, max(1, length))
+        indexes = character_indexes(self.source.text, spot.span, spot.style, value)
+        if not indexes or not 0 <= offset < len(indexes):
+            return spot.place
+        start = indexes[offset]
+        last = indexes[min(offset + max(1, length), len(indexes)) - 1]
+        end = max(start + 1, min(last + 1, self.source.line_end(start)))
+        line, column = self.source.position(start)
+        return Place(self.source.name, line, column, end - start)
+
+    def get(self, path: Path, default: JsonValue = None) -> JsonValue:
+        """The value at `path`, or `default` where the document has none."""
+        value = self.value
+        for step in path:
+            is_item = isinstance(value, list) and isinstance(step, int) and 0 <= step < len(value)
+            if not is_item and not (isinstance(value, dict) and step in value):
+                return default
+            value = value[step]
+        return value
 
     def _spot(self, path: Path) -> Spot:
         while path and path not in self.spots:

@@ -1,0 +1,130 @@
+"""What both readers share: composed nodes with their spans, and the walk that turns them into a tree."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from girih.language.spec.diagnostics import Diagnostic, Place, Related
+from girih.language.spec.offsets import Style
+from girih.language.spec.source import Source
+from girih.language.spec.tree import JsonValue, Path, Spot, Tree
+
+MAX_DEPTH = 64
+"""How deep mappings and lists may nest."""
+
+MAX_VALUES = 50_000
+"""How many values a file may hold, aliases written out."""
+
+
+class ReadingError(Exception):
+    """A fault after which the text has no structure to read on; never leaves the readers."""
+
+    def __init__(self, diagnostic: Diagnostic) -> None:
+        super().__init__(diagnostic.message)
+        self.diagnostic = diagnostic
+
+
+@dataclass(frozen=True)
+class Text:
+    """A scalar as written: its characters after unquoting, its span in the source, and its style."""
+
+    value: str
+    span: tuple[int, int]
+    style: Style
+
+
+@dataclass(frozen=True)
+class Sequence:
+    """A list of nodes."""
+
+    items: tuple[Node, ...]
+    span: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Mapping:
+    """Pairs of key and node, in order, duplicates included."""
+
+    pairs: tuple[tuple[Text, Node], ...]
+    span: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Alias:
+    """Another node by reference."""
+
+    target: Node
+    span: tuple[int, int]
+
+
+Node: TypeAlias = Text | Sequence | Mapping | Alias
+
+Resolve: TypeAlias = Callable[[Text, Place], JsonValue]
+"""A scalar's value; may report what is odd about it."""
+
+
+@dataclass
+class TreeBuilder:
+    """Walks composed nodes once: values, spots, duplicate keys, and the caps on depth and number."""
+
+    source: Source
+    resolve: Resolve
+    found: list[Diagnostic]
+    spots: dict[Path, Spot] = field(default_factory=dict)
+
+    def build(self, root: Node) -> Tree:
+        """The tree of the whole document."""
+        value = self._value(root, (), None, None)
+        return Tree(self.source, value, self.spots)
+
+    def place(self, span: tuple[int, int]) -> Place:
+        """The span as a place, cut at the end of its first line."""
+        start, end = span
+        line, column = self.source.position(start)
+        return Place(self.source.name, line, column, max(1, min(end, self.source.line_end(start)) - start))
+
+    def stop(self, message: str, span: tuple[int, int], help: str) -> ReadingError:
+        """The exception that ends the reading with one last finding."""
+        return ReadingError(Diagnostic("E001", message, self.place(span), help=help))
+
+    def _value(self, node: Node, path: Path, key: Place | None, via: tuple[int, int] | None) -> JsonValue:
+        if isinstance(node, Alias):
+            return self._value(node.target, path, key, via or node.span)
+        if len(path) > MAX_DEPTH:
+            raise self.stop(f"nested deeper than {MAX_DEPTH} levels", via or node.span, "flatten the structure")
+        if len(self.spots) >= MAX_VALUES:
+            message = f"the file holds more than {MAX_VALUES} values" + (", its aliases written out" if via else "")
+            raise self.stop(message, via or node.span, "split the file, or move data out of it")
+        place = self.place(via or node.span)
+        self.spots[path] = Spot(place, key, node.span, node.style if isinstance(node, Text) else None)
+        if isinstance(node, Text):
+            return self.resolve(node, place)
+        if isinstance(node, Sequence):
+            return [self._value(item, (*path, i), None, via) for i, item in enumerate(node.items)]
+        return self._mapping(node, path, via)
+
+    def _mapping(self, node: Mapping, path: Path, via: tuple[int, int] | None) -> JsonValue:
+        result: dict[str, JsonValue] = {}
+        first: dict[str, Place] = {}
+        for key, child in node.pairs:
+            place = self.place(via or key.span)
+            if key.value in first:
+                self._duplicate(key.value, place, first[key.value])
+                continue
+            first[key.value] = place
+            result[key.value] = self._value(child, (*path, key.value), place, via)
+        return result
+
+    def _duplicate(self, key: str, place: Place, first: Place) -> None:
+        where = f"{first.line}:{first.column}"
+        self.found.append(
+            Diagnostic(
+                "E001",
+                f"duplicate key '{key}' (first defined at {where})",
+                place,
+                help="rename or remove one of the two: only one value can count",
+                related=(Related(first, "first defined here"),),
+            )
+        )

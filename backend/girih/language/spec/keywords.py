@@ -1,0 +1,117 @@
+"""The keywords of JSON Schema 2020-12, what each must hold, and what is wrong with one that holds something else."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from girih.language.spec.tree import JsonValue, Path
+from girih.language.spec.words import found
+
+TYPE_NAMES = ("string", "integer", "number", "boolean", "object", "array", "null")
+
+Holds = Literal[
+    "type", "schema", "schemas", "schema map", "text", "pattern", "number", "count", "boolean", "texts", "text map",
+    "values", "choices", "any", "reference",
+]  # fmt: skip
+
+
+def _table(**words: str) -> dict[str, str]:
+    return {word: holds.replace("_", " ") for holds, line in words.items() for word in line.split()}
+
+
+KEYWORDS = _table(
+    type="type",
+    schema="items contains additionalProperties propertyNames not if then else unevaluatedItems unevaluatedProperties "
+    "contentSchema",
+    schemas="prefixItems allOf anyOf oneOf",
+    schema_map="properties patternProperties dependentSchemas $defs",
+    text="title description format $comment contentEncoding contentMediaType",
+    pattern="pattern",
+    number="minimum maximum exclusiveMinimum exclusiveMaximum multipleOf",
+    count="minLength maxLength minItems maxItems minProperties maxProperties minContains maxContains",
+    boolean="uniqueItems deprecated readOnly writeOnly",
+    texts="required",
+    text_map="dependentRequired",
+    values="examples",
+    choices="enum",
+    any="default const",
+    reference="$ref",
+)
+"""Keyword → what it holds. `$id`, `$anchor` and the like are left out: a type of a graph stands alone."""
+
+MAX_PATTERN = 512
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What is wrong in a type, and where in it. `at_key` asks for the key's place instead of the value's."""
+
+    path: Path
+    message: str
+    help: str | None = None
+    at_key: bool = False
+
+
+def shape_faults(keyword: str, value: JsonValue, path: Path) -> Iterator[Fault]:
+    """The faults of a keyword's own value; schemas inside of it are the caller's to check."""
+    expected = _EXPECTED.get(KEYWORDS[keyword])
+    if expected is not None and not _fits(KEYWORDS[keyword], value):
+        yield Fault(path, f"'{keyword}' must be {expected}, found {found(value)}")
+    elif keyword == "pattern":
+        yield from _pattern_faults(value, path)
+    elif keyword == "patternProperties":
+        for pattern in value:
+            yield from _pattern_faults(pattern, (*path, pattern))
+    elif keyword == "multipleOf" and value <= 0:
+        yield Fault(path, f"'multipleOf' must be greater than 0, found {value}")
+
+
+_EXPECTED = {
+    "schemas": "a list of one or more types",
+    "schema map": "a mapping of names to types",
+    "text": "text",
+    "pattern": "a regular expression",
+    "number": "a number",
+    "count": "a whole number from 0 on",
+    "boolean": "true or false",
+    "texts": "a list of names",
+    "text map": "a mapping of names to lists of names",
+    "values": "a list",
+    "choices": "a list of one or more values",
+    "reference": "text",
+}
+
+
+def _is_texts(value: JsonValue) -> bool:
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)
+
+
+def _fits(holds: str, value: JsonValue) -> bool:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return {
+        "schemas": isinstance(value, list) and bool(value),
+        "schema map": isinstance(value, dict),
+        "text": isinstance(value, str),
+        "pattern": isinstance(value, str),
+        "reference": isinstance(value, str),
+        "number": is_number,
+        "count": is_number and isinstance(value, int) and value >= 0,
+        "boolean": isinstance(value, bool),
+        "texts": _is_texts(value),
+        "text map": isinstance(value, dict) and all(_is_texts(item) for item in value.values()),
+        "values": isinstance(value, list),
+        "choices": isinstance(value, list) and bool(value),
+    }[holds]
+
+
+def _pattern_faults(pattern: str, path: Path) -> Iterator[Fault]:
+    if len(pattern) > MAX_PATTERN:
+        yield Fault(path, f"the pattern is longer than {MAX_PATTERN} characters")
+        return
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        yield Fault(path, f"'{pattern}' is not a regular expression: {error.msg}")

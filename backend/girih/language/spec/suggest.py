@@ -1,0 +1,39 @@
+"""Did you mean …? The nearest of the words that would have been right."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+_SHORTEST_PREFIX = 3
+
+
+def did_you_mean(word: str, options: Iterable[str]) -> str | None:
+    """The option nearest to `word`, or `None` when no option is near. Case does not count."""
+    by_lower = {option.lower(): option for option in sorted(options, reverse=True)}
+    lower = word.lower()
+    if lower in by_lower:
+        return by_lower[lower]
+    near = get_close_matches(lower, by_lower, n=1, cutoff=0.6)
+    if not near and len(lower) >= _SHORTEST_PREFIX:
+        near = sorted((o for o in by_lower if o.startswith(lower) or _is_prefix(o, lower)), key=len)
+    return by_lower[near[0]] if near else None
+
+
+def _is_prefix(option: str, word: str) -> bool:
+    return len(option) >= _SHORTEST_PREFIX and word.startswith(option)
+
+
+def one_of(words: Iterable[str]) -> str:
+    """The words as a list to read: `a, b, c`."""
+    return ", ".join(words)
+
+
+def hint(word: str, options: Iterable[str], otherwise: str = "known") -> str | None:
+    """The help for an unknown word: the nearest option and, in any case, what there is to choose from."""
+    options = list(options)
+    near = did_you_mean(word, options)
+    choice = f"{otherwise}: {one_of(options)}" if options else None
+    if near is None:
+        return choice
+    return f"did you mean '{near}'?" + (f" {choice}" if choice and len(options) > 1 else "")

@@ -1,0 +1,131 @@
+"""YAML 1.2 → tree: PyYAML's parser events composed by ourselves, so that places, caps and the dialect are ours."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import yaml
+
+from girih.language.spec.building import MAX_DEPTH, Alias, Mapping, Node, ReadingError, Sequence, Text, TreeBuilder
+from girih.language.spec.diagnostics import Diagnostic, Place
+from girih.language.spec.offsets import Style
+from girih.language.spec.scalars import NotJsonError, resolve_plain, trap
+from girih.language.spec.source import Source
+from girih.language.spec.tree import JsonValue, Tree
+from girih.language.spec.yaml_faults import explain
+
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_STYLES: dict[str | None, Style] = {"'": "single", '"': "double", "|": "block", ">": "block"}
+_PROPERTIES = re.compile(r"(?:[&!]\S*(?:\s|#[^\r\n]*[\r\n])*)+")
+_QUOTE_IT = "quote it"
+
+
+def read_yaml(source: Source, found: list[Diagnostic]) -> Tree:
+    """The one document of a YAML file; adds findings to `found`. Raises `ReadingError`."""
+    reader = _YamlReader(source, found)
+    loader = _LOADER(source.text)
+    try:
+        root = reader.document(loader)
+    except yaml.YAMLError as error:
+        raise ReadingError(explain(source, error)) from None
+    finally:
+        loader.dispose()
+    return reader.builder.build(root)
+
+
+class _YamlReader:
+    def __init__(self, source: Source, found: list[Diagnostic]) -> None:
+        self.source = source
+        self.found = found
+        self.anchors: dict[str, Node | None] = {}
+        self.builder = TreeBuilder(source, self._resolve, found)
+
+    def document(self, loader: Any) -> Node:
+        loader.get_event()  # the stream's start
+        if loader.check_event(yaml.StreamEndEvent):
+            return Text("", (0, 0), "plain")
+        loader.get_event()  # the document's start
+        root = self._node(loader, 0)
+        loader.get_event()  # the document's end
+        if not loader.check_event(yaml.StreamEndEvent):
+            second: Any = loader.get_event()
+            span = (second.start_mark.index, second.start_mark.index + 3)
+            raise self.builder.stop("a second document begins here", span, "put each document into a file of its own")
+        return root
+
+    def _node(self, loader: Any, depth: int) -> Node:
+        event = loader.get_event()
+        span = (event.start_mark.index, event.end_mark.index)
+        if isinstance(event, yaml.AliasEvent):
+            return self._alias(event, span)
+        if depth > MAX_DEPTH:
+            raise self.builder.stop(f"nested deeper than {MAX_DEPTH} levels", span, "flatten the structure")
+        anchor: str | None = event.anchor
+        if event.tag is not None:
+            self._report("tags ('!…') are not part of the language", span, "write the plain value, or quote the text")
+        if anchor is not None:
+            self.anchors[anchor] = None
+        node = self._content(loader, event, depth)
+        if anchor is not None:
+            self.anchors[anchor] = node
+        return node
+
+    def _content(self, loader: Any, event: Any, depth: int) -> Node:
+        start = event.start_mark.index
+        if event.anchor is not None or event.tag is not None:
+            properties = _PROPERTIES.match(self.source.text, start)
+            start = min(properties.end(), event.end_mark.index) if properties else start
+        if isinstance(event, yaml.ScalarEvent):
+            return Text(event.value, (start, event.end_mark.index), _STYLES.get(event.style, "plain"))
+        if isinstance(event, yaml.SequenceStartEvent):
+            items = []
+            while not loader.check_event(yaml.SequenceEndEvent):
+                items.append(self._node(loader, depth + 1))
+            return Sequence(tuple(items), (start, loader.get_event().end_mark.index))
+        pairs: list[tuple[Text, Node]] = []
+        while not loader.check_event(yaml.MappingEndEvent):
+            key = self._key(self._node(loader, depth + 1))
+            value = self._node(loader, depth + 1)
+            if key is not None:
+                pairs.append((key, value))
+        return Mapping(tuple(pairs), (start, loader.get_event().end_mark.index))
+
+    def _key(self, node: Node) -> Text | None:
+        """A key is the text it looks like: `on`, `200` and `null` are names here."""
+        if isinstance(node, Alias):
+            node = node.target
+        if not isinstance(node, Text):
+            self._report("a key must be text, not a list or a mapping", node.span, "write a plain name before the ':'")
+            return None
+        if node.style == "plain" and node.value == "<<":
+            self._report("merge keys ('<<') are not part of YAML 1.2", node.span, "write the keys out")
+            return None
+        if node.style == "plain" and not node.value:
+            self._report("a key is missing before the ':'", node.span, "write a name before the ':'")
+            return None
+        return node
+
+    def _alias(self, event: Any, span: tuple[int, int]) -> Alias | Text:
+        target = self.anchors.get(event.anchor)
+        if target is not None:
+            return Alias(target, span)
+        if event.anchor in self.anchors:
+            self._report(f"'*{event.anchor}' stands inside of what it refers to", span, "write the value out")
+        else:
+            self._report(f"'*{event.anchor}' refers to no anchor", span, "define it above, or quote the text")
+        return Text("", span, "plain")
+
+    def _resolve(self, text: Text, place: Place) -> JsonValue:
+        if text.style != "plain":
+            return text.value
+        if sentence := trap(text.value):
+            self.found.append(Diagnostic("W003", sentence, place, help=_QUOTE_IT, severity="warning"))
+        try:
+            return resolve_plain(text.value)
+        except NotJsonError as fault:
+            self.found.append(Diagnostic("E001", str(fault), place, help="quote it if it is meant as text"))
+            return text.value
+
+    def _report(self, message: str, span: tuple[int, int], help: str) -> None:
+        self.found.append(Diagnostic("E001", message, self.builder.place(span), help=help))
