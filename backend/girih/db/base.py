@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
 
-from sqlalchemy import DateTime, ForeignKey, MetaData, Uuid, func
+from sqlalchemy import DateTime, ForeignKey, ForeignKeyConstraint, MetaData, Uuid, func
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from uuid_utils.compat import uuid7
@@ -50,6 +50,11 @@ class OrgOwned(Identified):
 
 
 class ProjectOwned(OrgOwned):
-    """A row that belongs to a project of an organization."""
+    """A row that belongs to a project of an organization; its `__table_args__` include a `project_key()`."""
 
     project_id: Mapped[UUID] = mapped_column(Uuid)
+
+
+def project_key() -> ForeignKeyConstraint:
+    """The foreign key of a `ProjectOwned` table: its project is one of its own organization."""
+    return ForeignKeyConstraint(["org_id", "project_id"], ["projects.org_id", "projects.id"], ondelete="CASCADE")

@@ -1,0 +1,75 @@
+"""The rows of organizations, projects and keys."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from girih.db.tenancy import OrgScope
+from girih.db.unit_of_work import Work
+from girih.services.identity.tables import ApiKey, Organization, Project
+
+
+async def organization_named(work: Work, name: str) -> UUID | None:
+    """The organization of that name, in a transaction that may see it."""
+    found: UUID | None = await work.session.scalar(select(Organization.id).where(Organization.name == name))
+    return found
+
+
+async def put_organization(work: Work, id: UUID, name: str) -> bool:
+    """Make the organization; `False` if another one has the name already."""
+    statement = insert(Organization).values(id=id, name=name).on_conflict_do_nothing().returning(Organization.id)
+    return await work.session.scalar(statement) is not None
+
+
+async def put_project(work: Work, id: UUID, org_id: UUID, name: str) -> UUID:
+    """The project of that name, made if there is none; held to the end of the transaction. Returns its id."""
+    await work.session.execute(insert(Project).values(id=id, org_id=org_id, name=name).on_conflict_do_nothing())
+    query = select(Project.id).where(Project.org_id == org_id, Project.name == name).with_for_update(key_share=True)
+    return (await work.session.scalars(query)).one()
+
+
+async def add_key(work: Work, row: ApiKey) -> ApiKey:
+    """Store a key."""
+    work.session.add(row)
+    await work.session.flush()
+    return row
+
+
+async def key(work: Work, id: UUID) -> ApiKey | None:
+    """The key with that id, if the transaction may see it."""
+    return await work.session.get(ApiKey, id)
+
+
+async def keys(work: Work, scope: OrgScope) -> Sequence[ApiKey]:
+    """Every key of the project, the newest first."""
+    query = select(ApiKey).where(*_of(scope)).order_by(ApiKey.id.desc())
+    return (await work.session.scalars(query)).all()
+
+
+async def has_key(work: Work, scope: OrgScope, id: UUID) -> bool:
+    """Whether the project has a key with that id, live or not."""
+    return await work.session.scalar(select(ApiKey.id).where(*_of(scope), ApiKey.id == id)) is not None
+
+
+async def has_live_key(work: Work, scope: OrgScope, name: str) -> bool:
+    """Whether the project has a key of that name that still holds."""
+    query = select(ApiKey.id).where(*_of(scope), ApiKey.name == name, *_LIVE).limit(1)
+    return await work.session.scalar(query) is not None
+
+
+async def revoke(work: Work, scope: OrgScope, *, id: UUID | None = None, name: str | None = None) -> Sequence[UUID]:
+    """Revoke the live keys with that id or name; returns their ids."""
+    wanted = [ApiKey.id == id] if id else [ApiKey.name == name]
+    statement = update(ApiKey).where(*_of(scope), *wanted, ApiKey.revoked_at.is_(None)).values(revoked_at=func.now())
+    return (await work.session.scalars(statement.returning(ApiKey.id))).all()
+
+
+_LIVE = (ApiKey.revoked_at.is_(None), (ApiKey.expires_at.is_(None)) | (ApiKey.expires_at > func.now()))
+
+
+def _of(scope: OrgScope) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    return ApiKey.org_id == scope.org_id, ApiKey.project_id == scope.project_id
