@@ -28,6 +28,13 @@ class Work:
     jobs: list[tuple[str, str]] = field(default_factory=list)
     discarded: bool = False
 
+    @property
+    def speaks_for(self) -> OrgScope:
+        """The scope, in a transaction that was opened for one."""
+        if self.scope is None:
+            raise LookupError("this transaction speaks for no organization")
+        return self.scope
+
     def discard(self) -> None:
         """Give the transaction up on leaving: nothing that it did stays, and no job goes."""
         self.discarded = True

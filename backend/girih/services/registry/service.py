@@ -1,0 +1,57 @@
+"""Models and tools by name: what an agent's logical references stand for in its project."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from girih.db.tenancy import OrgScope
+from girih.db.unit_of_work import UnitOfWork, Work
+from girih.language.compiler.workspace import OtherSpec
+from girih.language.spec.tree import JsonObject
+from girih.services.registry import repository
+from girih.services.registry.schemas import Action
+from girih.services.registry.tables import Model, Tool
+
+TABLES: dict[str, repository.Table] = {"model/v1": Model, "tool/v1": Tool}
+"""The kinds of documents the registry keeps, and where."""
+
+
+class RegistryService:
+    """Knows the models and tools of every project. A new document takes the place of the one with its name."""
+
+    def __init__(self, uow: UnitOfWork) -> None:
+        self._uow = uow
+
+    async def models(self, scope: OrgScope) -> dict[str, JsonObject]:
+        """Every `model/v1` document of the project by name, without the built-in models."""
+        async with self._uow(scope) as work:
+            return await repository.documents(work, scope, Model)
+
+    async def tools(self, scope: OrgScope) -> dict[str, JsonObject]:
+        """Every `tool/v1` document of the project by name."""
+        async with self._uow(scope) as work:
+            return await repository.documents(work, scope, Tool)
+
+    async def documents(self, work: Work, kind: str) -> dict[str, JsonObject]:
+        """Every document of one kind by name, inside a transaction that is open already."""
+        return await repository.documents(work, work.speaks_for, TABLES[kind])
+
+    async def put(self, work: Work, specs: Sequence[OtherSpec]) -> dict[tuple[str, str], Action]:
+        """Store models and tools inside an open transaction; returns what happened to each, by kind and name."""
+        scope = work.speaks_for
+        actions: dict[tuple[str, str], Action] = {}
+        for kind, table in TABLES.items():
+            wanted = [spec for spec in specs if spec.kind == kind]
+            known = await repository.digests(work, scope, table)
+            for spec in wanted:
+                actions[kind, spec.name] = _action(known.get(spec.name), spec.digest)
+            changed = [spec for spec in wanted if actions[kind, spec.name] != "unchanged"]
+            if changed:
+                await repository.put(work, scope, table, changed)
+        return actions
+
+
+def _action(known: str | None, digest: str) -> Action:
+    if known is None:
+        return "create"
+    return "unchanged" if known == digest else "update"

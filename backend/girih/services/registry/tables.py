@@ -1,0 +1,34 @@
+"""The models and tools of a project: the current document of each, by name."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, Text, UniqueConstraint, func
+from sqlalchemy.orm import Mapped, mapped_column
+
+from girih.db.base import Base, ProjectOwned, project_key
+
+
+class Registered(ProjectOwned):
+    """A document under its name. JSON, not JSONB: the order of its keys is the author's."""
+
+    name: Mapped[str] = mapped_column(Text)
+    document: Mapped[dict[str, Any]] = mapped_column(JSON)
+    digest: Mapped[str] = mapped_column(Text)
+    updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class Model(Registered, Base):
+    """A logical model (`model/v1`)."""
+
+    __tablename__ = "models"
+    __table_args__ = (project_key(), UniqueConstraint("org_id", "project_id", "name"))
+
+
+class Tool(Registered, Base):
+    """A tool (`tool/v1`)."""
+
+    __tablename__ = "tools"
+    __table_args__ = (project_key(), UniqueConstraint("org_id", "project_id", "name"))
