@@ -44,7 +44,7 @@ async def fresh_database() -> AsyncIterator[Logins]:
 
     with tempfile.TemporaryDirectory(prefix="girih-test-") as folder:
         Path(folder).chmod(0o755)  # a server started by root runs as somebody else, who has to get in
-        server = await asyncio.to_thread(start_postgres, Path(folder) / "postgres")
+        server = await asyncio.to_thread(start_postgres, Path(folder) / "postgres", durable=False)
         try:
             yield Logins(owner=server.owner_url, app=server.app_url)
         finally:

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 
+from girih.embedded.processes import write_private
 from girih.embedded.unprivileged import OsUser, reachable_copy, server_home, server_user
 from girih.errors import Conflict, Unavailable
 
@@ -102,14 +103,14 @@ def _create(cluster: Cluster) -> None:
     _own(fresh.home, cluster.user)
     _initdb(fresh, passwords.admin)
     _make_roles(fresh, passwords)
-    _write_private(cluster.home / "credentials.json", json.dumps(asdict(passwords)))
+    write_private(cluster.home / "credentials.json", json.dumps(asdict(passwords)))
     fresh.data.rename(cluster.data)
     shutil.rmtree(fresh.home)
 
 
 def _initdb(cluster: Cluster, password: str) -> None:
     secret = cluster.home / "password"
-    _write_private(secret, password)
+    write_private(secret, password)
     _own(secret, cluster.user)
     options = ["--username=postgres", "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"]
     cluster.run([cluster.program("initdb"), "-D", cluster.data, f"--pwfile={secret}", *options])
@@ -127,15 +128,6 @@ def _make_roles(cluster: Cluster, passwords: Credentials) -> None:
         "GRANT CONNECT ON DATABASE girih TO girih_app\n",
     )
     cluster.run([*single, "girih"], "CREATE EXTENSION vector\n")
-
-
-def _write_private(path: Path, content: str) -> None:
-    """Write a file that only its owner reads, complete or not at all."""
-    partial = path.with_name(f".{path.name}.part")
-    partial.unlink(missing_ok=True)
-    with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(content)
-    partial.replace(path)
 
 
 def _own(path: Path, user: OsUser | None) -> None:

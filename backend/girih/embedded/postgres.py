@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import signal
 import subprocess
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from girih.embedded.binaries import postgres_installation
 from girih.embedded.cluster import Cluster, Credentials, open_cluster
-from girih.embedded.processes import alive, command_line, end, free_port, listening, spawn, tail
+from girih.embedded.processes import alive, command_line, end, free_port, listening, spawn, tail, wait_until
 from girih.errors import Conflict, Unavailable
 
 HOST = "127.0.0.1"
-START_SECONDS = 30.0
 
 _SETTINGS = {
     "listen_addresses": HOST,
@@ -81,7 +78,7 @@ def start_postgres(
         user=cluster.user,
         on_parent_death=signal.SIGINT,
     )
-    if not _wait(lambda: _status(cluster) == (process.pid, chosen, "ready") or process.poll() is not None):
+    if not wait_until(lambda: _status(cluster) == (process.pid, chosen, "ready") or process.poll() is not None):
         end(process, _STOP)
     if process.poll() is not None:
         raise Unavailable(f"the embedded PostgreSQL did not start:\n{tail(log)}", help=f"its whole log is {log}")
@@ -114,7 +111,7 @@ def _already_running(cluster: Cluster) -> tuple[int, int] | None:
     if not _is_server(cluster, status[0]):
         cluster.pid_file.unlink(missing_ok=True)
         return None
-    if not _wait(
+    if not wait_until(
         lambda: _status(cluster) is None or _status(cluster) == (*status[:2], "ready") or not alive(status[0])
     ):
         raise Conflict(
@@ -137,13 +134,3 @@ def _status(cluster: Cluster) -> tuple[int, int, str] | None:
     if len(lines) < 4 or not lines[0].isdigit():
         return (int(lines[0]), 0, "starting") if lines and lines[0].isdigit() else None
     return int(lines[0]), int(lines[3] or 0), lines[7].strip() if len(lines) > 7 else "starting"
-
-
-def _wait(condition: Callable[[], bool]) -> bool:
-    """Poll until `condition` holds, for `START_SECONDS`."""
-    deadline = time.monotonic() + START_SECONDS
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.01)
-    return True
