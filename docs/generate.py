@@ -10,10 +10,10 @@ from typing import Any
 
 import click
 import typer
+from girih.cli.app import app as cli
 from pydantic_core import PydanticUndefined
 
 from girih.api.app import create_app
-from girih.cli.app import app as cli
 from girih.language.nodes.registry import kinds
 from girih.settings import Settings
 
@@ -52,7 +52,12 @@ def nodes_page() -> str:
         schema = kind.Config.model_json_schema()
         required = set(schema.get("required", ()))
         rows = [
-            [code(name), type_of(field), "yes" if name in required else "", code(json.dumps(field["default"])) if "default" in field else ""]
+            [
+                code(name),
+                type_of(field),
+                "yes" if name in required else "",
+                code(json.dumps(field["default"])) if "default" in field else "",
+            ]
             for name, field in schema["properties"].items()
         ]
         page += f"\n## {verb}\n\n{paragraphs(kind.__doc__ or '')}\n\n"
@@ -90,7 +95,9 @@ def cli_page() -> str:
     for name in group.list_commands(root):  # type: ignore[attr-defined]
         command = group.get_command(root, name)  # type: ignore[attr-defined]
         context = click.Context(command, info_name=f"girih {name}")
-        page += f"\n## girih {name}\n\n{paragraphs(command.help or '')}\n\n```text\n{command.get_usage(context)}\n```\n\n"
+        page += (
+            f"\n## girih {name}\n\n{paragraphs(command.help or '')}\n\n```text\n{command.get_usage(context)}\n```\n\n"
+        )
         page += table(["parameter", "default", "what it is"], map(parameter_row, shown_parameters(command)))
     return page
 
@@ -113,9 +120,15 @@ def shown_parameters(command: click.Command) -> list[click.Parameter]:
 
 def parameter_row(parameter: click.Parameter) -> list[str]:
     """One row of a command's table."""
-    is_option = isinstance(parameter, click.Option) or hasattr(parameter, "secondary_opts") and parameter.opts[0].startswith("-")
+    is_option = (
+        isinstance(parameter, click.Option)
+        or (hasattr(parameter, "secondary_opts")
+        and parameter.opts[0].startswith("-"))
+    )
     name = ", ".join(parameter.opts) if is_option else str(parameter.human_readable_name)
-    default = parameter.default if isinstance(parameter.default, str | int | float) and parameter.default is not False else ""
+    default = (
+        parameter.default if isinstance(parameter.default, str | int | float) and parameter.default is not False else ""
+    )
     return [code(name), code(default) if default not in ("", None) else "", str(getattr(parameter, "help", "") or "")]
 
 

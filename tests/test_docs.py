@@ -1,0 +1,119 @@
+"""The documentation holds: every snippet runs, every link leads somewhere, every generated page is current."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from girih.settings import Settings
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md"))]
+GUIDES = [page for page in PAGES if "reference" not in page.parts and "examples" not in page.parts]
+FENCE = re.compile(r"^```([a-z]*)[ ]?([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+TOOLS = ("curl", "sed")
+
+
+class Snippet(NamedTuple):
+    """A fenced block: its language, what stands behind it, and its text."""
+
+    language: str
+    info: str
+    text: str
+
+
+def snippets(page: Path) -> list[Snippet]:
+    return [Snippet(*match) for match in FENCE.findall(page.read_text())]
+
+
+def name(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+def as_script(page: Path) -> str:
+    """The page as one shell script: files are written, commands run, Python is run, all in reading order."""
+    lines = ["set -euo pipefail"]
+    for snippet in snippets(page):
+        if snippet.language == "yaml" and snippet.info.startswith("file="):
+            path = snippet.info.removeprefix("file=")
+            lines.append(
+                f"mkdir -p \"$(dirname '{path}')\" && cat > '{path}' <<'END_OF_FILE'\n{snippet.text}END_OF_FILE"
+            )
+        elif (snippet.language, snippet.info) == ("sh", ""):
+            lines.append(snippet.text)
+        elif snippet.language == "python":
+            lines.append(f"python3 - <<'END_OF_FILE'\n{snippet.text}END_OF_FILE")
+    return "\n".join(lines)
+
+
+RUNNABLE = [page for page in GUIDES if as_script(page).count("\n")]
+
+
+@pytest.mark.parametrize("page", GUIDES, ids=name)
+def test_every_block_is_of_a_kind_that_is_checked(page: Path) -> None:
+    known = {
+        ("sh", ""),
+        ("sh", "demo"),
+        ("sh", "terminal"),
+        ("sh", "setting"),
+        ("python", ""),
+        ("text", ""),
+        ("json", ""),
+    }
+    odd = [
+        s[:2]
+        for s in snippets(page)
+        if s[:2] not in known and not (s.language == "yaml" and s.info.startswith("file="))
+    ]
+    assert not odd
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("page", RUNNABLE, ids=name)
+def test_snippets_run(page: Path, tmp_path: Path, dev_server: dict[str, str]) -> None:
+    if any(subprocess.run(["which", tool], capture_output=True, check=False).returncode for tool in TOOLS):
+        pytest.skip(f"needs {' and '.join(TOOLS)}")
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    env = {**os.environ, **dev_server, "PATH": path, "NO_COLOR": "1"}
+    done = subprocess.run(
+        ["bash", "-c", as_script(page)], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=280, check=False
+    )
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+
+
+@pytest.mark.parametrize("page", GUIDES, ids=name)
+def test_settings_that_are_named_exist(page: Path) -> None:
+    fields = Settings.model_fields.values()
+    aliases = {str(choice) for field in fields for choice in getattr(field.validation_alias, "choices", ())}
+    known = aliases | {f"GIRIH_{field.upper()}" for field in Settings.model_fields} | {"GIRIH_URL", "GIRIH_API_KEY"}
+    known |= set(re.findall(r"\$\{(\w+)", (ROOT / "docker-compose.yml").read_text()))
+    text = "\n".join(snippet.text for snippet in snippets(page) if snippet.info == "setting")
+    named = set(re.findall(r"export (\w+)=", text)) | set(re.findall(r"GIRIH_[A-Z_]+[A-Z]", page.read_text()))
+    assert named <= known
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_links_lead_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\((?!https?:)([^)#]+)", FENCE.sub("", page.read_text()))
+    broken = [link for link in links if not (page.parent / link).exists()]
+    assert not broken
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_json_is_json(page: Path) -> None:
+    for snippet in snippets(page):
+        if snippet.language == "json":
+            json.loads(snippet.text)
+
+
+def test_generated_pages_are_current() -> None:
+    command = [sys.executable, str(ROOT / "docs" / "generate.py"), "--check"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"run `make docs`: {done.stderr}"
