@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from girih.language.nodes.base import GraphContract, ToolContract
-from girih.language.spec.tree import JsonObject
+from girih.language.spec.documents import OtherSpec as OtherSpec
 
 
 @dataclass(frozen=True)
@@ -24,14 +24,3 @@ class Catalog:
     knowledge: frozenset[str] = frozenset()
     tools: Mapping[str, ToolContract] = field(default_factory=dict)
     graphs: Mapping[str, GraphContract] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class OtherSpec:
-    """A `model/v1`, `tool/v1` or `collection/v1` document of the workspace, parsed and checked."""
-
-    kind: str
-    name: str
-    path: str
-    document: JsonObject
-    digest: str

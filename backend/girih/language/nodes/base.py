@@ -18,12 +18,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar
+from typing import Annotated, ClassVar, Generic, Literal, TypeVar
 
 from pydantic import BeforeValidator
 
 from girih.language.nodes.ports import NodeContext
 from girih.language.spec.model import Route, Strict
+from girih.language.spec.routes import normalize_routes
 from girih.language.spec.tree import JsonObject, JsonSchema, JsonValue, Path
 
 Scheme = Literal["model", "knowledge", "tool", "graph"]
@@ -31,32 +32,6 @@ Shape = Literal["step", "fork", "end"]
 
 ANY: JsonSchema = {}
 STRING: JsonSchema = {"type": "string"}
-
-
-def normalize_routes(value: Any) -> Any:
-    """Bring every way to write `next:` into a list of routes, each with the path its target stands at."""
-    if value is None:
-        return ()
-    if isinstance(value, str):
-        return ({"to": value},)
-    if isinstance(value, dict):
-        return (_route(value, ("next",)),)
-    if isinstance(value, list):
-        return tuple(_route(item, ("next", i)) for i, item in enumerate(value))
-    return value
-
-
-def _route(value: Any, at: Path) -> Any:
-    if isinstance(value, str):
-        return {"to": value, "at": at, "condition_at": at}
-    if not isinstance(value, dict):
-        return value
-    rule = dict(value)
-    if "if" in rule:
-        rule |= {"condition": rule.pop("if"), "condition_at": (*at, "if")}
-    if "else" in rule and "to" not in rule:
-        return rule | {"to": rule.pop("else"), "otherwise": True, "at": (*at, "else")}
-    return rule | {"at": (*at, "to")}
 
 
 class NodeConfig(Strict):

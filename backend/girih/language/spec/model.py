@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema
+from pydantic_core import PydanticCustomError
 
 from girih.language.spec.tree import JsonObject, JsonValue
+from girih.language.spec.types import type_faults
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)]
 """A name inside a graph: it is spoken in expressions, so it is an identifier in lower case."""
@@ -16,8 +18,19 @@ Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*([-.][a-z0-9]+)*$", max_length=64)]
 """The name of a published thing: lower-case words joined by `-` or `.`."""
 
-TypeSpec = str | list[Any] | dict[str, Any]
-"""A type as the author writes it: `string`, `integer?`, `[string]`, `{ enum: [a, b] }`, or a JSON Schema."""
+
+def _sound_type(spec: JsonValue) -> JsonValue:
+    faults = tuple(type_faults(spec))
+    if faults:
+        raise PydanticCustomError("type_spec", "not a type", {"faults": faults})
+    return spec
+
+
+TypeSpec = Annotated[Any, AfterValidator(_sound_type), WithJsonSchema({"x-girih": "type"})]
+"""A type as the author writes it: `string`, `integer?`, `[string]`, `{ enum: [a, b] }`, or a JSON Schema.
+
+Where a model declares a field as one, its faults become findings at their own places.
+"""
 
 END = "$end"
 """The target that ends a run well."""
@@ -79,7 +92,7 @@ class GraphHead(Strict):
     name: Slug
     title: str | None = None
     description: str | None = None
-    inputs: dict[Name, Any] = Field(default_factory=dict)
+    inputs: dict[Name, TypeSpec] = Field(default_factory=dict)
     chat: ChatMapping | None = None
     use: dict[Name, Any] = Field(default_factory=dict)
     start: Name | None = None
@@ -89,7 +102,11 @@ class GraphHead(Strict):
 
 @dataclass(frozen=True)
 class GraphNode:
-    """One node: its name, its verb, and its configuration as the verb's own model."""
+    """One node: its name, its verb, and its configuration as the verb's own model.
+
+    A node that could not be read is there for its name's sake: `sound` is false, `config` holds only the common keys
+    (and perhaps not all of those), and `verb` may be unknown. What it needs and returns cannot be asked.
+    """
 
     name: str
     verb: str
@@ -97,6 +114,7 @@ class GraphNode:
     """An instance of the kind's `Config` (a `NodeConfig`)."""
     raw: JsonObject
     """The node as it was written."""
+    sound: bool = True
 
     @property
     def routes(self) -> tuple[Route, ...]:

@@ -29,10 +29,10 @@ def one_of(words: Iterable[str]) -> str:
     return ", ".join(words)
 
 
-def hint(word: str, options: Iterable[str], otherwise: str = "known") -> str | None:
-    """The help for an unknown word: the nearest option and, in any case, what there is to choose from."""
-    options = list(options)
-    near = did_you_mean(word, options)
+def hint(word: str, options: Iterable[str], otherwise: str = "known", *, taken: Iterable[str] = ()) -> str | None:
+    """The help for an unknown word: the nearest option not yet `taken`, and what there is to choose from."""
+    options, taken = list(options), set(taken)
+    near = did_you_mean(word, (option for option in options if option not in taken))
     choice = f"{otherwise}: {one_of(options)}" if options else None
     if near is None:
         return choice

@@ -72,12 +72,12 @@ class _YamlReader:
         return node
 
     def _content(self, loader: Any, event: Any, depth: int) -> Node:
-        start = event.start_mark.index
+        start, end = event.start_mark.index, event.end_mark.index
         if event.anchor is not None or event.tag is not None:
-            properties = _PROPERTIES.match(self.source.text, start)
-            start = min(properties.end(), event.end_mark.index) if properties else start
+            properties = _PROPERTIES.match(self.source.text, start, end)
+            start = properties.end() if properties else start
         if isinstance(event, yaml.ScalarEvent):
-            return Text(event.value, (start, event.end_mark.index), _STYLES.get(event.style, "plain"))
+            return Text(event.value, (start, end), _STYLES.get(event.style, "plain"))
         if isinstance(event, yaml.SequenceStartEvent):
             items = []
             while not loader.check_event(yaml.SequenceEndEvent):

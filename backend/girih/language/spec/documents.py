@@ -1,0 +1,195 @@
+"""The other kinds of a workspace: `model/v1`, `tool/v1`, `collection/v1`, one document a file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from girih.language.spec.canonical import digest_of
+from girih.language.spec.diagnostics import Diagnostic, has_errors, in_order
+from girih.language.spec.findings import Subject, shaped
+from girih.language.spec.model import Name, Slug, Strict, TypeSpec
+from girih.language.spec.suggest import hint
+from girih.language.spec.tree import JsonObject, JsonSchema, Tree
+from girih.language.spec.types import object_schema, schema_of
+from girih.language.spec.words import found
+
+_PARAMETER = re.compile(r"\{([^{}]*)\}")
+
+
+@dataclass(frozen=True)
+class OtherSpec:
+    """A `model/v1`, `tool/v1` or `collection/v1` document of the workspace, parsed and checked.
+
+    `document` is plain JSON with every default filled in; types stay as the author wrote them.
+    """
+
+    kind: str
+    name: str
+    path: str
+    document: JsonObject
+    digest: str
+
+
+class ModelDocument(Strict):
+    """A logical model: what `model://NAME` stands for.
+
+    `provider` says who answers: `openai` (any OpenAI-compatible server), `demo` (the built-in model that needs no key),
+    or `default`: `openai` where a key is set, else `demo`. `model` is the provider's own name of the model. `params` go
+    to the provider as they are.
+    """
+
+    kind: Literal["model/v1"]
+    name: Slug
+    title: str | None = None
+    description: str | None = None
+    provider: Literal["default", "openai", "demo"] = "default"
+    model: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    params: dict[str, Any] = Field(default_factory=dict)
+
+
+class HttpBinding(Strict):
+    """How a tool is called over HTTP.
+
+    The base URL is either an `endpoint`, a name that the operator has bound to a URL, or a public `url`. `{name}` in
+    `path` takes a parameter; the others go into the query (GET, DELETE) or into a JSON body.
+    """
+
+    endpoint: Slug | None = None
+    url: Annotated[str, Field(max_length=2000)] | None = None
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = "GET"
+    path: Annotated[str, Field(max_length=2000)] = "/"
+
+    @model_validator(mode="after")
+    def _one_base(self) -> Self:
+        if (self.endpoint is None) == (self.url is None):
+            raise PydanticCustomError("one_base", "needs either 'endpoint' or 'url', and not both")
+        if self.url is not None and not _is_public_url(self.url):
+            raise PydanticCustomError("bad_url", "'url' must be an https:// address without user, query or fragment")
+        if not self.path.startswith("/") or "?" in self.path or "#" in self.path:
+            raise PydanticCustomError("bad_path", "'path' must begin with '/', without query or fragment")
+        return self
+
+
+class ToolDocument(Strict):
+    """A tool: a call with a typed contract.
+
+    `parameters` and `returns` are fields with types. `idempotent: true` says that calling it twice does no more than
+    calling it once.
+    """
+
+    kind: Literal["tool/v1"]
+    name: Slug
+    title: str | None = None
+    description: Annotated[str, Field(min_length=1)]
+    http: HttpBinding
+    parameters: dict[Name, TypeSpec] = Field(default_factory=dict)
+    returns: dict[Name, TypeSpec] = Field(default_factory=dict)
+    idempotent: bool = False
+
+
+class ChunkOptions(Strict):
+    """How documents are cut: both in words. Neighbours share `overlap` words, less than half of `size`."""
+
+    size: Annotated[int, Field(ge=50, le=1000)] = 220
+    overlap: Annotated[int, Field(ge=0, le=499)] = 40
+
+    @model_validator(mode="after")
+    def _less_than_half(self) -> Self:
+        if self.overlap * 2 >= self.size:
+            raise PydanticCustomError("overlap", "'overlap' must be less than half of 'size'")
+        return self
+
+
+class CollectionDocument(Strict):
+    """A collection of documents that graphs search as `knowledge://NAME`.
+
+    `embedder` says how texts become vectors; `default` takes what the server is set up with.
+    """
+
+    kind: Literal["collection/v1"]
+    name: Slug
+    title: str | None = None
+    description: str | None = None
+    embedder: Literal["default", "minilm", "openai", "hashing"] = "default"
+    chunk: ChunkOptions = ChunkOptions()
+
+
+DOCUMENTS: Mapping[str, type[BaseModel]] = {
+    "model/v1": ModelDocument,
+    "tool/v1": ToolDocument,
+    "collection/v1": CollectionDocument,
+}
+"""The other kinds and their models."""
+
+KINDS = ("graph/v1", *DOCUMENTS)
+"""Every value of `kind:`."""
+
+
+def kind_of(tree: Tree) -> str | None:
+    """What the document says it is; `None` for a file that is no spec."""
+    return str(tree.value["kind"]) if isinstance(tree.value, dict) and "kind" in tree.value else None
+
+
+def parse_document(tree: Tree) -> tuple[OtherSpec | None, tuple[Diagnostic, ...]]:
+    """The document, and every fault of it (E002): also of one whose `kind` nobody knows."""
+    kind = kind_of(tree)
+    if kind is None or kind not in DOCUMENTS:
+        written = tree.get(("kind",))
+        message = (
+            f"unknown kind '{kind}'" if isinstance(written, str) else f"'kind' must be text, found {found(written)}"
+        )
+        return None, (Diagnostic("E002", message, tree.at(("kind",)), help=hint(kind or "", KINDS, "kinds")),)
+    noun = kind.partition("/")[0]
+    faults: list[Diagnostic] = []
+    spec = shaped(DOCUMENTS[kind], tree.value, Subject(tree, (), DOCUMENTS[kind], f"the {noun}"), faults)
+    if isinstance(spec, ToolDocument):
+        faults += _path_findings(spec, tree)
+    if spec is None or has_errors(faults):
+        return None, in_order(faults)
+    document = _plain(spec)
+    return OtherSpec(kind, document["name"], tree.source.name, document, digest_of(document)), in_order(faults)
+
+
+def _plain(spec: BaseModel) -> JsonObject:
+    """The document as JSON, defaults filled in, keys without a value left out; what an author wrote as null stays."""
+    dumped = spec.model_dump(mode="json", by_alias=True)
+    document = {key: value for key, value in dumped.items() if value is not None}
+    if "http" in document:
+        document["http"] = {key: value for key, value in document["http"].items() if value is not None}
+    return document
+
+
+def tool_schemas(document: JsonObject) -> tuple[JsonSchema, JsonSchema]:
+    """The JSON Schemas of a tool document's parameters and of its result."""
+    return object_schema(document.get("parameters", {})), object_schema(document.get("returns", {}))
+
+
+def _path_findings(tool: ToolDocument, tree: Tree) -> Iterator[Diagnostic]:
+    for name in _PARAMETER.finditer(tool.http.path):
+        place = tree.inside(("http", "path"), name.start(), len(name.group()))
+        if name.group(1) not in tool.parameters:
+            way_out = (
+                hint(name.group(1), tool.parameters, "parameters")
+                or f"add it: 'parameters: {{ {name.group(1)}: string }}'"
+            )
+            yield Diagnostic("E002", f"the path takes '{name.group(1)}', which is no parameter", place, help=way_out)
+        elif not schema_of(tool.parameters[name.group(1)])[1]:
+            message = f"the path takes '{name.group(1)}', which is optional"
+            yield Diagnostic("E002", message, place, help="make the parameter required")
+
+
+def _is_public_url(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        port_is_sound = parts.port is None or parts.port > 0
+    except ValueError:
+        return False
+    plain = not (parts.username or parts.password or parts.query or parts.fragment)
+    return parts.scheme == "https" and bool(parts.hostname) and plain and port_is_sound

@@ -1,0 +1,187 @@
+"""Pydantic's complaints about a shape as findings (E002) at their places, in plain words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from girih.language.spec.diagnostics import Diagnostic
+from girih.language.spec.expectations import expectation, name_help
+from girih.language.spec.suggest import did_you_mean, hint
+from girih.language.spec.tree import JsonObject, JsonValue, Path, Tree
+from girih.language.spec.types import fault_diagnostic
+from girih.language.spec.words import found
+
+M = TypeVar("M", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is being read: its tree, its place in it, its model, and how a finding names it (`llm node 'answer'`)."""
+
+    tree: Tree
+    path: Path
+    model: type[BaseModel]
+    name: str
+    also: tuple[str, ...] = ()
+    """Keys that belong to it, too, though its model does not hold them."""
+
+    def within(self, path: Path) -> str:
+        """How a finding names the mapping at `path`."""
+        inner = label(path[len(self.path) :])
+        return f"{inner} of {self.name}" if inner else self.name
+
+
+def label(path: Path) -> str:
+    """A value by its key, a list's item by its number: `'query'`, `item 2 of 'parallel'`."""
+    if not path:
+        return ""
+    last = path[-1]
+    return f"'{last}'" if isinstance(last, str) else f"item {last + 1} of {label(path[:-1])}".removesuffix(" of ")
+
+
+def shaped(model: type[M], value: JsonObject, subject: Subject, faults: list[Diagnostic]) -> M | None:
+    """The value as the model; else its faults are added, and what is left without the faulty keys is tried."""
+    try:
+        return model.model_validate(value, strict=True)
+    except ValidationError as error:
+        details = error.errors(include_url=False)
+    faults += shape_findings(details, subject)
+    try:
+        return model.model_validate(_without(value, [detail["loc"] for detail in details], subject), strict=True)
+    except ValidationError:
+        return None
+
+
+def _without(value: JsonObject, locs: Sequence[tuple[int | str, ...]], subject: Subject) -> JsonObject:
+    """The value without what the errors name: an entry of a mapping of names, else the whole key."""
+    result = dict(value)
+    for loc in locs:
+        key = str(loc[0]) if loc else ""
+        inner = result.get(key)
+        if len(loc) > 1 and isinstance(inner, dict) and not _model_in(_field_type(subject.model, key)):
+            result[key] = {name: item for name, item in inner.items() if name != loc[1]}
+        else:
+            result.pop(key, None)
+    return result
+
+
+def shape_findings(details: Sequence[Any], subject: Subject) -> Iterator[Diagnostic]:
+    """The errors of one validation as findings; the alternatives of one place become one finding."""
+    by_path: dict[Path, list[Any]] = {}
+    misspelt = {
+        (*path[:-1], did_you_mean(str(path[-1]), _keys(subject, path[:-1])))
+        for detail in details
+        if detail["type"] == "extra_forbidden" and (path := _path(subject, detail)[0])
+    }
+    for detail in details:
+        path, is_key = _path(subject, detail)
+        by_path.setdefault((*path, "[key]") if is_key else path, []).append(detail)
+    for path, group in by_path.items():
+        if path and path[-1] == "[key]":
+            yield _bad_name(subject, path[:-1], group[0])
+        elif group[0]["type"] != "missing" or path not in misspelt:
+            yield from _at_path(subject, path, group)
+
+
+def _path(subject: Subject, detail: Any) -> tuple[Path, bool]:
+    """Follow the error's way through the value; a step the value does not have is a tag of the model, not a place."""
+    path, value = subject.path, subject.tree.get(subject.path)
+    for step in detail["loc"]:
+        if step == "[key]":
+            return path, True
+        is_there = isinstance(value, dict) and step in value
+        if not is_there and not (isinstance(value, list) and isinstance(step, int) and step < len(value)):
+            break
+        path, value = (*path, step), value[step]
+    return ((*path, detail["loc"][-1]) if detail["type"] == "missing" else path), False
+
+
+def _at_path(subject: Subject, path: Path, group: Sequence[Any]) -> Iterator[Diagnostic]:
+    first = group[0]
+    kind = first["type"]
+    if kind == "missing":
+        yield _missing(subject, path)
+    elif kind == "extra_forbidden":
+        yield _unknown(subject, path)
+    elif kind == "type_spec":
+        for fault in first["ctx"]["faults"]:
+            yield fault_diagnostic(subject.tree, path, fault)
+    else:
+        yield _wrong(subject, path, group)
+
+
+def _missing(subject: Subject, path: Path) -> Diagnostic:
+    message = f"missing key '{path[-1]}' in {subject.within(path[:-1])}"
+    return Diagnostic("E002", message, subject.tree.key_at(path[:-1]), help=f"add '{path[-1]}:'")
+
+
+def _unknown(subject: Subject, path: Path) -> Diagnostic:
+    message = f"unknown key '{path[-1]}' in {subject.within(path[:-1])}"
+    way_out = hint(str(path[-1]), _keys(subject, path[:-1]), "keys", taken=subject.tree.get(path[:-1], ()))
+    return Diagnostic("E002", message, subject.tree.key_at(path), help=way_out)
+
+
+def _keys(subject: Subject, path: Path) -> tuple[str, ...]:
+    """The keys that the mapping at `path` may have."""
+    model = model_at(subject.model, path[len(subject.path) :])
+    return (*(keys_of(model) if model else ()), *(subject.also if path == subject.path else ()))
+
+
+def _bad_name(subject: Subject, path: Path, detail: Any) -> Diagnostic:
+    place = subject.tree.key_at(path)
+    return Diagnostic("E002", f"'{path[-1]}' is not a name", place, help=name_help(detail))
+
+
+def _wrong(subject: Subject, path: Path, group: Sequence[Any]) -> Diagnostic:
+    value = subject.tree.get(path)
+    what = label(path[len(subject.path) :]) or subject.name
+    expected = list(dict.fromkeys(words for detail in group if (words := expectation(detail))))
+    place = subject.tree.at(path)
+    if not expected:
+        message = str(group[0]["msg"]).removeprefix("Value error, ")
+        return Diagnostic("E002", f"{what}: {message}", place)
+    if isinstance(value, str) and "a list" in expected:
+        way_out: str | None = f"write [{value}]"
+    else:
+        way_out = _choice(value, group[0])
+    return Diagnostic("E002", f"{what} must be {' or '.join(expected)}, found {found(value)}", place, help=way_out)
+
+
+def _choice(value: JsonValue, detail: Any) -> str | None:
+    """What was meant, where there is a choice of words; how a name looks, where one is expected."""
+    choices = re.findall(r"'([^']*)'", str(detail.get("ctx", {}).get("expected", "")))
+    near = did_you_mean(value, choices) if isinstance(value, str) else None
+    return f"did you mean '{near}'?" if near else name_help(detail)
+
+
+def keys_of(model: type[BaseModel]) -> tuple[str, ...]:
+    """The keys an author may write in a model: its own first, then those it shares with others."""
+    shared = {name for base in model.__bases__ if issubclass(base, BaseModel) for name in base.model_fields}
+    fields = sorted(model.model_fields.items(), key=lambda item: item[0] in shared)
+    return tuple(field.alias or name for name, field in fields)
+
+
+def model_at(model: type[BaseModel] | None, path: Path) -> type[BaseModel] | None:
+    """The model of the mapping at `path` below `model`."""
+    for step in path:
+        if model is None:
+            return None
+        inner = _field_type(model, str(step)) if isinstance(step, str) else None
+        model = _model_in(inner) if inner is not None else model
+    return model
+
+
+def _field_type(model: type[BaseModel], key: str) -> Any:
+    fields: Mapping[str, Any] = model.model_fields
+    return next((field.annotation for name, field in fields.items() if (field.alias or name) == key), None)
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((model for arg in get_args(annotation) if (model := _model_in(arg))), None)

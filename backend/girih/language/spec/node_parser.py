@@ -1,0 +1,113 @@
+"""One node: which verb it has, and its configuration as that verb's own model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Protocol
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict
+
+from girih.language.spec.diagnostics import Diagnostic, Related, has_errors
+from girih.language.spec.findings import Subject, keys_of, shaped
+from girih.language.spec.model import GraphNode, Route
+from girih.language.spec.routes import normalize_routes, route_findings
+from girih.language.spec.suggest import did_you_mean, one_of
+from girih.language.spec.tree import JsonObject, JsonValue, Tree
+from girih.language.spec.words import found
+
+COMMON_KEYS = ("next", "title", "description")
+
+
+class Kind(Protocol):
+    """What the parser asks of a node kind."""
+
+    @property
+    def verb(self) -> str:
+        """The key that says what the node does."""
+        ...
+
+    @property
+    def Config(self) -> type[Any]:  # noqa: N802 - the contract's own name
+        """The node's model."""
+        ...
+
+
+class UnreadConfig(BaseModel):
+    """All that is known of a node that could not be read: where it leads, as far as that was sound."""
+
+    model_config = ConfigDict(frozen=True)
+
+    title: str | None = None
+    description: str | None = None
+    next: Annotated[tuple[Route, ...], BeforeValidator(normalize_routes)] = ()
+
+
+@dataclass(frozen=True)
+class NodeParser:
+    """Reads the nodes of one document; `faults` takes what is wrong with them."""
+
+    tree: Tree
+    kinds: Mapping[str, Kind]
+    faults: list[Diagnostic]
+
+    def node(self, name: str, value: JsonValue) -> GraphNode:
+        """The node; one that cannot be read is not `sound`."""
+        path = ("nodes", name)
+        if not isinstance(value, dict):
+            message = f"node '{name}' must be a mapping, found {found(value)}"
+            self._add(message, self.tree.key_at(path), "write a verb and its keys below the name")
+            return GraphNode(name, "", UnreadConfig(), {}, sound=False)
+        verb = self._verb(name, value)
+        faults: list[Diagnostic] = []
+        config = self._config(name, verb, value, faults) if verb else self._unread(name, value, "node", faults)
+        self.faults.extend(faults)
+        sound = verb is not None and not isinstance(config, UnreadConfig) and not has_errors(faults)
+        return GraphNode(name, verb or "", config, value, sound=sound)
+
+    def _config(self, name: str, verb: str, value: JsonObject, faults: list[Diagnostic]) -> Any:
+        subject = Subject(self.tree, ("nodes", name), self.kinds[verb].Config, f"{verb} node '{name}'")
+        routes = self._routes(name, value, subject.name, faults)
+        config = shaped(self.kinds[verb].Config, routes, subject, faults)
+        return config if config is not None else self._unread(name, value, subject.name, [])
+
+    def _routes(self, name: str, value: JsonObject, subject: str, faults: list[Diagnostic]) -> JsonObject:
+        """The node without a `next` that is not sound."""
+        if "next" not in value:
+            return value
+        found_here = list(route_findings(value["next"], self.tree, ("nodes", name, "next"), subject))
+        faults += found_here
+        return {key: item for key, item in value.items() if key != "next"} if found_here else value
+
+    def _unread(self, name: str, value: JsonObject, subject: str, faults: list[Diagnostic]) -> Any:
+        routes = self._routes(name, value, f"{subject} '{name}'", faults)
+        return UnreadConfig.model_validate({"next": routes.get("next")})
+
+    def _verb(self, name: str, value: JsonObject) -> str | None:
+        verbs = [key for key in value if key in self.kinds]
+        owners = [verb for verb in verbs if set(verbs) <= set(keys_of(self.kinds[verb].Config))]
+        if owners:
+            return owners[0]
+        if verbs:
+            first, second = verbs[:2]
+            related = (Related(self.tree.key_at(("nodes", name, first)), "the first verb"),)
+            place = self.tree.key_at(("nodes", name, second))
+            message = f"node '{name}' has two verbs, '{first}' and '{second}'"
+            self.faults.append(Diagnostic("E002", message, place, help="make two nodes of it", related=related))
+            return None
+        self._no_verb(name, value)
+        return None
+
+    def _no_verb(self, name: str, value: JsonObject) -> None:
+        choice = f"verbs: {one_of(self.kinds)}"
+        for key in value:
+            near = did_you_mean(key, self.kinds) if key not in COMMON_KEYS else None
+            if near is not None:
+                place = self.tree.key_at(("nodes", name, key))
+                self._add(f"unknown verb '{key}' in node '{name}'", place, f"did you mean '{near}'? {choice}")
+                return
+        message = f"node '{name}' has no verb: nothing says what it does"
+        self._add(message, self.tree.key_at(("nodes", name)), f"add one; {choice}")
+
+    def _add(self, message: str, place: Any, help: str) -> None:
+        self.faults.append(Diagnostic("E002", message, place, help=help))
