@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import stamina
 from langchain_core.language_models import BaseChatModel
@@ -26,6 +27,11 @@ _PASSING = frozenset({"rate_limit", "timeout", "unavailable"})
 
 _RETRIED = frozenset({"rate_limit", "timeout"})
 """Failures after which the same model is asked again."""
+
+
+_DEMO_PARAMS = ("script", "tokens", "delay_ms")
+
+_MESSAGES: Mapping[str, type[BaseMessage]] = {"system": SystemMessage, "user": HumanMessage, "assistant": AIMessage}
 
 
 @dataclass(frozen=True)
@@ -98,7 +104,8 @@ class ChatModels:
         )
         async for attempt in attempts:
             with attempt:
-                chunks = binding.client.astream(messages, **_options(binding, request))
+                stream = binding.client.astream(messages, **_options(binding, request))
+                chunks = cast("AsyncGenerator[AIMessageChunk]", stream)
                 try:
                     first = await anext(chunks, None)
                 except Exception as error:
@@ -137,35 +144,35 @@ def _worth_a_retry(error: Exception) -> bool:
 
 
 def _message(message: Message) -> BaseMessage:
-    kinds = {"system": SystemMessage, "user": HumanMessage, "assistant": AIMessage}
-    return kinds[message.role](message.content)
+    return _MESSAGES[message.role](content=message.content)
 
 
 def _options(binding: _Binding, request: ModelRequest) -> dict[str, Any]:
     params = {**binding.params, **request.params}
     if binding.provider == openai.PROVIDER:
         return openai_options(params, request.schema)
-    known = {key: params[key] for key in ("script", "tokens", "delay_ms") if key in params}
+    known: dict[str, Any] = {key: params[key] for key in _DEMO_PARAMS if key in params}
     if request.schema is not None:
         known["response_format"] = {"type": "json_schema", "json_schema": {"schema": request.schema}}
     return known
 
 
 async def _events(
-    binding: _Binding, first: AIMessageChunk | None, chunks: AsyncIterator[AIMessageChunk]
+    binding: _Binding, first: AIMessageChunk | None, chunks: AsyncGenerator[AIMessageChunk]
 ) -> AsyncIterator[ModelEvent]:
     usage = Usage()
     chunk = first
-    try:
-        while chunk is not None:
-            if chunk.usage_metadata:
-                usage = usage + Usage(chunk.usage_metadata["input_tokens"], chunk.usage_metadata["output_tokens"])
-            _require_unfiltered(chunk, binding.name)
-            if text := chunk.content if isinstance(chunk.content, str) else chunk.text:
-                yield TextDelta(text)
-            chunk = await anext(chunks, None)
-    except Exception as error:
-        raise as_node_error(error, binding.name) from error
+    async with aclosing(chunks):
+        try:
+            while chunk is not None:
+                if chunk.usage_metadata:
+                    usage = usage + Usage(chunk.usage_metadata["input_tokens"], chunk.usage_metadata["output_tokens"])
+                _require_unfiltered(chunk, binding.name)
+                if text := chunk.content if isinstance(chunk.content, str) else chunk.text:
+                    yield TextDelta(text)
+                chunk = await anext(chunks, None)
+        except Exception as error:
+            raise as_node_error(error, binding.name) from error
     yield ModelDone(usage, binding.model, binding.provider)
 
 

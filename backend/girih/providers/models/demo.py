@@ -6,7 +6,7 @@ import asyncio
 import re
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models import BaseChatModel, LanguageModelInput
@@ -21,7 +21,7 @@ from langchain_core.utils.function_calling import convert_to_openai_tool
 
 from girih.providers.models.demo_reply import Reply, reply_to
 
-PROVIDER = "girih-demo"
+PROVIDER: Final = "girih-demo"
 _PIECE = re.compile(r"\s*\S+|\s+$")
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from girih.providers.models.demo_words import Request, words_of
 
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
-_CODE = re.compile(r"\b(?=\w*\d)[\w-]{2,}\b")
+_CODE = re.compile(r"(?<![\w-])(?=[\w-]*\d)[\w-]{2,}")
 _EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 _DATE = re.compile(r"\b\d{4}-\d{2}-\d{2}\b")
 _SURE = frozenset({"confidence", "certainty", "probability", "score", "likelihood"})

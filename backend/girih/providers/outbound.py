@@ -1,0 +1,198 @@
+"""The one HTTP client that fetches addresses which people name: guarded against reaching what they must not reach."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import socket
+import ssl
+import zlib
+from collections.abc import AsyncIterator, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+from urllib.parse import unquote
+
+import httpx
+
+from girih.errors import GirihError
+
+Reason = Literal["invalid_url", "forbidden", "unreachable", "timeout", "too_large", "redirect", "unreadable"]
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+MAX_BYTES = 5_000_000
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_TUNNELS = tuple(map(ipaddress.ip_network, ("2002::/16", "2001::/32", "64:ff9b:1::/48", "::/96", "192.88.99.0/24")))
+_WINDOW = {"gzip": zlib.MAX_WBITS | 16, "x-gzip": zlib.MAX_WBITS | 16, "deflate": zlib.MAX_WBITS}
+
+
+class OutboundError(GirihError):
+    """A request that was not made, or whose answer was not taken; `reason` says which."""
+
+    code = "outbound"
+
+    def __init__(self, reason: Reason, message: str, *, help: str | None = None) -> None:
+        super().__init__(message, help=help)
+        self.reason: Reason = reason
+
+
+@dataclass(frozen=True)
+class OutboundResponse:
+    """An answer, whole and decompressed."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class OutboundClient:
+    """HTTP for addresses from specs.
+
+    A host is resolved once, every address it has must be public, and the connection goes to exactly that address.
+    Addresses below one of `allowed` (base URLs the operator set) may be private. Redirects are not followed, the
+    environment's proxies are not used, and an answer ends at `max_bytes` decompressed bytes.
+    """
+
+    def __init__(self, allowed: Iterable[str] = (), *, max_bytes: int = MAX_BYTES) -> None:
+        self._allowed = tuple(httpx.URL(base) for base in allowed)
+        self._max_bytes = max_bytes
+        tls = ssl.create_default_context()
+        # Connections are pooled by address, so a public one is never kept: another name could share its address.
+        alone = httpx.Limits(max_keepalive_connections=0)
+        self._public = httpx.AsyncClient(trust_env=False, verify=tls, follow_redirects=False, limits=alone)
+        self._trusted = httpx.AsyncClient(trust_env=False, verify=tls, follow_redirects=False)
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        await self._public.aclose()
+        await self._trusted.aclose()
+
+    async def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        timeout: float,  # noqa: ASYNC109 - bounds the whole exchange, below
+        headers: Mapping[str, str] | None = None,
+        content: bytes | None = None,
+    ) -> OutboundResponse:
+        """Send one request. `timeout` (seconds) bounds it from the name's look-up to the last byte.
+
+        Raises `OutboundError`. Any HTTP status but a redirect is an answer.
+        """
+        target = _parsed(url)
+        try:
+            async with asyncio.timeout(timeout):
+                return await self._exchange(method, target, dict(headers or {}), content)
+        except (TimeoutError, httpx.TimeoutException) as error:
+            raise OutboundError("timeout", f"{target.host} did not answer within {timeout:g} s") from error
+        except (httpx.DecodingError, httpx.RemoteProtocolError) as error:
+            raise OutboundError("unreadable", f"{target.host} sent an answer that is not HTTP") from error
+        except (httpx.TransportError, OSError) as error:
+            raise OutboundError("unreachable", f"no connection to {target.host}") from error
+
+    async def _exchange(
+        self, method: str, target: httpx.URL, headers: dict[str, str], content: bytes | None
+    ) -> OutboundResponse:
+        client, extensions = self._trusted, {}
+        headers = {**headers, "accept-encoding": "gzip, deflate"}
+        if not self._is_allowed(target):
+            headers["host"] = target.netloc.decode("ascii")
+            extensions = {"sni_hostname": target.raw_host.decode("ascii")}
+            client, target = self._public, target.copy_with(host=await _public_address(target))
+        # The total time is bounded by `request`; httpx's own limits would only end it earlier.
+        sent = client.build_request(
+            method, target, headers=headers, content=content, timeout=None, extensions=extensions
+        )
+        response = await client.send(sent, stream=True)
+        try:
+            if response.is_redirect:
+                raise OutboundError(
+                    "redirect", "the answer is a redirect, which is not followed", help="name the final URL"
+                )
+            body = b"".join([piece async for piece in self._bounded(response)])
+        finally:
+            await response.aclose()
+        return OutboundResponse(response.status_code, dict(response.headers), body)
+
+    async def _bounded(self, response: httpx.Response) -> AsyncIterator[bytes]:
+        """The decompressed pieces; httpx's own decoding would unpack a whole bomb before anyone could count."""
+        encoding = response.headers.get("content-encoding", "identity").strip().lower()
+        if encoding not in ("identity", "") and encoding not in _WINDOW:
+            raise OutboundError("unreadable", f"the answer is compressed as '{encoding[:20]}', which was not asked for")
+        unpacker = zlib.decompressobj(_WINDOW[encoding]) if encoding in _WINDOW else None
+        left = self._max_bytes
+        async for piece in response.aiter_raw():
+            try:
+                plain = unpacker.decompress(piece, left + 1) if unpacker else piece
+            except zlib.error as error:
+                raise OutboundError("unreadable", "the answer's compression is broken") from error
+            left -= len(plain)
+            if left < 0:
+                raise OutboundError("too_large", f"the answer is larger than {self._max_bytes} bytes")
+            yield plain
+
+    def _is_allowed(self, target: httpx.URL) -> bool:
+        return any(_is_below(target, base) for base in self._allowed)
+
+
+def _parsed(url: str) -> httpx.URL:
+    try:
+        target = httpx.URL(url)
+    except (httpx.InvalidURL, UnicodeError) as error:
+        raise OutboundError("invalid_url", "the URL cannot be read") from error
+    if target.scheme not in ("http", "https") or not target.host:
+        raise OutboundError("invalid_url", "the URL must begin with http:// or https:// and name a host")
+    if target.userinfo:
+        raise OutboundError("invalid_url", "the URL must not carry a user name or a password")
+    return target
+
+
+def _is_below(target: httpx.URL, base: httpx.URL) -> bool:
+    if (target.scheme, target.host, _port(target)) != (base.scheme, base.host, _port(base)):
+        return False
+    root = base.path.rstrip("/")
+    inside = target.path == root or target.path.startswith(f"{root}/")
+    return inside and ".." not in unquote(unquote(target.path)).replace("\\", "/").split("/")
+
+
+def _port(url: httpx.URL) -> int:
+    return url.port or {"http": 80, "https": 443}[url.scheme]
+
+
+async def _public_address(target: httpx.URL) -> str:
+    """The address to connect to. Raises `OutboundError` when the host has any address that is not public."""
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(
+            target.raw_host.decode("ascii").strip("[]"), _port(target), type=socket.SOCK_STREAM
+        )
+    except (OSError, UnicodeError) as error:
+        raise OutboundError("unreachable", f"the host {target.host} has no address") from error
+    addresses = [str(entry[4][0]) for entry in found]
+    if not addresses or not all(is_public(address) for address in addresses):
+        raise OutboundError(
+            "forbidden",
+            f"the host {target.host} is not on the public network",
+            help="ask the operator to bind it as an endpoint (GIRIH_ENDPOINTS)",
+        )
+    return addresses[0]
+
+
+def is_public(address: str) -> bool:
+    """Whether an IP address belongs to the public network, also when it hides an IPv4 address."""
+    try:
+        ip = _unwrapped(ipaddress.ip_address(address))
+    except ValueError:
+        return False  # with a zone, or no address at all
+    special = ip.is_multicast or ip.is_reserved or ip.is_link_local or ip.is_loopback or ip.is_unspecified
+    return ip.is_global and not special and not any(ip in network for network in _TUNNELS)
+
+
+def _unwrapped(ip: Address) -> Address:
+    if isinstance(ip, ipaddress.IPv6Address):
+        if ip.scope_id:
+            raise ValueError("an address with a zone is a local one")
+        if ip.ipv4_mapped:
+            return ip.ipv4_mapped
+        if ip in _NAT64:
+            return ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
+    return ip
