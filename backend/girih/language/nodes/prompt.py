@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from girih.language.expressions.templates import render_template
 from girih.language.nodes.base import STRING, PromptFile, Scope, Slot
@@ -19,6 +20,14 @@ class Prompt(Strict):
     text: str | None = None
     file: str | None = None
     with_: dict[str, Any] = Field(default_factory=dict, alias="with")
+
+    @model_validator(mode="after")
+    def _one_of(self) -> Self:
+        if (self.text is None) == (self.file is None):
+            raise PydanticCustomError("one_of", "needs either a text or 'file', and not both")
+        if self.text is not None and self.with_:
+            raise PydanticCustomError("one_of", "'with' belongs to a prompt file; a text reads ${ … } by itself")
+        return self
 
     def slots(self, key: str) -> Iterable[Slot]:
         """The prompt's slots; `key` is the node's key that holds it."""

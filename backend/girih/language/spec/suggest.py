@@ -31,6 +31,8 @@ def one_of(words: Iterable[str]) -> str:
 
 def hint(word: str, options: Iterable[str], otherwise: str = "known", *, taken: Iterable[str] = ()) -> str | None:
     """The help for an unknown word: the nearest option not yet `taken`, and what there is to choose from."""
+    if " " in word:
+        return "quote a text that holds ', ': in { } and [ ] a comma ends a value"
     options, taken = list(options), set(taken)
     near = did_you_mean(word, (option for option in options if option not in taken))
     choice = f"{otherwise}: {one_of(options)}" if options else None

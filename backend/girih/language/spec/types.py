@@ -99,8 +99,8 @@ def _keyword_faults(keyword: str, value: JsonValue, path: Path, *, optional: boo
     if keyword.startswith("x-"):
         return
     if keyword not in KEYWORDS:
-        near = did_you_mean(keyword, KEYWORDS)
-        way_out = f"did you mean '{near}'?" if near else "the fields of an object go under 'properties:'"
+        near = hint(keyword, KEYWORDS) if " " in keyword or did_you_mean(keyword, KEYWORDS) else None
+        way_out = near.partition(" known: ")[0] if near else "the fields of an object go under 'properties:'"
         yield Fault(path, f"unknown key '{keyword}' in a type", way_out, at_key=True)
         return
     faults = list(shape_faults(keyword, value, path))
