@@ -1,0 +1,51 @@
+"""Published agents, their versions, and the aliases that point at them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path
+from pydantic import Field
+
+from girih.api.deps import GuardedRoute, Wired, requires
+from girih.api.shapes import Body, Page
+from girih.db.tenancy import OrgScope
+from girih.language.spec.model import Slug
+from girih.services.agents.schemas import AgentOut, VersionOut
+
+router = APIRouter(prefix="/agents", tags=["agents"], route_class=GuardedRoute)
+
+Reader = Annotated[OrgScope, requires("agents:read")]
+Publisher = Annotated[OrgScope, requires("agents:publish")]
+
+
+class AliasIn(Body):
+    """Where an alias shall point."""
+
+    version: Annotated[str, Field(min_length=1, max_length=80, description="A version, as `1.2.0`.")]
+
+
+@router.get("", operation_id="list_agents")
+async def list_agents(girih: Wired, scope: Reader) -> Page[AgentOut]:
+    """Every agent of the project, by name."""
+    return Page(items=await girih.agents.agents(scope))
+
+
+@router.get("/{name}", operation_id="get_agent")
+async def get_agent(girih: Wired, scope: Reader, name: str) -> AgentOut:
+    """One agent as its newest version describes it."""
+    return await girih.agents.agent(scope, name)
+
+
+@router.get("/{name}/versions", operation_id="list_versions")
+async def list_versions(girih: Wired, scope: Reader, name: str) -> Page[VersionOut]:
+    """Every version of an agent, the newest first."""
+    return Page(items=await girih.agents.versions(scope, name))
+
+
+@router.put("/{name}/aliases/{alias}", operation_id="set_alias")
+async def set_alias(
+    girih: Wired, scope: Publisher, name: str, alias: Annotated[Slug, Path()], body: AliasIn
+) -> VersionOut:
+    """Point an alias at a version; naming an older one rolls back."""
+    return await girih.agents.set_alias(scope, name, alias, body.version)

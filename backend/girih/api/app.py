@@ -1,0 +1,112 @@
+"""Door 1, the REST API: routes, faults as problems, and a start that fails when a route forgot its permission."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from starlette.middleware.cors import CORSMiddleware
+
+from girih.api import agents, collections, documents, errors, keys, runs, system, workspace
+from girih.api.deps import PUBLIC, check_permissions, declarations
+from girih.api.middleware import Envelope
+from girih.api.sse import Streams
+from girih.language.spec.tree import JsonObject
+from girih.wiring import Girih
+
+_ABOUT = """Agents are graphs in YAML. Apply a workspace, ingest documents, run agents, follow their events.
+
+Every call needs `Authorization: Bearer girih_…`. Faults are RFC 9457 problems (`application/problem+json`)."""
+_TAGS = [
+    {"name": "workspace", "description": "Check and publish the specs of a folder, all or nothing."},
+    {"name": "agents", "description": "Published agents, their versions and aliases."},
+    {"name": "runs", "description": "Runs of agents, and their events as a stream."},
+    {"name": "knowledge", "description": "Collections, their documents, and search."},
+    {"name": "keys", "description": "API keys."},
+    {"name": "system", "description": "Whether the server is there, and what it is."},
+]
+_FAULTS = {"4XX": "The request cannot be served as it is.", "5XX": "The server could not do it."}
+
+
+def create_app(girih: Girih) -> FastAPI:
+    """The API over open services. Starting it starts the runs' background work, stopping hands open runs on."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await girih.runs.start()
+        try:
+            yield
+        finally:
+            app.state.streams.close()
+            await girih.runs.stop()
+
+    app = FastAPI(
+        title="girih",
+        version=girih.facts.version,
+        description=_ABOUT,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        openapi_tags=_TAGS,
+        lifespan=lifespan,
+    )
+    app.state.girih = girih
+    app.state.streams = Streams()
+    errors.install(app)
+    for router in (workspace.router, agents.router, runs.router, collections.router, documents.router, keys.router):
+        app.include_router(router, prefix="/v1")
+    app.include_router(documents.uploads, prefix="/v1")
+    app.include_router(system.router)
+    _surround(app, girih.facts.cors_origins)
+    check_permissions(app)
+    description = _describe(app)
+    app.openapi = lambda: description  # type: ignore[method-assign]
+    return app
+
+
+def _surround(app: FastAPI, origins: tuple[str, ...]) -> None:
+    app.add_middleware(Envelope)
+    if origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(origins),
+            allow_methods=["GET", "POST", "PUT", "DELETE"],
+            allow_headers=["authorization", "content-type", "idempotency-key", "last-event-id", "x-request-id"],
+            expose_headers=["location", "retry-after", "x-request-id"],
+        )
+
+
+def _describe(app: FastAPI) -> JsonObject:
+    """The OpenAPI document: each operation with its permission and the problems it may answer with."""
+    document: dict[str, Any] = get_openapi(
+        title=app.title, version=app.version, description=_ABOUT, routes=app.routes, tags=_TAGS
+    )
+    parts = document.setdefault("components", {})
+    schemas = parts.setdefault("schemas", {})
+    for unused in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(unused, None)
+    schemas["FieldProblem"] = errors.FieldProblem.model_json_schema()
+    schemas["Problem"] = errors.Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+    schemas["Problem"].pop("$defs", None)
+    parts["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer", "description": "An API key, `girih_…`."}}
+    for name, permission in declarations(app):
+        methods, _, path = name.partition(" ")
+        for method in methods.lower().split(","):
+            _describe_operation(document["paths"].get(path, {}).get(method), permission or PUBLIC)
+    return document
+
+
+def _describe_operation(operation: JsonObject | None, permission: str) -> None:
+    if operation is None:
+        return
+    operation["x-permission"] = permission
+    operation["security"] = [] if permission == PUBLIC else [{"key": []}]
+    answers = operation["responses"]
+    answers.pop("422", None)
+    schema = {"schema": {"$ref": "#/components/schemas/Problem"}}
+    for status, description in _FAULTS.items():
+        answers.setdefault(status, {"description": description, "content": {errors.MEDIA_TYPE: schema}})

@@ -1,0 +1,145 @@
+"""Who may call a route: each one declares a permission or that it is public, and the app does not start otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Coroutine, Iterator
+from functools import cache
+from typing import Annotated, Any
+
+from fastapi import Depends, FastAPI, Request, Response
+from fastapi.dependencies.models import Dependant
+from fastapi.dependencies.utils import get_flat_dependant
+from fastapi.routing import APIRoute, iter_route_contexts
+from starlette.types import Message
+
+from girih.api.errors import BodyTooLarge
+from girih.db.tenancy import OrgScope
+from girih.errors import Forbidden, InvalidInput, Unauthorized
+from girih.wiring import Girih
+
+PUBLIC = "public"
+"""What a route declares that everybody may call."""
+
+JSON_LIMIT = 5 * 1024 * 1024
+"""The largest request body, in bytes, where a route does not set its own."""
+
+_DECLARED: dict[Callable[..., Any], str] = {}
+_SIGN_IN = "send `Authorization: Bearer girih_…` with an API key; `girih dev` prints one for its own server"
+
+
+async def wired(request: Request) -> Girih:
+    """The services of this process."""
+    girih: Girih = request.app.state.girih
+    return girih
+
+
+Wired = Annotated[Girih, Depends(wired)]
+
+
+@cache
+def requires(permission: str) -> Any:
+    """The dependency that lets only keys with `permission` pass, and gives the route the caller's `OrgScope`."""
+
+    async def authorize(request: Request) -> OrgScope:
+        scope = await _caller(request)
+        if permission not in scope.permissions:
+            raise Forbidden(f"this key lacks the permission {permission}", help="use a key that has it")
+        return scope
+
+    _DECLARED[authorize] = permission
+    return Depends(authorize)
+
+
+async def _everybody() -> None:
+    """Nothing is asked of the caller."""
+
+
+_DECLARED[_everybody] = PUBLIC
+public = Depends(_everybody)
+"""The dependency that declares a route public."""
+
+
+def declared(dependant: Dependant) -> str | None:
+    """The permission a route declares, `PUBLIC`, or `None` where its author forgot."""
+    found = (_DECLARED.get(part.call) for part in dependant.dependencies if part.call is not None)
+    return next((permission for permission in found if permission), None)
+
+
+class GuardedRoute(APIRoute):
+    """A route that asks who calls before it reads a byte of the body, and reads no more than its limit."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        answer = super().get_route_handler()
+        secret = declared(self.dependant) != PUBLIC
+        parameters = frozenset(field.alias for field in get_flat_dependant(self.dependant).query_params)
+
+        async def handle(request: Request) -> Response:
+            if secret:
+                await _caller(request)
+            unknown = sorted(set(request.query_params) - parameters)
+            if unknown:
+                raise _unknown_parameter(unknown[0], parameters)
+            return await answer(limited(request, self.limit(request)))
+
+        return handle
+
+    def limit(self, request: Request) -> int:  # noqa: ARG002 - uploads ask the app for theirs
+        """The most bytes a request may carry here."""
+        return JSON_LIMIT
+
+
+def _unknown_parameter(name: str, known: Collection[str]) -> InvalidInput:
+    taken = f"this address takes: {', '.join(sorted(known))}" if known else "this address takes no parameters"
+    return InvalidInput(f"unknown query parameter '{name}'", help=taken)
+
+
+def limited(request: Request, limit: int) -> Request:
+    """The request with a body of at most `limit` bytes: refused by its announced length, else while it is read."""
+    announced = request.headers.get("content-length", "")
+    if announced.isdecimal() and int(announced) > limit:
+        raise BodyTooLarge(limit)
+    receive = request.receive
+    seen = 0
+
+    async def counted() -> Message:
+        nonlocal seen
+        message = await receive()
+        seen += len(message.get("body", b""))
+        if seen > limit:
+            raise BodyTooLarge(limit)
+        return message
+
+    return Request(request.scope, counted)
+
+
+def check_permissions(app: FastAPI) -> None:
+    """Refuse to start with a route that declares neither a permission nor that it is public."""
+    forgotten = [path for path, permission in declarations(app) if permission is None]
+    if forgotten:
+        raise RuntimeError(f"routes without a declared permission: {', '.join(sorted(forgotten))}")
+
+
+def declarations(app: FastAPI) -> Iterator[tuple[str, str | None]]:
+    """Each route with what it declares, as (`GET /v1/agents`, `agents:read`)."""
+    for context in iter_route_contexts(app.routes):
+        route = context.original_route
+        methods = ",".join(sorted(getattr(context, "methods", None) or ()))
+        path = f"{methods} {getattr(context, 'path', None) or type(route).__name__}"
+        yield path, declared(route.dependant) if isinstance(route, GuardedRoute) else None
+
+
+async def _caller(request: Request) -> OrgScope:
+    """Whom the request's key speaks for; asked once per request."""
+    known: OrgScope | None = getattr(request.state, "caller", None)
+    if known is None:
+        known = await request.app.state.girih.identity.authenticate(_key(request))
+        request.state.caller = known
+    return known
+
+
+def _key(request: Request) -> str:
+    given = request.headers.getlist("authorization")
+    scheme, _, key = given[0].partition(" ") if len(given) == 1 else ("", "", "")
+    if scheme.lower() != "bearer" or not key.strip():
+        raise Unauthorized("no API key came with the request", help=_SIGN_IN)
+    return key.strip()

@@ -1,0 +1,150 @@
+"""What a caller sees of a fault: RFC 9457 problems with the sentence, the way out, and never a stack trace."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.types import Scope
+
+from girih import errors
+from girih.language.spec.tree import JsonObject
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_AFTER = "2"
+"""Seconds after which a caller may try again when something girih depends on does not answer."""
+
+STATUS: Mapping[type[errors.GirihError], int] = {
+    errors.InvalidInput: 422,
+    errors.NotFound: 404,
+    errors.Conflict: 409,
+    errors.TooLarge: 413,
+    errors.Unsupported: 415,
+    errors.Unauthorized: 401,
+    errors.Forbidden: 403,
+    errors.Unavailable: 503,
+    errors.LeaseLost: 409,
+    errors.DocumentRejected: 422,
+    errors.NodeError: 502,
+}
+_WORDS = {404: "not_found", 405: "method_not_allowed", 413: "too_large", 415: "unsupported"}
+_NODE_STATUS = {"unavailable": 503, "rate_limit": 503, "timeout": 504}
+
+
+class FieldProblem(BaseModel):
+    """One field that was not accepted."""
+
+    path: str = Field(description="Where it is, as `body.inputs.question`.")
+    message: str
+    type: str
+
+
+class Problem(BaseModel):
+    """An RFC 9457 problem (`application/problem+json`)."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str = Field(description="What was wrong, in one sentence.")
+    code: str = Field(description="The fault's name, for programs.")
+    help: str | None = Field(default=None, description="What to do next.")
+    error_id: str = Field(description="The request's id, as it stands in the server's log.")
+    errors: list[FieldProblem] | None = Field(default=None, description="Each field that was not accepted.")
+    diagnostics: list[dict[str, Any]] | None = Field(default=None, description="The compiler's findings.")
+    details: dict[str, Any] | None = Field(default=None, description="More about the fault, for programs.")
+
+
+class BodyTooLarge(HTTPException):
+    """A request body over the route's limit, seen before or while it is read."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(413, f"the request is larger than the limit of {limit:,} bytes")
+
+
+def request_id(scope: Scope) -> str:
+    """The id of the request, as its answer's `x-request-id`, its problem and the log show it."""
+    return str(scope.get("state", {}).get("request_id", ""))
+
+
+def problem(
+    request: Request, status: int, code: str, detail: str, *, headers: Mapping[str, str] | None = None, **more: Any
+) -> Response:
+    """A problem response; fields that are `None` are left out."""
+    body: JsonObject = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
+    body |= {"code": code, "error_id": request_id(request.scope)}
+    body |= {name: value for name, value in more.items() if value}
+    return Response(orjson.dumps(body, default=str), status, headers, MEDIA_TYPE)
+
+
+def unexpected(request: Request) -> Response:
+    """The answer to a fault nobody foresaw: an id to find it in the log by, and nothing else."""
+    return problem(request, 500, "internal", "girih failed unexpectedly; the operator finds the cause by the error id")
+
+
+def install(app: FastAPI) -> None:
+    """Teach the app to answer every fault with a problem."""
+    app.add_exception_handler(errors.GirihError, _girih_error)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http_error)
+
+
+def status_of(error: errors.GirihError) -> int:
+    """The HTTP status that fits the fault."""
+    if isinstance(error, errors.NodeError):
+        return _NODE_STATUS.get(error.kind, 502)
+    return next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 500)
+
+
+def _girih_error(request: Request, error: Exception) -> Response:
+    if not isinstance(error, errors.GirihError):
+        raise error
+    status = status_of(error)
+    if status == 500:
+        raise error
+    headers: dict[str, str] = {}
+    if status == 401:
+        headers["www-authenticate"] = "Bearer"
+    if status in (503, 504):
+        headers["retry-after"] = RETRY_AFTER
+    details = dict(error.details)
+    diagnostics = details.pop("diagnostics", None)
+    return problem(
+        request,
+        status,
+        error.code,
+        error.message,
+        headers=headers,
+        help=error.help,
+        details=details,
+        diagnostics=diagnostics,
+    )
+
+
+def _invalid(request: Request, error: Exception) -> Response:
+    if not isinstance(error, RequestValidationError):
+        raise error
+    found = [
+        {"path": ".".join(str(part) for part in item["loc"]), "message": item["msg"], "type": item["type"]}
+        for item in error.errors()
+    ]
+    first = f"{found[0]['path']}: {found[0]['message']}" if found else "the request does not fit its schema"
+    return problem(request, 422, "invalid_input", first, errors=found)
+
+
+def _http_error(request: Request, error: Exception) -> Response:
+    if not isinstance(error, HTTPException):
+        raise error
+    detail = str(error.detail)
+    if error.status_code == 404:
+        detail = "there is nothing at this address"
+    elif error.status_code == 405:
+        detail = f"{request.method} is not possible here"
+    code = _WORDS.get(error.status_code, "invalid_input")
+    return problem(request, error.status_code, code, detail, headers=error.headers)

@@ -1,0 +1,85 @@
+"""What surrounds every request: its id, one log line, safe headers, and an answer to faults nobody foresaw."""
+
+from __future__ import annotations
+
+import re
+import time
+from secrets import token_hex
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect, Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from girih.api.errors import unexpected
+
+log = structlog.get_logger("girih.api")
+
+_SAFE_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+_QUIET = frozenset({"/healthz", "/readyz"})
+_HEADERS = {
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "x-frame-options": "DENY",
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+    "cache-control": "no-store",
+}
+
+
+class Envelope:
+    """The outermost layer of the app. A fault inside becomes a bare 500 with an id; the log has the rest."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        exchange = _Exchange(scope, send)
+        with structlog.contextvars.bound_contextvars(request_id=exchange.id):
+            try:
+                await self.app(scope, receive, exchange.send)
+            except ClientDisconnect:
+                exchange.status = exchange.status or 499
+            except Exception as error:  # noqa: BLE001 - nothing may leave here but an id; the cause goes to the log
+                await exchange.fail(error, receive)
+            exchange.log()
+
+
+class _Exchange:
+    """One request and its answer."""
+
+    def __init__(self, scope: Scope, send: Send) -> None:
+        given = Headers(scope=scope).get("x-request-id", "")
+        self.id = given if _SAFE_ID.fullmatch(given) else token_hex(8)
+        self.scope = scope
+        self.status = 0
+        self._send = send
+        self._began = time.perf_counter()
+        scope.setdefault("state", {})["request_id"] = self.id
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            headers = MutableHeaders(scope=message)
+            headers["x-request-id"] = self.id
+            for name, value in _HEADERS.items():
+                headers.setdefault(name, value)
+        await self._send(message)
+
+    async def fail(self, error: Exception, receive: Receive) -> None:
+        log.error("request failed", error=type(error).__name__, path=_path(self.scope), exc_info=error)
+        if not self.status:
+            await unexpected(Request(self.scope))(self.scope, receive, self.send)
+
+    def log(self) -> None:
+        write = log.debug if self.scope["path"] in _QUIET else log.info
+        took = round((time.perf_counter() - self._began) * 1000, 1)
+        write("request", method=self.scope["method"], path=_path(self.scope), status=self.status, duration_ms=took)
+
+
+def _path(scope: Scope) -> str:
+    """The path as it was sent, still percent-encoded: safe for every log, and without the query's contents."""
+    raw: bytes = scope.get("raw_path") or scope["path"].encode()
+    return raw.split(b"?")[0].decode("ascii", "backslashreplace")[:500]

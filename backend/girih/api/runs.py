@@ -1,0 +1,63 @@
+"""Runs of agents: started, listed, cancelled, and followed event by event."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Request, Response
+
+from girih.api.deps import GuardedRoute, Wired, requires
+from girih.api.shapes import Page
+from girih.api.sse import EventStream, resume_after
+from girih.db.tenancy import OrgScope
+from girih.services.runs.schemas import RunIn, RunOut
+
+router = APIRouter(prefix="/runs", tags=["runs"], route_class=GuardedRoute)
+
+Creator = Annotated[OrgScope, requires("runs:create")]
+Reader = Annotated[OrgScope, requires("runs:read")]
+Canceller = Annotated[OrgScope, requires("runs:cancel")]
+STREAM = {200: {"description": "The run's events.", "content": {"text/event-stream": {"schema": {"type": "string"}}}}}
+
+
+@router.post("", operation_id="create_run", status_code=201)
+async def create_run(girih: Wired, scope: Creator, body: RunIn, response: Response) -> RunOut:
+    """Start a run. It is recorded before the answer, and goes on whether or not anybody follows it."""
+    run = await girih.runs.create(scope, body)
+    response.headers["location"] = f"/v1/runs/{run.id}"
+    return run
+
+
+@router.post("/stream", operation_id="stream_run", response_class=EventStream, responses=STREAM)
+async def stream_run(girih: Wired, scope: Creator, body: RunIn, request: Request) -> Response:
+    """Start a run and follow its events. A stream that broke is resumed at the run's `events`."""
+    run = await girih.runs.create(scope, body)
+    return EventStream(request, girih.runs.events(scope, run.id), {"location": f"/v1/runs/{run.id}"})
+
+
+@router.get("", operation_id="list_runs")
+async def list_runs(girih: Wired, scope: Reader) -> Page[RunOut]:
+    """The project's runs, the newest first."""
+    return Page(items=await girih.runs.runs(scope))
+
+
+@router.get("/{run_id}", operation_id="get_run")
+async def get_run(girih: Wired, scope: Reader, run_id: UUID) -> RunOut:
+    """One run as it stands."""
+    return await girih.runs.run(scope, run_id)
+
+
+@router.post("/{run_id}/cancel", operation_id="cancel_run")
+async def cancel_run(girih: Wired, scope: Canceller, run_id: UUID) -> RunOut:
+    """Stop a run."""
+    return await girih.runs.cancel(scope, run_id)
+
+
+@router.get("/{run_id}/events", operation_id="follow_run", response_class=EventStream, responses=STREAM)
+async def follow_run(
+    girih: Wired, scope: Reader, run_id: UUID, request: Request, after: Annotated[int, Depends(resume_after)]
+) -> Response:
+    """A run's events after the last one that arrived, to its end; also for those who join when it has ended."""
+    await girih.runs.run(scope, run_id)
+    return EventStream(request, girih.runs.events(scope, run_id, after))

@@ -1,0 +1,221 @@
+"""`girih run AGENT`: starts a run, streams its answer with citations, and says what it cost."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from girih.cli.client import FINDINGS, INTERRUPTED, USAGE, Refused, Server, fail, open_server, segment
+from girih.cli.stream import Following
+from girih.cli.trace import drawn, duration, grown, tokens
+from girih.engine.events import TERMINAL
+from girih.language.spec.tree import JsonObject, JsonValue
+
+
+def run(
+    agent: Annotated[str, typer.Argument(help="An agent: `handbook`, `handbook@prod` or `handbook@1.2.0`.")],
+    input: Annotated[
+        list[str] | None, typer.Option("--input", "-i", metavar="NAME=VALUE", help="One input; may be repeated.")
+    ] = None,
+    inputs: Annotated[Path | None, typer.Option("--inputs", help="A JSON file with inputs; `-` reads stdin.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the stream's events, one JSON object a line.")] = False,
+    trace: Annotated[bool, typer.Option("--trace", help="Show the run's steps as a tree when it has ended.")] = False,
+    detach: Annotated[bool, typer.Option("--detach", help="Start the run, print its id, and do not wait.")] = False,
+) -> None:
+    """Run an agent and stream its answer.
+
+    The answer goes to stdout, with the places it cites below it; what it cost goes to stderr. Ctrl-C cancels the run
+    (exit code 130). Exit code 1 if the run failed.
+    """
+    with open_server() as server:
+        body = {"agent": agent, "inputs": _inputs(server, agent, input or [], inputs)}
+        if detach:
+            started = server.call("POST", "/v1/runs", json=body)
+            typer.echo(started["id"])
+            return
+        following = Following(server, body=body)
+        screen = Screen(as_json=as_json)
+        try:
+            for event in following.events():
+                screen.show(event)
+        except KeyboardInterrupt:
+            _cancel(server, following.run_id)
+        screen.finish(trace=trace)
+
+
+@dataclass
+class Screen:
+    """What the person (or the program behind a pipe) sees of one run."""
+
+    as_json: bool
+    events: list[JsonObject] = field(default_factory=list)
+    answers: dict[str, str] = field(default_factory=dict)
+    _began: float = field(default_factory=time.perf_counter)
+    _first: float | None = None
+    _open: str | None = None
+
+    def show(self, event: JsonObject) -> None:
+        """One event, as it arrives."""
+        self.events.append(event)
+        kind = event["type"]
+        if kind == "message.delta" and self._first is None:
+            self._first = time.perf_counter() - self._began
+        if self.as_json:
+            _write(json.dumps(event, ensure_ascii=False) + "\n")
+        elif kind == "message.delta":
+            self._say(event["node"], event["data"]["text"])
+        elif kind in TERMINAL:
+            self._break()
+
+    def finish(self, *, trace: bool) -> None:
+        """The rest once the run has ended; a run that did not succeed ends the command with 1."""
+        end = self.events[-1]
+        if not self.as_json and end["type"] == "run.finished":
+            self._results(end["data"].get("outputs") or {})
+        if trace:
+            for line in drawn(grown(self.events)):
+                typer.echo(line, err=True)
+        typer.echo(self._stats(end["data"]), err=True)
+        if end["type"] != "run.finished":
+            _explain(end)
+            raise typer.Exit(FINDINGS)
+
+    def _say(self, node: str, text: str) -> None:
+        if self._open not in (None, node):
+            self._break()
+        self._open = node
+        self.answers[node] = self.answers.get(node, "") + text
+        _write(text)
+
+    def _break(self) -> None:
+        if self._open is not None:
+            _write("\n")
+            self._open = None
+
+    def _results(self, outputs: JsonObject) -> None:
+        """What was not streamed, then what the answer cites."""
+        said = {text.strip() for text in self.answers.values()}
+        rest = {
+            name: value
+            for name, value in outputs.items()
+            if not is_citations(value) and not (isinstance(value, str) and value.strip() in said)
+        }
+        for name, value in rest.items():
+            text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+            _write(f"{name}: {text}\n" if len(outputs) > 1 else f"{text}\n")
+        cited = [citation for value in outputs.values() if is_citations(value) for citation in value]
+        if cited:
+            _write("\n" + "".join(f"{cited_line(citation)}\n" for citation in cited))
+
+    def _stats(self, data: JsonObject) -> str:
+        first = f"first token {duration(self._first * 1000)}" if self._first is not None else ""
+        parts = [
+            f"run {self.events[-1]['run_id']}",
+            first,
+            tokens(data.get("usage")),
+            duration(data.get("duration_ms")),
+        ]
+        return " · ".join(part for part in parts if part)
+
+
+def is_citations(value: JsonValue) -> bool:
+    """Whether an output is what `cite:` gives: a list of places in documents."""
+    return (
+        isinstance(value, list)
+        and bool(value)
+        and all(isinstance(item, dict) and {"number", "document", "place"} <= item.keys() for item in value)
+    )
+
+
+def cited_line(citation: JsonObject) -> str:
+    """One citation: its mark, the document, and the page or heading."""
+    place = citation.get("place") or {}
+    where = [f"page {place['page']}"] if place.get("page") else []
+    if place.get("heading"):
+        where.append(" › ".join(place["heading"]))
+    return f"[{citation['number']}] " + ", ".join([citation["document"], *where])
+
+
+def _inputs(server: Server, agent: str, pairs: list[str], file: Path | None) -> JsonObject:
+    given = _from_file(file) if file is not None else {}
+    split = [_pair(text) for text in pairs]
+    if split:
+        properties = _declared(server, agent)
+        given |= {name: _typed(text, properties.get(name)) for name, text in split}
+    return given
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        fail(f"'{text}' is not an input", "write --input name=value", code=USAGE)
+    return name, value
+
+
+def _from_file(file: Path) -> JsonObject:
+    try:
+        text = sys.stdin.read() if str(file) == "-" else file.read_text("utf-8")
+        found = json.loads(text)
+    except OSError as error:
+        fail(f"cannot read {file}: {error.strerror}", code=USAGE)
+    except ValueError as error:
+        fail(f"{file} is not JSON: {error}", code=USAGE)
+    if not isinstance(found, dict):
+        fail(f"{file} must hold one JSON object, name to value", code=USAGE)
+    return found
+
+
+def _declared(server: Server, agent: str) -> JsonObject:
+    """The schemas of the agent's inputs; a server that cannot tell will judge the run itself."""
+    name, _, _ = agent.partition("@")
+    try:
+        found = server.attempt("GET", f"/v1/agents/{segment(name)}")
+    except Refused:
+        return {}
+    properties: JsonObject = (found.get("inputs") or {}).get("properties") or {}
+    return properties
+
+
+def _typed(text: str, schema: Any) -> JsonValue:
+    """The value that `text` means: text where the input takes text, else JSON."""
+    kind = schema.get("type") if isinstance(schema, dict) else "string"
+    if kind == "string" or (isinstance(kind, list) and "string" in kind):
+        return text
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _cancel(server: Server, run_id: str | None) -> None:
+    if run_id is not None:
+        try:
+            server.attempt("POST", f"/v1/runs/{run_id}/cancel")
+        except Refused as refused:
+            typer.echo(f"run {run_id} could not be cancelled: {refused.failure.message}", err=True)
+        else:
+            typer.echo(f"\nrun {run_id} cancelled", err=True)
+    raise typer.Exit(INTERRUPTED)
+
+
+def _explain(end: JsonObject) -> None:
+    error = end["data"].get("error")
+    if end["type"] == "run.cancelled" or not error:
+        typer.echo("error: the run was cancelled", err=True)
+        return
+    at = f" in node '{error['node']}'" if error.get("node") else ""
+    typer.echo(f"error: the run failed{at}: {error.get('message')} ({error.get('kind')})", err=True)
+    if error.get("help"):
+        typer.echo(f"  help: {error['help']}", err=True)
+
+
+def _write(text: str) -> None:
+    """To stdout at once: tokens are worth seeing when they come."""
+    sys.stdout.write(text)
+    sys.stdout.flush()

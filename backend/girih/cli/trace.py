@@ -1,0 +1,145 @@
+"""`girih trace RUN_ID`: what a run did, as a tree of its nodes with durations, model calls, tools and tokens."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
+
+import typer
+
+from girih.cli.client import FINDINGS, open_server
+from girih.cli.stream import Following
+from girih.language.spec.tree import JsonObject
+
+MARKS = {"running": "…", "ok": "✓", "failed": "✗", "cancelled": "⊘"}
+
+
+@dataclass
+class Step:
+    """One execution of a node, or the run itself."""
+
+    name: str
+    verb: str = ""
+    status: str = "running"
+    duration_ms: float | None = None
+    notes: list[str] = field(default_factory=list)
+    steps: list[Step] = field(default_factory=list)
+
+    def line(self) -> str:
+        """The step in one line."""
+        parts = [MARKS[self.status], self.name, self.verb, duration(self.duration_ms), *self.notes]
+        return "  ".join(part for part in parts if part)
+
+
+def trace(
+    run_id: Annotated[str, typer.Argument(help="The run's id, as `girih run` shows it.")],
+    format: Annotated[Literal["text", "json"], typer.Option("--format", help="A tree, or the events.")] = "text",
+) -> None:
+    """Show what a run did: its nodes as a tree, with durations, model calls, tools and tokens.
+
+    A run that still goes on is followed to its end. Exit code 1 if it failed.
+    """
+    with open_server() as server:
+        events = list(Following(server, run_id).events())
+    if format == "json":
+        for event in events:
+            typer.echo(json.dumps(event, ensure_ascii=False))
+    else:
+        for line in drawn(grown(events)):
+            typer.echo(line)
+    if events[-1]["type"] != "run.finished":
+        raise typer.Exit(FINDINGS)
+
+
+def grown(events: Iterable[JsonObject]) -> Step:
+    """The run as a tree. A node's path (`refund/lookup`) says which step it belongs to: the latest of that path."""
+    root = Step("run")
+    latest: dict[str, Step] = {}
+    for event in events:
+        path = event["node"]
+        if path is None:
+            _note_run(root, event)
+            continue
+        step = latest.get(path)
+        if event["type"] == "node.started" or step is None:
+            parent, _, name = path.rpartition("/")
+            step = latest[path] = Step(name, event["data"].get("verb", ""))
+            latest.get(parent, root).steps.append(step)
+        note = _NOTES.get(event["type"])
+        if note is not None:
+            note(step, event["data"])
+    return root
+
+
+def drawn(root: Step, lead: str = "") -> Iterator[str]:
+    """The tree as lines."""
+    if not lead:
+        yield root.line()
+    for step in root.steps:
+        last = step is root.steps[-1]
+        yield f"{lead}{'└─' if last else '├─'} {step.line()}"
+        yield from drawn(step, lead + ("   " if last else "│  ")) if step.steps else ()
+
+
+def duration(ms: float | None) -> str:
+    """A duration as people read it."""
+    if ms is None:
+        return ""
+    return f"{ms:.0f} ms" if ms < 1000 else f"{ms / 1000:.1f} s"
+
+
+def tokens(usage: JsonObject | None) -> str:
+    """Tokens in and out."""
+    if not usage or not (usage.get("input_tokens") or usage.get("output_tokens")):
+        return ""
+    return f"{usage.get('input_tokens', 0)} → {usage.get('output_tokens', 0)} tokens"
+
+
+def _note_run(root: Step, event: JsonObject) -> None:
+    data = event["data"]
+    kind = event["type"]
+    if kind == "run.started":
+        root.name = f"{data.get('agent', 'run')} {data.get('version', '')}".strip()
+    elif kind == "run.resumed":
+        root.notes.append(f"resumed as attempt {event['attempt']}")
+    else:
+        root.status = {"run.finished": "ok", "run.failed": "failed"}.get(kind, "cancelled")
+        root.duration_ms = data.get("duration_ms")
+        root.notes += [text for text in (tokens(data.get("usage")), _error(data.get("error"))) if text]
+
+
+def _error(error: JsonObject | None) -> str:
+    return f"{error.get('kind', 'error')}: {error.get('message', '')}" if error else ""
+
+
+def _finished(step: Step, data: JsonObject) -> None:
+    step.status, step.duration_ms = "ok", data.get("duration_ms")
+
+
+def _failed(step: Step, data: JsonObject) -> None:
+    step.status = "failed"
+    step.notes.append(_error(data))
+
+
+def _answered(step: Step, data: JsonObject) -> None:
+    step.notes.append(", ".join(text for text in (str(data.get("model", "")), tokens(data.get("usage"))) if text))
+
+
+def _retrieved(step: Step, data: JsonObject) -> None:
+    hits = data.get("hits") or []
+    step.notes.append(f"{len(hits)} {'hit' if len(hits) == 1 else 'hits'} in {data.get('collection', '')}")
+
+
+def _called(step: Step, data: JsonObject) -> None:
+    step.notes.append(f"tool {data.get('tool', '')}")
+
+
+_NOTES: dict[str, Callable[[Step, JsonObject], None]] = {
+    "node.finished": _finished,
+    "node.failed": _failed,
+    "message.completed": _answered,
+    "retrieval.finished": _retrieved,
+    "tool.finished": _called,
+}

@@ -1,0 +1,44 @@
+"""Telling a database that is away from a fault of ours: the one is `Unavailable` and passes, the other is a bug."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import asyncpg
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from girih.errors import Unavailable
+
+_AWAY = ("08", "53300", "57P", "3D000", "28")
+"""SQLSTATE prefixes: connection lost, too many connections, shutting down or starting, no such database or login."""
+
+
+@contextmanager
+def outages_named() -> Iterator[None]:
+    """Turn what a missing, restarting or overloaded database raises into `Unavailable`; leave all else as it is."""
+    try:
+        yield
+    except PoolTimeout as fault:
+        raise Unavailable("every database connection is busy", help="try again in a moment") from fault
+    except DBAPIError as fault:
+        if not fault.connection_invalidated and not _away(fault.orig):
+            raise
+        raise _unavailable() from fault
+    except (asyncpg.PostgresError, asyncpg.InterfaceError) as fault:
+        if not _away(fault):
+            raise
+        raise _unavailable() from fault
+    except (ConnectionError, socket.gaierror, TimeoutError) as fault:
+        raise _unavailable() from fault
+
+
+def _away(fault: BaseException | None) -> bool:
+    state = str(getattr(fault, "sqlstate", None) or "")
+    return isinstance(fault, (ConnectionError, asyncpg.ConnectionDoesNotExistError)) or state.startswith(_AWAY)
+
+
+def _unavailable() -> Unavailable:
+    return Unavailable("the database does not answer", help="try again in a moment")
