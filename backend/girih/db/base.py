@@ -1,4 +1,4 @@
-"""The declarative base of every table, its naming convention, and the columns tenant tables share."""
+"""The declarative base of every table, the two tables that tenant rows belong to, and the columns they share."""
 
 from __future__ import annotations
 
@@ -6,7 +6,16 @@ from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
 
-from sqlalchemy import DateTime, ForeignKey, ForeignKeyConstraint, MetaData, Uuid, func
+from sqlalchemy import (
+    DateTime,
+    ForeignKey,
+    ForeignKeyConstraint,
+    MetaData,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    func,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from uuid_utils.compat import uuid7
@@ -43,10 +52,28 @@ class Identified:
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
+class Organization(Identified, Base):
+    """A tenant: nobody outside it sees anything of it."""
+
+    __tablename__ = "organizations"
+    __table_args__ = (UniqueConstraint("name"),)
+
+    name: Mapped[str] = mapped_column(Text)
+
+
 class OrgOwned(Identified):
     """A row that belongs to an organization; the database guards it (see `tenancy`)."""
 
     org_id: Mapped[UUID] = mapped_column(Uuid, ForeignKey("organizations.id", ondelete="CASCADE"))
+
+
+class Project(OrgOwned, Base):
+    """A place for agents, runs and collections inside an organization."""
+
+    __tablename__ = "projects"
+    __table_args__ = (UniqueConstraint("org_id", "id"), UniqueConstraint("org_id", "name"))
+
+    name: Mapped[str] = mapped_column(Text)
 
 
 class ProjectOwned(OrgOwned):

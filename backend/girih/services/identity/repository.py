@@ -8,9 +8,10 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
+from girih.db.base import Organization, Project
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import Work
-from girih.services.identity.tables import ApiKey, Organization, Project
+from girih.services.identity.tables import ApiKey
 
 
 async def organization_named(work: Work, name: str) -> UUID | None:

@@ -1,31 +1,13 @@
-"""Organizations, their projects, and the keys to them."""
+"""The keys to projects."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ARRAY, Index, Text, UniqueConstraint
+from sqlalchemy import ARRAY, Index, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from girih.db.base import Base, Identified, OrgOwned, ProjectOwned, project_key
-
-
-class Organization(Identified, Base):
-    """A tenant: nobody outside it sees anything of it."""
-
-    __tablename__ = "organizations"
-    __table_args__ = (UniqueConstraint("name"),)
-
-    name: Mapped[str] = mapped_column(Text)
-
-
-class Project(OrgOwned, Base):
-    """A place for agents, runs and collections inside an organization."""
-
-    __tablename__ = "projects"
-    __table_args__ = (UniqueConstraint("org_id", "id"), UniqueConstraint("org_id", "name"))
-
-    name: Mapped[str] = mapped_column(Text)
+from girih.db.base import Base, ProjectOwned, project_key
 
 
 class ApiKey(ProjectOwned, Base):

@@ -21,13 +21,13 @@ Table: TypeAlias = type[Model] | type[Tool]
 async def documents(work: Work, scope: OrgScope, table: Table) -> dict[str, JsonObject]:
     """Every document of the project by name."""
     query = select(table.name, table.document).where(table.org_id == scope.org_id, table.project_id == scope.project_id)
-    return dict((await work.session.execute(query.order_by(table.name))).tuples().all())
+    return dict((await work.session.execute(query.order_by(table.name))).all())
 
 
 async def digests(work: Work, scope: OrgScope, table: Table) -> Mapping[str, str]:
     """The digest of every document of the project by name."""
     query = select(table.name, table.digest).where(table.org_id == scope.org_id, table.project_id == scope.project_id)
-    return dict((await work.session.execute(query)).tuples().all())
+    return dict((await work.session.execute(query)).all())
 
 
 async def put(work: Work, scope: OrgScope, table: Table, specs: Sequence[OtherSpec]) -> None:

@@ -1,0 +1,54 @@
+"""Agents and versions as people read them."""
+
+from __future__ import annotations
+
+from girih.db.tenancy import OrgScope
+from girih.db.unit_of_work import Work
+from girih.services.agents import repository
+from girih.services.agents.schemas import AgentDetail, AgentOut, VersionOut
+
+
+async def agents(work: Work, scope: OrgScope, name: str | None = None) -> list[AgentOut]:
+    """Every agent of the project, or the one of that name."""
+    rows = await repository.agents(work, scope, name)
+    aliases = await repository.aliases(work, scope, [row.agent.id for row in rows])
+    return [
+        AgentOut(
+            name=row.agent.name,
+            title=row.title,
+            description=row.description,
+            version=row.version.version,
+            digest=row.version.digest,
+            aliases=aliases[row.agent.id],
+            created_at=row.agent.created_at,
+            updated_at=row.version.created_at,
+        )
+        for row in rows
+    ]
+
+
+async def agent(work: Work, scope: OrgScope, name: str) -> AgentDetail | None:
+    """The agent of that name, with its latest version's contract and text."""
+    found = await agents(work, scope, name)
+    if not found:
+        return None
+    latest = (await repository.latest(work, scope, [name]))[name]
+    contract = {key: latest.plan[key] for key in ("inputs", "outputs", "chat")}
+    return AgentDetail(**found[0].model_dump(), **contract, path=latest.path, source=latest.source)
+
+
+async def versions(work: Work, scope: OrgScope, name: str) -> list[VersionOut]:
+    """Every version of the agent of that name, the newest first; none if there is no such agent."""
+    rows = await repository.versions(work, scope, name)
+    aliases = await repository.aliases(work, scope, {row.agent_id for row in rows})
+    return [
+        VersionOut(
+            version=row.version,
+            digest=row.digest,
+            aliases=[alias for alias, version in aliases[row.agent_id].items() if version == row.version],
+            path=row.path,
+            created_by=row.created_by,
+            created_at=row.created_at,
+        )
+        for row in rows
+    ]

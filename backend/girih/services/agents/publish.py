@@ -1,0 +1,82 @@
+"""Publishing a proven workspace, inside one transaction: models, tools and collections first, then the graphs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from girih.db.base import new_id
+from girih.db.tenancy import OrgScope
+from girih.db.unit_of_work import Work
+from girih.language.compiler.diff import verdict
+from girih.language.compiler.pipeline import Compilation
+from girih.language.compiler.plan import Plan
+from girih.language.compiler.workspace import OtherSpec
+from girih.services.agents import repository
+from girih.services.agents.ports import Collections
+from girih.services.agents.references import FIRST, LATEST, PROD, next_version
+from girih.services.agents.schemas import Change
+from girih.services.agents.tables import AgentVersion
+from girih.services.registry.schemas import Action
+from girih.services.registry.service import RegistryService
+
+_COLLECTION = "collection/v1"
+_GRAPH = "graph/v1"
+
+
+async def publish(
+    work: Work, registry: RegistryService, collections: Collections, compilation: Compilation, files: Mapping[str, str]
+) -> list[Change]:
+    """Store everything in the compilation; returns what changed. `files` holds the texts the graphs came from."""
+    changes = await _publish_others(work, registry, collections, compilation)
+    known = await repository.latest(work, work.speaks_for, compilation.plans.keys())
+    for name, plan in compilation.plans.items():
+        path = compilation.sources[name]
+        changes.append(await _publish_graph(work, known.get(name), plan, path, files[path]))
+    return changes
+
+
+async def _publish_others(
+    work: Work, registry: RegistryService, collections: Collections, compilation: Compilation
+) -> list[Change]:
+    mine = [spec for spec in compilation.others if spec.kind == _COLLECTION]
+    actions = await registry.put(work, [spec for spec in compilation.others if spec.kind != _COLLECTION])
+    if mine:
+        put = await collections.put_collections(work, mine)
+        actions |= {(_COLLECTION, name): action for name, action in put.items()}
+    return [_change_of(spec, actions[spec.kind, spec.name]) for spec in compilation.others]
+
+
+async def _publish_graph(work: Work, known: AgentVersion | None, plan: Plan, path: str, source: str) -> Change:
+    """Add a version, unless the latest one has the same digest: then the graph means what it meant before."""
+    if known is not None and known.digest == plan.digest:
+        return _change_of_graph(plan, path, "unchanged", known.version)
+    scope = work.speaks_for
+    agent_id = known.agent_id if known else await repository.add_agent(work, scope, plan.name)
+    version = _version_after(known, scope, plan)
+    version.agent_id, version.path, version.source = agent_id, path, source
+    await repository.add_version(work, version)
+    await repository.put_alias(work, scope, agent_id, LATEST, version.id)
+    await repository.put_alias(work, scope, agent_id, PROD, version.id, move=False)
+    return _change_of_graph(plan, path, "update" if known else "create", version.version)
+
+
+def _version_after(known: AgentVersion | None, scope: OrgScope, plan: Plan) -> AgentVersion:
+    weight = verdict(Plan.model_validate(known.plan), plan) if known else None
+    return AgentVersion(
+        id=new_id(),
+        org_id=scope.org_id,
+        project_id=scope.project_id,
+        number=known.number + 1 if known else 1,
+        version=next_version(known.version, weight) if known and weight else FIRST,
+        digest=plan.digest,
+        plan=plan.model_dump(mode="json"),
+        created_by=scope.actor,
+    )
+
+
+def _change_of(spec: OtherSpec, action: Action) -> Change:
+    return Change(kind=spec.kind, name=spec.name, action=action, version=None, digest=spec.digest, path=spec.path)
+
+
+def _change_of_graph(plan: Plan, path: str, action: Action, version: str) -> Change:
+    return Change(kind=_GRAPH, name=plan.name, action=action, version=version, digest=plan.digest, path=path)

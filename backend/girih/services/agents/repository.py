@@ -1,0 +1,193 @@
+"""The rows of agents, versions and aliases."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import NamedTuple, TypeVarTuple
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Select, func, select, text
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import defer
+
+from girih.db.base import new_id
+from girih.db.tenancy import OrgScope
+from girih.db.unit_of_work import Work
+from girih.language.spec.tree import JsonObject, JsonSchema
+from girih.services.agents.references import LATEST, Reference
+from girih.services.agents.tables import Agent, AgentAlias, AgentVersion
+
+Columns = TypeVarTuple("Columns")
+
+_APPLY_LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended('apply:' || :project_id, 0))")
+
+
+class Resolved(NamedTuple):
+    """Which version a reference means, without its plan."""
+
+    agent_id: UUID
+    version_id: UUID
+    version: str
+    digest: str
+
+
+class Contract(NamedTuple):
+    """What the latest version of an agent takes and gives."""
+
+    name: str
+    digest: str
+    inputs: JsonSchema
+    outputs: JsonSchema
+
+
+class Listed(NamedTuple):
+    """An agent, its latest version without plan and text, and what that says of itself."""
+
+    agent: Agent
+    version: AgentVersion
+    title: str | None
+    description: str | None
+
+
+_HEAD_ONLY = (defer(AgentVersion.plan, raiseload=True), defer(AgentVersion.source, raiseload=True))
+
+
+async def lock_project(work: Work, scope: OrgScope) -> None:
+    """Let one apply at a time into a project, to the end of the transaction."""
+    await work.session.execute(_APPLY_LOCK, {"project_id": str(scope.project_id)})
+
+
+async def contracts(work: Work, scope: OrgScope) -> Sequence[Contract]:
+    """The contract of every agent of the project."""
+    columns = (Agent.name, AgentVersion.digest, AgentVersion.plan["inputs"], AgentVersion.plan["outputs"])
+    rows = await work.session.execute(_latest(scope, select(*columns)))
+    return [Contract(*row) for row in rows]
+
+
+async def latest(work: Work, scope: OrgScope, names: Collection[str]) -> dict[str, AgentVersion]:
+    """The latest version of each of these agents, by name; agents that do not exist are missing."""
+    query = _latest(scope, select(Agent.name, AgentVersion)).where(Agent.name.in_(names))
+    return dict((await work.session.execute(query)).all())
+
+
+async def agents(work: Work, scope: OrgScope, name: str | None = None) -> Sequence[Listed]:
+    """Every agent of the project, or the one of that name, by name."""
+    said = (AgentVersion.plan["title"].as_string(), AgentVersion.plan["description"].as_string())
+    query = _latest(scope, select(Agent, AgentVersion, *said)).options(*_HEAD_ONLY).order_by(Agent.name)
+    if name is not None:
+        query = query.where(Agent.name == name)
+    return [Listed(*row) for row in await work.session.execute(query)]
+
+
+async def names(work: Work, scope: OrgScope) -> Sequence[str]:
+    """The names of the project's agents, at most a hundred: for suggestions."""
+    query = select(Agent.name).where(*_of(scope, Agent)).order_by(Agent.name).limit(100)
+    return (await work.session.scalars(query)).all()
+
+
+async def aliases(work: Work, scope: OrgScope, agents: Collection[UUID]) -> dict[UUID, dict[str, str]]:
+    """Alias → version of each of these agents, by the agent's id."""
+    query = (
+        select(AgentAlias.agent_id, AgentAlias.alias, AgentVersion.version)
+        .join(AgentVersion, AgentVersion.id == AgentAlias.version_id)
+        .where(*_of(scope, AgentAlias), AgentAlias.agent_id.in_(agents))
+        .order_by(AgentAlias.alias)
+    )
+    found: dict[UUID, dict[str, str]] = {agent: {} for agent in agents}
+    for agent_id, alias, version in await work.session.execute(query):
+        found[agent_id][alias] = version
+    return found
+
+
+async def versions(work: Work, scope: OrgScope, name: str) -> Sequence[AgentVersion]:
+    """Every version of the agent of that name, the newest first, without plans and texts."""
+    query = (
+        select(AgentVersion)
+        .join(Agent, (Agent.org_id == AgentVersion.org_id) & (Agent.id == AgentVersion.agent_id))
+        .where(*_of(scope, Agent), Agent.name == name)
+        .order_by(AgentVersion.number.desc())
+    )
+    return (await work.session.scalars(query.options(*_HEAD_ONLY))).all()
+
+
+async def resolve(work: Work, scope: OrgScope, reference: Reference) -> Resolved | None:
+    """The version a reference means; of several with the same digest, the newest."""
+    query = (
+        select(Agent.id, AgentVersion.id, AgentVersion.version, AgentVersion.digest)
+        .join(AgentVersion, (AgentVersion.org_id == Agent.org_id) & (AgentVersion.agent_id == Agent.id))
+        .where(*_of(scope, Agent), Agent.name == reference.name)
+    )
+    if reference.by == "alias":
+        query = query.join(AgentAlias, _points_at_version()).where(AgentAlias.alias == reference.value)
+    elif reference.by == "version":
+        query = query.where(AgentVersion.version == reference.value)
+    else:
+        query = query.where(AgentVersion.digest == reference.value).order_by(AgentVersion.number.desc())
+    row = (await work.session.execute(query.limit(1))).first()
+    return Resolved(*row) if row else None
+
+
+async def plan(work: Work, scope: OrgScope, digest: str) -> JsonObject | None:
+    """The plan of that digest, if a version of the project has it."""
+    query = select(AgentVersion.plan).where(*_of(scope, AgentVersion), AgentVersion.digest == digest)
+    found: JsonObject | None = await work.session.scalar(query.limit(1))
+    return found
+
+
+async def add_agent(work: Work, scope: OrgScope, name: str) -> UUID:
+    """A new agent; returns its id."""
+    agent = Agent(id=new_id(), org_id=scope.org_id, project_id=scope.project_id, name=name)
+    work.session.add(agent)
+    await work.session.flush()
+    return agent.id
+
+
+async def add_version(work: Work, version: AgentVersion) -> None:
+    """Store a version, for good."""
+    work.session.add(version)
+    await work.session.flush()
+
+
+async def put_alias(
+    work: Work, scope: OrgScope, agent_id: UUID, alias: str, version_id: UUID, *, move: bool = True
+) -> None:
+    """Point an alias at a version; with `move=False` one that exists stays where it is."""
+    statement = insert(AgentAlias).values(
+        id=new_id(),
+        org_id=scope.org_id,
+        project_id=scope.project_id,
+        agent_id=agent_id,
+        alias=alias,
+        version_id=version_id,
+    )
+    key = ["org_id", "agent_id", "alias"]
+    if move:
+        statement = statement.on_conflict_do_update(
+            index_elements=key, set_={"version_id": version_id, "updated_at": func.now()}
+        )
+    else:
+        statement = statement.on_conflict_do_nothing(index_elements=key)
+    await work.session.execute(statement)
+
+
+def _latest(scope: OrgScope, query: Select[*Columns]) -> Select[*Columns]:
+    return (
+        query.select_from(Agent)
+        .join(AgentAlias, (AgentAlias.org_id == Agent.org_id) & (AgentAlias.agent_id == Agent.id))
+        .join(AgentVersion, _points_at_version())
+        .where(*_of(scope, Agent), AgentAlias.alias == LATEST)
+    )
+
+
+def _points_at_version() -> ColumnElement[bool]:
+    return (
+        (AgentAlias.org_id == AgentVersion.org_id)
+        & (AgentAlias.agent_id == AgentVersion.agent_id)
+        & (AgentAlias.version_id == AgentVersion.id)
+    )
+
+
+def _of(
+    scope: OrgScope, table: type[Agent] | type[AgentVersion] | type[AgentAlias]
+) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    return table.org_id == scope.org_id, table.project_id == scope.project_id

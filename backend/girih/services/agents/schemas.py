@@ -1,0 +1,78 @@
+"""What the agent service takes and gives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from pydantic import BaseModel
+
+from girih.language.compiler.plan import Plan
+from girih.language.spec.tree import JsonObject, JsonSchema
+from girih.services.registry.schemas import Action
+
+
+class Change(BaseModel):
+    """What an apply did, or with `dry_run` would do, to one spec. Only graphs have versions."""
+
+    kind: str
+    name: str
+    action: Action
+    version: str | None
+    digest: str
+    path: str
+
+
+class ApplyOut(BaseModel):
+    """The outcome of an apply: a change per spec, and the compiler's warnings."""
+
+    changes: list[Change]
+    diagnostics: list[dict[str, object]]
+
+
+class AgentOut(BaseModel):
+    """An agent as it is listed; `version`, `digest` and what it says of itself are those of `latest`."""
+
+    name: str
+    title: str | None
+    description: str | None
+    version: str
+    digest: str
+    aliases: dict[str, str]
+    """Alias → version."""
+    created_at: datetime
+    updated_at: datetime
+
+
+class AgentDetail(AgentOut):
+    """An agent with what its latest version takes and gives, and the text it was published from."""
+
+    inputs: JsonSchema
+    outputs: JsonSchema
+    chat: JsonObject | None
+    path: str
+    source: str
+
+
+class VersionOut(BaseModel):
+    """One version of an agent."""
+
+    version: str
+    digest: str
+    aliases: list[str]
+    path: str
+    created_by: str
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class PublishedAgent:
+    """What a reference means right now: one version, and the plan it runs."""
+
+    agent_id: UUID
+    version_id: UUID
+    name: str
+    version: str
+    digest: str
+    plan: Plan

@@ -1,0 +1,144 @@
+"""Agents: proving and publishing workspaces, and saying what a reference means."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+from girih.db.tenancy import OrgScope
+from girih.db.unit_of_work import UnitOfWork, Work
+from girih.errors import NotFound, SpecInvalid
+from girih.language.compiler.pipeline import Compilation, compile_workspace
+from girih.language.compiler.plan import Plan
+from girih.language.spec.diagnostics import has_errors
+from girih.language.spec.suggest import hint
+from girih.services.agents import listing, repository
+from girih.services.agents.catalog import catalog_of
+from girih.services.agents.files import to_workspace
+from girih.services.agents.plans import Plans
+from girih.services.agents.ports import Collections
+from girih.services.agents.publish import publish
+from girih.services.agents.references import Reference, check_movable, parse_reference, parse_version
+from girih.services.agents.repository import Resolved
+from girih.services.agents.schemas import AgentDetail, AgentOut, ApplyOut, PublishedAgent, VersionOut
+from girih.services.registry.service import RegistryService
+
+
+class AgentService:
+    """Publishes graphs as immutable versions and finds them again."""
+
+    def __init__(self, uow: UnitOfWork, registry: RegistryService, knowledge: Collections) -> None:
+        self._uow = uow
+        self._registry = registry
+        self._collections = knowledge
+        self._plans = Plans()
+
+    async def validate(self, scope: OrgScope, files: Mapping[str, str]) -> list[dict[str, object]]:
+        """What the compiler finds in the workspace, beside what the project has published. Changes nothing."""
+        workspace = to_workspace(files)
+        async with self._uow(scope) as work:
+            catalog = await catalog_of(work, self._registry, self._collections)
+        return _findings(await asyncio.to_thread(compile_workspace, workspace, catalog))
+
+    async def apply(self, scope: OrgScope, files: Mapping[str, str], *, dry_run: bool = False) -> ApplyOut:
+        """Publish every spec of the workspace, or none: with any error, `SpecInvalid` carries all findings.
+
+        A graph whose meaning did not change keeps its version; another one gets the next semantic version, by what the
+        change means to its callers. `dry_run` does the same and then takes it back.
+        """
+        workspace = to_workspace(files)
+        async with self._uow(scope) as work:
+            await repository.lock_project(work, scope)
+            catalog = await catalog_of(work, self._registry, self._collections)
+            compilation = await asyncio.to_thread(compile_workspace, workspace, catalog)
+            if has_errors(compilation.diagnostics):
+                raise _invalid(compilation)
+            changes = await publish(work, self._registry, self._collections, compilation, workspace.files)
+            if dry_run:
+                work.discard()
+        return ApplyOut(changes=changes, diagnostics=_findings(compilation))
+
+    async def agents(self, scope: OrgScope) -> list[AgentOut]:
+        """Every agent of the project, by name."""
+        async with self._uow(scope) as work:
+            return await listing.agents(work, scope)
+
+    async def agent(self, scope: OrgScope, name: str) -> AgentDetail:
+        """One agent, with the contract and the text of its latest version."""
+        async with self._uow(scope) as work:
+            found = await listing.agent(work, scope, name)
+            if found is None:
+                raise await _unknown(work, scope, name)
+            return found
+
+    async def versions(self, scope: OrgScope, name: str) -> list[VersionOut]:
+        """Every version of an agent, the newest first."""
+        async with self._uow(scope) as work:
+            found = await listing.versions(work, scope, name)
+            if not found:
+                raise await _unknown(work, scope, name)
+            return found
+
+    async def set_alias(self, scope: OrgScope, name: str, alias: str, version: str) -> AgentOut:
+        """Point an alias (any but `latest`) at a version, named by itself, its digest or another alias."""
+        reference = parse_version(name, version)
+        check_movable(alias)
+        async with self._uow(scope) as work:
+            target = await _find(work, scope, reference)
+            await repository.put_alias(work, scope, target.agent_id, alias, target.version_id)
+            (agent,) = await listing.agents(work, scope, name)
+            return agent
+
+    async def resolve(self, scope: OrgScope, ref: str) -> PublishedAgent:
+        """What `name`, `name@alias`, `name@1.2.0` or `name@sha256:…` means right now; no `@` means `latest`."""
+        reference = parse_reference(ref)
+        async with self._uow(scope) as work:
+            found = await _find(work, scope, reference)
+            plan = await self._plan(work, scope, found.digest)
+        return PublishedAgent(found.agent_id, found.version_id, reference.name, found.version, found.digest, plan)
+
+    async def plan(self, scope: OrgScope, digest: str) -> Plan:
+        """The plan of that digest, if a version of the project has it."""
+        known = self._plans.find(scope, digest)
+        if known is not None:
+            return known
+        async with self._uow(scope) as work:
+            return await self._plan(work, scope, digest)
+
+    async def _plan(self, work: Work, scope: OrgScope, digest: str) -> Plan:
+        known = self._plans.find(scope, digest)
+        if known is not None:
+            return known
+        document = await repository.plan(work, scope, digest)
+        if document is None:
+            raise NotFound(f"no published graph has the digest `{digest}`", help="publish the graph again")
+        return self._plans.keep(scope, Plan.model_validate(document))
+
+
+async def _find(work: Work, scope: OrgScope, reference: Reference) -> Resolved:
+    found = await repository.resolve(work, scope, reference)
+    if found is not None:
+        return found
+    versions = await listing.versions(work, scope, reference.name)
+    if not versions:
+        raise await _unknown(work, scope, reference.name)
+    spoken = [version.version for version in versions] + [alias for version in versions for alias in version.aliases]
+    raise NotFound(
+        f"the agent `{reference.name}` has no {reference.by} `{reference.value}`", help=hint(reference.value, spoken)
+    )
+
+
+async def _unknown(work: Work, scope: OrgScope, name: str) -> NotFound:
+    """An agent that is not there, or not the caller's, and what is there."""
+    published = await repository.names(work, scope)
+    return NotFound(f"no agent `{name}` is published", help=hint(name, published, otherwise="published"))
+
+
+def _findings(compilation: Compilation) -> list[dict[str, object]]:
+    return [diagnostic.as_dict() for diagnostic in compilation.diagnostics]
+
+
+def _invalid(compilation: Compilation) -> SpecInvalid:
+    errors = sum(diagnostic.severity == "error" for diagnostic in compilation.diagnostics)
+    faults = "1 error" if errors == 1 else f"{errors} errors"
+    return SpecInvalid(f"the workspace has {faults}; nothing was published", _findings(compilation))

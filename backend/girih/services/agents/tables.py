@@ -1,0 +1,72 @@
+"""Agents, their versions, which never change, and the aliases that point at one of them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import JSON, ForeignKeyConstraint, Index, Text, UniqueConstraint, func
+from sqlalchemy.orm import Mapped, mapped_column
+
+from girih.db.base import Base, ProjectOwned, project_key
+
+
+class Agent(ProjectOwned, Base):
+    """A published graph, by name."""
+
+    __tablename__ = "agents"
+    __table_args__ = (
+        project_key(),
+        UniqueConstraint("org_id", "id"),
+        UniqueConstraint("org_id", "project_id", "name"),
+    )
+
+    name: Mapped[str] = mapped_column(Text)
+
+
+class AgentVersion(ProjectOwned, Base):
+    """One version: the plan that runs and the text it came from. A trigger refuses every change."""
+
+    __tablename__ = "agent_versions"
+    __table_args__ = (
+        project_key(),
+        ForeignKeyConstraint(["org_id", "agent_id"], ["agents.org_id", "agents.id"], ondelete="CASCADE"),
+        UniqueConstraint("org_id", "id"),
+        UniqueConstraint("org_id", "agent_id", "id"),
+        UniqueConstraint("org_id", "agent_id", "number"),
+        UniqueConstraint("org_id", "agent_id", "version"),
+        Index(None, "org_id", "project_id", "digest"),
+    )
+
+    agent_id: Mapped[UUID]
+    number: Mapped[int]
+    """Counts the agent's versions from 1."""
+    version: Mapped[str] = mapped_column(Text)
+    """The semantic version, `1.2.0`."""
+    digest: Mapped[str] = mapped_column(Text)
+    plan: Mapped[dict[str, Any]] = mapped_column(JSON)
+    """JSON, not JSONB: the order of an output schema's properties is the order a model writes them in."""
+    path: Mapped[str] = mapped_column(Text)
+    source: Mapped[str] = mapped_column(Text)
+    created_by: Mapped[str] = mapped_column(Text)
+
+
+class AgentAlias(ProjectOwned, Base):
+    """A name for one version of an agent, such as `latest` or `prod`."""
+
+    __tablename__ = "agent_aliases"
+    __table_args__ = (
+        project_key(),
+        ForeignKeyConstraint(
+            ["org_id", "agent_id", "version_id"],
+            ["agent_versions.org_id", "agent_versions.agent_id", "agent_versions.id"],
+            ondelete="CASCADE",
+        ),
+        UniqueConstraint("org_id", "agent_id", "alias"),
+    )
+
+    agent_id: Mapped[UUID]
+    alias: Mapped[str] = mapped_column(Text)
+    version_id: Mapped[UUID]
+    updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
