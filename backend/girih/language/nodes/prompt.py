@@ -50,7 +50,7 @@ def _from_text(value: Any) -> Any:
     return {"text": value} if isinstance(value, str) else value
 
 
-PromptField = Annotated[Prompt, BeforeValidator(_from_text)]
+PromptField = Annotated[Prompt, BeforeValidator(_from_text, json_schema_input_type=str | Prompt)]
 """How a node's model declares a prompt."""
 
 

@@ -1,0 +1,124 @@
+"""`girih`: finds the command, loads only that one, and turns every fault into one sentence and an exit code."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.exceptions import TyperException
+
+from girih.cli.output import INTERRUPTED, complain, exit_code_of
+from girih.errors import GirihError, Unavailable
+
+COMMANDS: Mapping[str, str] = {
+    "new": "Make a workspace with a first graph, ready to run.",
+    "validate": "Check specs and say everything that is wrong with them.",
+    "explain": "Explain a diagnostic code: `girih explain E101`.",
+    "schema": "Print or write the JSON Schemas that editors use.",
+    "apply": "Publish what changed in a workspace, all or nothing.",
+    "publish": "Point an alias such as prod at a version; also the way back.",
+    "versions": "List the versions of an agent.",
+    "run": "Run an agent and show its answer as it comes.",
+    "trace": "Show what a run did, as a tree.",
+    "ingest": "Bring files and folders into a collection.",
+    "dev": "Run everything on this machine, with embedded servers.",
+    "doctor": "Check what girih needs on this machine.",
+}
+"""Every command and its line in the help. Its code is `girih.cli.NAME`, loaded when the command is called."""
+
+_EPILOG = (
+    "Exit codes: 0 ok, 1 findings or failed run, 2 usage, 3 changes pending, 4 unreachable or unauthorized, "
+    "5 conflict, 130 interrupted."
+)
+
+
+class LazyGroup(TyperGroup):
+    """A group that knows its commands by name and loads one when it is called, so that `--help` stays fast."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - typer calls it so
+        """The names, in the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 - typer calls it so
+        """The command of that name; `None` for an unknown one."""
+        return load_command(cmd_name) if cmd_name in COMMANDS else None
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - typer calls it so
+        """The table as it stands here, without loading anything."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+def load_command(name: str) -> TyperCommand:
+    """The command of that name, from its own module. Raises `Unavailable` when an optional package is missing."""
+    try:
+        module = importlib.import_module(f"girih.cli.{name}")
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] == "girih":
+            raise
+        raise Unavailable(
+            f"`girih {name}` needs the package '{error.name}', which is not installed",
+            help="pip install 'girih[server]'",
+        ) from error
+    app = typer.Typer(rich_markup_mode=None, add_completion=False)
+    app.command(name)(getattr(module, name))
+    command = typer.main.get_command(app)
+    if not isinstance(command, TyperCommand):
+        raise TypeError(f"girih.cli.{name} is a group, not a command")
+    return command
+
+
+def _show_version(value: bool) -> None:
+    if value:
+        # Loaded by name: only this option needs it, and it costs a fifth of what `--help` may take.
+        metadata = importlib.import_module("importlib.metadata")
+        typer.echo(f"girih {metadata.version('girih')}")
+        raise typer.Exit
+
+
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and stop.")
+    ] = False,
+) -> None:
+    """Write agents in YAML, have them proven, run them durably."""
+
+
+def make_app() -> Any:
+    """The whole command line, as one command to call."""
+    app = typer.Typer(rich_markup_mode=None, add_completion=True, no_args_is_help=True, epilog=_EPILOG, cls=LazyGroup)
+    app.callback()(_root)
+    command: Any = typer.main.get_command(app)
+    command.commands = dict.fromkeys(COMMANDS)
+    return command
+
+
+def run(args: Sequence[str]) -> int:
+    """Run one command and return its exit code; faults that girih can explain are explained on stderr."""
+    try:
+        result = make_app().main(args=list(args), prog_name="girih", standalone_mode=False)
+        sys.stdout.flush()
+    except TyperException as error:
+        show = getattr(error, "show", None)
+        show() if show else complain(str(error))
+        return error.exit_code
+    except GirihError as error:
+        complain(error.message, error.help)
+        return exit_code_of(error)
+    except (KeyboardInterrupt, typer.Abort):
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Nobody reads on; without this the interpreter would complain about it once more while it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return result if isinstance(result, int) else 0
+
+
+def main() -> None:
+    """The entry point of the `girih` program."""
+    sys.exit(run(sys.argv[1:]))

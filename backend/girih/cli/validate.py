@@ -1,0 +1,130 @@
+"""`girih validate`: everything that is wrong with specs, found without running or reaching anything."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from girih.cli.output import FINDINGS, data, note, painted, wants_color
+from girih.errors import InvalidInput
+from girih.language.compiler.folder import SPEC_SUFFIXES, read_folder
+from girih.language.compiler.pipeline import compile_workspace
+from girih.language.compiler.workspace import Workspace
+from girih.language.spec import render
+from girih.language.spec.diagnostics import Diagnostic, Place, has_errors, in_order
+from girih.language.spec.source import Source
+
+Format = Literal["text", "json", "concise", "github"]
+
+_KIND = re.compile(r"^[ {]*[\"']?kind[\"']?[ \t]*:", re.MULTILINE)
+
+
+@dataclass
+class Checked:
+    """What was found in all paths, under the names the user would type."""
+
+    diagnostics: list[Diagnostic] = field(default_factory=list)
+    sources: dict[str, Source] = field(default_factory=dict)
+    specs: int = 0
+
+
+def validate(
+    paths: Annotated[list[Path], typer.Argument(exists=True, help="Folders of specs, or single files.")],
+    format: Annotated[Format, typer.Option("--format", help="How findings are written to stdout.")] = "text",
+    workspace: Annotated[
+        Path | None,
+        typer.Option("--workspace", exists=True, file_okay=False, help="The folder that the files belong to."),
+    ] = None,
+    no_color: Annotated[bool, typer.Option("--no-color", help="No colours, whatever the terminal can do.")] = False,
+) -> None:
+    """Check specs and say everything that is wrong with them, with the place and a way out.
+
+    A folder is checked as one workspace. A single file is checked within its own folder (or --workspace): what it
+    refers to is looked up there, and only what is wrong with this file is shown. Nothing is run, nothing is reached.
+    Exit code 1 if there is any error, 0 otherwise; warnings alone do not fail.
+    """
+    checked = Checked()
+    for path in dict.fromkeys(paths):
+        if path.is_dir():
+            check_folder(path, checked)
+        else:
+            check_file(path, workspace or path.parent, checked)
+    data(_rendered(checked, format, color=not no_color and wants_color(sys.stdout)))
+    _summary(checked)
+    if has_errors(checked.diagnostics):
+        raise typer.Exit(FINDINGS)
+
+
+def check_folder(folder: Path, checked: Checked) -> None:
+    """Check a whole workspace. Raises `InvalidInput` if it holds no spec."""
+    files = read_folder(folder)
+    specs = [name for name, text in files.files.items() if is_spec(name, text)]
+    if not specs:
+        raise InvalidInput(
+            f"there are no specs in '{folder}'", help="a spec is a .yaml or .json file that begins with 'kind:'"
+        )
+    _add(checked, folder, files, compile_workspace(files).diagnostics, len(specs))
+
+
+def check_file(path: Path, folder: Path, checked: Checked) -> None:
+    """Check one file within the workspace it belongs to. Raises `InvalidInput` if it is no spec, or not in there."""
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise InvalidInput(f"'{path}' is not in the workspace '{folder}'", help="give the folder that holds it")
+    files = read_folder(folder)
+    name = path.resolve().relative_to(folder.resolve()).as_posix()
+    text = files.files.get(name, "")
+    if not is_spec(name, text):
+        raise InvalidInput(f"'{path}' is not a spec", help="a spec is a .yaml or .json file that begins with 'kind:'")
+    # Faults of a prompt file stand in that file: those that this spec names are its own.
+    own = (d for d in compile_workspace(files).diagnostics if d.place.file == name or d.place.file in text)
+    _add(checked, folder, files, own, 1)
+
+
+def is_spec(name: str, text: str) -> bool:
+    """Whether a file says what kind of spec it is."""
+    return Path(name).suffix.lower() in SPEC_SUFFIXES and _KIND.search(text) is not None
+
+
+def _add(checked: Checked, folder: Path, files: Workspace, found: Iterable[Diagnostic], specs: int) -> None:
+    """Add findings under paths as the user sees them from where the command runs."""
+
+    def named(place: Place) -> Place:
+        return replace(place, file=(folder / place.file).as_posix())
+
+    for diagnostic in found:
+        related = tuple(replace(r, place=named(r.place)) for r in diagnostic.related)
+        checked.diagnostics.append(replace(diagnostic, place=named(diagnostic.place), related=related))
+        name = diagnostic.place.file
+        shown = (folder / name).as_posix()
+        checked.sources[shown] = Source(shown, files.files.get(name, "").removeprefix("\ufeff"))
+    checked.specs += specs
+
+
+def _rendered(checked: Checked, format: Format, *, color: bool) -> str:
+    found = in_order(checked.diagnostics)
+    if format == "json":
+        return render.json(found)
+    if format == "concise":
+        return render.concise(found)
+    if format == "github":
+        return render.github(found)
+    return painted(render.pieces(found, checked.sources), color=color)
+
+
+def _summary(checked: Checked) -> None:
+    found = in_order(checked.diagnostics)
+    errors = sum(d.severity == "error" for d in found)
+    warnings = len(found) - errors
+    parts = [_number(n, word) for n, word in ((errors, "error"), (warnings, "warning")) if n]
+    style = "error" if errors else "warning" if warnings else "ok"
+    note(f"{_number(checked.specs, 'spec')} checked: {', '.join(parts) or 'nothing wrong'}", style)
+
+
+def _number(count: int, word: str) -> str:
+    return f"{count} {word}{'' if count == 1 else 's'}"

@@ -1,0 +1,171 @@
+"""The JSON Schemas of our kinds of spec, for editors: built from the same models that read the specs."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.json_schema import GenerateJsonSchema, models_json_schema
+
+from girih.language.compiler.schema_parts import NAME, NEXT, ROUTE, TYPE, USE
+from girih.language.nodes.base import NodeKind
+from girih.language.spec.documents import DOCUMENTS
+from girih.language.spec.model import FirstOf, GraphHead, Merged
+from girih.language.spec.reader import read
+from girih.language.spec.source import Source
+from girih.language.spec.tree import JsonObject, JsonSchema, JsonValue
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+_BASE = "https://girih.readthedocs.io/schemas"
+
+
+class _Generator(GenerateJsonSchema):
+    """Without a title for every field: editors show it in the place of the description."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002 - pydantic calls it so
+        """Never: the key itself is the title."""
+        return False
+
+
+def schemas(kinds: Mapping[str, NodeKind[Any]]) -> dict[str, JsonSchema]:
+    """The schema of every kind of spec by its short name: `graph`, `tool`, `model`, `collection`."""
+    documents = {kind.partition("/")[0]: _document(kind, model) for kind, model in DOCUMENTS.items()}
+    return {"graph": graph_schema(kinds), **{name: documents[name] for name in ("tool", "model", "collection")}}
+
+
+def graph_schema(kinds: Mapping[str, NodeKind[Any]]) -> JsonSchema:
+    """The schema of `graph/v1`. A node is told apart by its verb, so an editor speaks only of that verb's keys."""
+    configs = [kind.Config for kind in kinds.values()]
+    models, defs = _generated([GraphHead, FirstOf, Merged, *configs])
+    head = models[GraphHead]
+    properties = head["properties"]
+    properties["use"]["additionalProperties"] = USE
+    properties["outputs"]["additionalProperties"] = {
+        "if": {"type": "object", "required": ["from"]},
+        "then": {"$ref": "#/$defs/Merged"},
+    }
+    properties["nodes"] = {
+        "type": "object",
+        "description": "The nodes by name. Execution begins at the first one, or at `start`.",
+        "minProperties": 1,
+        "propertyNames": NAME,
+        "additionalProperties": {"$ref": "#/$defs/node"},
+    }
+    for verb, kind in kinds.items():
+        defs[f"{verb}_node"] = _node(kind, models[kind.Config])
+    defs = {name: schema for name, schema in defs.items() if name not in (GraphHead.__name__, "Route")}
+    for config in configs:
+        defs.pop(config.__name__, None)
+    defs |= {"type": TYPE, "next": NEXT, "route": ROUTE, "node": _any_node(kinds)}
+    described = _described(properties, inspect.getdoc(GraphHead) or "", _HEAD_KEYS)
+    return {
+        "$schema": DIALECT,
+        "$id": f"{_BASE}/graph.schema.json",
+        "title": "graph/v1",
+        "description": "An agent as a graph of nodes.",
+        "type": "object",
+        "properties": described,
+        "required": ["kind", "name", "nodes"],
+        "additionalProperties": False,
+        "$defs": dict(sorted(defs.items())),
+    }
+
+
+_HEAD_KEYS = {
+    "name": "The name under which the graph is published: lower-case words joined by `-` or `.`.",
+    "title": "A name for people.",
+    "description": "What the graph does, for those who call it.",
+    "inputs": "What a run is given: names and types. A trailing `?` or a `default` makes one optional.",
+    "chat": "How a chat message maps onto one input and one output.",
+    "use": "Everything outside of this file, by a name of its own: models, collections, tools, graphs.",
+    "start": "The node that execution begins at. Default: the first.",
+    "outputs": "What a run gives: values with `${ … }`, or `from:` a list of references, the first that ran.",
+    "limits": "Bounds on one run.",
+}
+
+
+def _document(kind: str, model: type[BaseModel]) -> JsonSchema:
+    models, defs = _generated([model])
+    schema = dict(models[model])
+    defs.pop(model.__name__, None)
+    schema["properties"] = _described(schema["properties"], inspect.getdoc(model) or "", {})
+    return {
+        "$schema": DIALECT,
+        "$id": f"{_BASE}/{kind.partition('/')[0]}.schema.json",
+        **schema,
+        "title": kind,
+        "$defs": {**defs, "type": TYPE},
+    }
+
+
+def _generated(models: list[type[BaseModel]]) -> tuple[dict[type[BaseModel], JsonSchema], dict[str, JsonSchema]]:
+    """Each model's own schema, and the definitions that they share."""
+    references, combined = models_json_schema(
+        [(model, "validation") for model in models], schema_generator=_Generator, ref_template="#/$defs/{model}"
+    )
+    defs: dict[str, JsonSchema] = _tidy(combined.get("$defs", {}))
+    by_model = {model: defs[references[model, "validation"]["$ref"].rpartition("/")[2]] for model in models}
+    return by_model, defs
+
+
+def _tidy(schema: JsonValue) -> JsonValue:
+    """Put in the type language where a model has marked a type, refuse bad names, leave out defaults of null."""
+    if isinstance(schema, list):
+        return [_tidy(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if schema.get("x-girih") == "type":
+        return {"$ref": "#/$defs/type"}
+    result = {key: _tidy(value) for key, value in schema.items() if (key, value) != ("default", None)}
+    if schema.get("type") == "object" and "patternProperties" in schema:
+        # Pydantic lets a key through that no pattern matches; our models refuse it.
+        ((pattern, inner),) = result.pop("patternProperties").items()
+        names = {"type": "string", "pattern": pattern, **result.get("propertyNames", {})}
+        result |= {"propertyNames": names, "additionalProperties": inner}
+    return result
+
+
+_NODE_KEYS = {"title": "A name for people.", "description": "What the node is for."}
+
+
+def _any_node(kinds: Mapping[str, NodeKind[Any]]) -> JsonSchema:
+    return {
+        "type": "object",
+        "description": "One node. Its verb says what it does: " + ", ".join(kinds) + ".",
+        "anyOf": [{"required": [verb]} for verb in kinds],
+        "allOf": [{"if": {"required": [verb]}, "then": {"$ref": f"#/$defs/{verb}_node"}} for verb in kinds],
+    }
+
+
+def _node(kind: NodeKind[Any], config: JsonSchema) -> JsonSchema:
+    doc = inspect.getdoc(type(kind)) or ""
+    properties = _described(config["properties"], doc, _NODE_KEYS)
+    first = {kind.verb: properties.pop(kind.verb)}
+    return {
+        "type": "object",
+        "description": doc,
+        "properties": {**first, **properties, "next": {"$ref": "#/$defs/next"}},
+        "required": config["required"],
+        "additionalProperties": False,
+        "examples": [example_of(kind)],
+    }
+
+
+def example_of(kind: NodeKind[Any]) -> JsonObject:
+    """The node of the kind's example."""
+    tree, _ = read(Source("example.yaml", kind.example))
+    node: JsonObject = next(iter(tree.value.values())) if tree is not None else {}
+    return node
+
+
+def _described(properties: JsonObject, doc: str, known: Mapping[str, str]) -> JsonObject:
+    """The properties, each with the sentence that speaks of it: a known one, or the first of `doc` that names it."""
+    sentences = re.split(r"(?<=[.:])\s+", " ".join(doc.split()))
+    result = {}
+    for key, schema in properties.items():
+        spoken = known.get(key) or next((s for s in sentences if f"`{key}`" in s or f"`{key}:" in s), None)
+        result[key] = {**schema, "description": schema.get("description", spoken)} if spoken else schema
+    return result
