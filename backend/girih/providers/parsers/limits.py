@@ -1,0 +1,20 @@
+"""How much of a document is taken, and what parsing it may cost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Caps on one document. Memory is what the parser may allocate; both times are in seconds."""
+
+    memory: int = 512 * 2**20
+    cpu_seconds: int = 60
+    wall_seconds: int = 120
+    pages: int = 5_000
+    characters: int = 20_000_000
+    unpacked: int = 200 * 2**20
+    """Bytes that a packed file (DOCX) may hold when unpacked."""
+    output: int = 128 * 2**20
+    """Bytes of the child's answer."""

@@ -1,0 +1,83 @@
+"""Parses a document in a child process, so that no file can take the worker down with it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import sys
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from dataclasses import asdict
+from pathlib import Path
+
+from girih.errors import DocumentRejected, Unavailable, Unsupported
+from girih.providers.parsers.document import ParsedDocument
+from girih.providers.parsers.formats import format_of
+from girih.providers.parsers.limits import Limits
+
+VERSION = 1
+"""Grows whenever equal files would be parsed differently; stored results name it."""
+
+_PIECE = 2**16
+
+
+async def parse(path: Path, filename: str, limits: Limits = Limits()) -> ParsedDocument:  # noqa: B008 - it is frozen
+    """The document's text and structure. `filename` says what kind of file it is.
+
+    Raises `DocumentRejected` with a reason its owner understands, `Unavailable` when the file cannot be reached.
+    """
+    try:
+        kind = format_of(filename)
+    except Unsupported as fault:
+        raise DocumentRejected(fault.message, help=fault.help) from fault
+    await asyncio.to_thread(_check, path)
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-I", "-m", "girih.providers.parsers.child", kind, str(path), json.dumps(asdict(limits))),
+        stdin=DEVNULL,
+        stdout=PIPE,
+        stderr=DEVNULL,
+        env={"PYTHONHASHSEED": "0", "LC_ALL": "C.UTF-8"},
+        start_new_session=True,
+    )
+    try:
+        async with asyncio.timeout(limits.wall_seconds):
+            answer = await _answer(process, limits)
+            await process.wait()
+    except TimeoutError as fault:
+        raise DocumentRejected(f"reading the document takes longer than {limits.wall_seconds} s") from fault
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    return _read(answer, process.returncode, limits)
+
+
+def _check(path: Path) -> None:
+    try:
+        if path.stat().st_size == 0:
+            raise DocumentRejected("the file is empty (0 bytes)")
+    except OSError as fault:
+        raise Unavailable(f"the uploaded file cannot be reached: {fault.strerror}") from fault
+
+
+async def _answer(process: Process, limits: Limits) -> bytes:
+    assert process.stdout is not None  # noqa: S101 - it was asked for, above
+    answer = bytearray()
+    while piece := await process.stdout.read(_PIECE):
+        answer += piece
+        if len(answer) > limits.output:
+            raise DocumentRejected(f"the document's text is larger than {limits.output // 2**20} MB")
+    return bytes(answer)
+
+
+def _read(answer: bytes, code: int | None, limits: Limits) -> ParsedDocument:
+    if code in (-signal.SIGXCPU, -signal.SIGKILL):
+        raise DocumentRejected(f"reading the document takes longer than {limits.cpu_seconds} s or too much memory")
+    if code != 0:
+        raise DocumentRejected(
+            "the document is damaged, or reading it takes too much memory", help="save it anew and upload it again"
+        )
+    result = json.loads(answer)
+    if rejected := result.get("rejected"):
+        raise DocumentRejected(rejected["message"], help=rejected.get("help"))
+    return ParsedDocument.model_validate(result["document"])

@@ -1,0 +1,159 @@
+"""PDF files: text page by page, with headings found by the size of their letters."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pypdfium2
+import pypdfium2.raw as pdfium
+
+from girih.errors import DocumentRejected
+from girih.providers.parsers.document import Builder, ParsedDocument
+from girih.providers.parsers.limits import Limits
+from girih.providers.parsers.text import too_long
+
+_LARGER = 1.15
+"""How much larger than the body's letters a heading's are."""
+_LONGEST_HEADING = 120
+_HEADING_LEVELS = 3
+_LOCKED = {pdfium.FPDF_ERR_PASSWORD, pdfium.FPDF_ERR_SECURITY}
+
+
+@dataclass(frozen=True)
+class _Line:
+    """A line, the size of its letters in points, and how far it is below the one before, in such sizes."""
+
+    text: str
+    size: float
+    gap: float
+    page: int
+
+
+def parse_pdf(path: Path, limits: Limits) -> ParsedDocument:
+    """Headings and paragraphs with their pages."""
+    document = _open(path)
+    pages = len(document)
+    if pages == 0:
+        raise DocumentRejected("the PDF has no pages")
+    if pages > limits.pages:
+        raise DocumentRejected(f"the PDF has {pages:,} pages, more than {limits.pages:,}", help="split it")
+    lines: list[_Line] = []
+    left = limits.characters
+    for number in range(pages):
+        found = list(_lines(document, number))
+        left -= sum(len(line.text) for line in found)
+        if left < 0:
+            raise too_long(limits)
+        lines += found
+    if not lines:
+        raise DocumentRejected(
+            "the PDF has no text: its pages are pictures (a scan), which needs OCR first",
+            help="run OCR on it (for instance with ocrmypdf) and upload the result",
+        )
+    return _build(lines, limits).build(_title(document), pages)
+
+
+def _open(path: Path) -> Any:
+    try:
+        return pypdfium2.PdfDocument(str(path))
+    except pypdfium2.PdfiumError as fault:
+        if fault.err_code in _LOCKED:
+            raise DocumentRejected(
+                "the PDF is encrypted and cannot be read without its password",
+                help="save a copy without a password and upload that",
+            ) from fault
+        with path.open("rb") as file:
+            is_pdf = b"%PDF-" in file.read(1024)
+        if not is_pdf:
+            raise DocumentRejected("this is not a PDF, although its name ends in .pdf") from fault
+        raise DocumentRejected("the PDF is damaged and cannot be read", help="save or print it to PDF anew") from fault
+
+
+def _title(document: Any) -> str | None:
+    title: str = document.get_metadata_value("Title")
+    return title or None
+
+
+def _lines(document: Any, number: int) -> Iterator[_Line]:
+    """The lines of a page. A page that cannot be read has none."""
+    try:
+        page = document[number]
+        text = page.get_textpage()
+    except pypdfium2.PdfiumError:
+        return
+    at, bottom = 0, None
+    for line in text.get_text_range().replace("\r\n", "\n\r").split("\n"):
+        # The "\r" of a line end counts as a character of the page, so it is kept until the position is known.
+        shown = line.lstrip("\r")
+        first = at + len(line) - len(shown) + len(shown) - len(shown.lstrip())
+        at += len(line) + 1
+        if not shown.strip():
+            continue
+        size = max(float(pdfium.FPDFText_GetFontSize(text.raw, first)), 1.0)
+        low, high = _edges(text, first)
+        yield _Line(shown.strip(), size, (bottom - high) / size if bottom is not None else 0.0, number + 1)
+        bottom = low
+    text.close()
+    page.close()
+
+
+def _edges(text: Any, index: int) -> tuple[float, float]:
+    """Bottom and top of a character's line, in points from the page's bottom."""
+    try:
+        _, low, _, high = text.get_charbox(index, loose=True)
+    except pypdfium2.PdfiumError:
+        return 0.0, 0.0
+    return float(low), float(high)
+
+
+def _build(lines: list[_Line], limits: Limits) -> Builder:
+    weights: Counter[float] = Counter()
+    for line in lines:
+        weights[round(line.size, 1)] += len(line.text)
+    body = weights.most_common(1)[0][0]
+    sizes = sorted({round(line.size, 1) for line in lines if _is_heading(line, body)}, reverse=True)
+    levels = {size: min(level, _HEADING_LEVELS) for level, size in enumerate(sizes, start=1)}
+    builder = Builder(limits.characters)
+    for kind, run in _runs(lines, body):
+        if kind == "heading":
+            builder.heading(_joined(run), levels[round(run[0].size, 1)], run[0].page)
+        else:
+            builder.add("paragraph", _joined(run), run[0].page)
+    return builder
+
+
+def _is_heading(line: _Line, body: float) -> bool:
+    letters = any(char.isalpha() for char in line.text)
+    return letters and line.size >= body * _LARGER and len(line.text) <= _LONGEST_HEADING
+
+
+def _runs(lines: list[_Line], body: float) -> Iterator[tuple[str, list[_Line]]]:
+    """Lines that belong together: a heading (also over two lines), or a paragraph."""
+    run: list[_Line] = []
+    for line in lines:
+        if run and _starts_anew(run[-1], line, body):
+            yield ("heading" if _is_heading(run[0], body) else "paragraph"), run
+            run = []
+        run.append(line)
+    if run:
+        yield ("heading" if _is_heading(run[0], body) else "paragraph"), run
+
+
+def _starts_anew(before: _Line, line: _Line, body: float) -> bool:
+    if before.page != line.page or _is_heading(before, body) != _is_heading(line, body):
+        return True
+    if _is_heading(line, body):
+        return round(before.size, 1) != round(line.size, 1) or line.gap > 1.0
+    return line.gap > 0.6 or line.gap < -2.0
+
+
+def _joined(run: list[_Line]) -> str:
+    """The run as text; a word that was parted at a line's end is whole again (PDFium marks such hyphens)."""
+    text = "\n".join(line.text for line in run)
+    for mark in ("\ufffe\n", "\x02\n", "\u00ad\n"):
+        text = text.replace(mark, "")
+    return text.replace("\ufffe", "-").replace("\x02", "-")

@@ -1,0 +1,105 @@
+"""The passages of a document in the database: one swap in a transaction, and the words that ranking counts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from uuid import UUID, uuid5
+
+from sqlalchemy import text
+
+from girih.db.unit_of_work import Work
+from girih.services.knowledge.chunking import Passage
+from girih.services.knowledge.tables import Collection, Document
+
+_BATCH = 200
+
+_DELETE_POSTINGS = text("""
+DELETE FROM chunk_postings p
+USING chunks c, unnest(c.lexemes) l, chunk_terms t
+WHERE c.org_id = :org_id AND c.document_id = :document_id
+  AND t.org_id = :org_id AND t.index_id = c.index_id AND t.term = l.lexeme
+  AND p.org_id = :org_id AND p.term_id = t.id AND p.chunk_id = c.id
+""")
+
+_DELETE_CHUNKS = text("""
+WITH gone AS (
+  DELETE FROM chunks WHERE org_id = :org_id AND document_id = :document_id RETURNING words
+)
+SELECT count(*) AS passages, coalesce(sum(words), 0) AS words FROM gone
+""")
+
+# Questions are turned into terms by the same configuration, `english` (see `search`).
+_INSERT_CHUNKS = text("""
+WITH given AS (
+  SELECT *, to_tsvector('english', body) AS lexemes
+  FROM unnest(
+    CAST(:ids AS uuid[]), CAST(:ordinals AS int[]), CAST(:texts AS text[]), CAST(:pages AS int[]),
+    CAST(:headings AS text[]), CAST(:starts AS int[]), CAST(:ends AS int[]), CAST(:vectors AS text[])
+  ) AS g (id, ordinal, body, page, heading, first, last, vector)
+), made AS (
+  INSERT INTO chunks (id, org_id, index_id, document_id, ordinal, text, page, heading, start, "end", words, lexemes,
+                      embedding)
+  SELECT id, :org_id, :index_id, :document_id, ordinal, body, page, CAST(heading AS jsonb), first, last,
+         (SELECT coalesce(sum(cardinality(positions)), 0) FROM unnest(lexemes)), lexemes, CAST(vector AS vector)
+  FROM given
+  RETURNING words
+)
+SELECT coalesce(sum(words), 0) FROM made
+""")
+
+_INSERT_TERMS = text("""
+INSERT INTO chunk_terms (org_id, index_id, term)
+SELECT DISTINCT CAST(:org_id AS uuid), CAST(:index_id AS uuid), l.lexeme
+FROM chunks c, unnest(c.lexemes) l
+WHERE c.org_id = :org_id AND c.document_id = :document_id
+ORDER BY l.lexeme
+ON CONFLICT DO NOTHING
+""")
+
+_INSERT_POSTINGS = text("""
+INSERT INTO chunk_postings (org_id, term_id, chunk_id, count, words)
+SELECT c.org_id, t.id, c.id, cardinality(l.positions), c.words
+FROM chunks c, unnest(c.lexemes) l
+JOIN chunk_terms t ON t.org_id = :org_id AND t.index_id = :index_id AND t.term = l.lexeme
+WHERE c.org_id = :org_id AND c.document_id = :document_id
+""")
+
+
+async def clear(work: Work, collection: Collection, document: Document) -> None:
+    """Take the document's passages out of the index. The collection must be held."""
+    whose = {"org_id": document.org_id, "document_id": document.id}
+    await work.session.execute(_DELETE_POSTINGS, whose)
+    gone = (await work.session.execute(_DELETE_CHUNKS, whose)).one()
+    collection.passages -= int(gone.passages)
+    collection.words -= int(gone.words)
+
+
+async def fill(
+    work: Work, collection: Collection, document: Document, passages: Sequence[Passage], vectors: Sequence[list[float]]
+) -> None:
+    """Put the document's passages into the index. The collection must be held, and the document clear."""
+    whose = {"org_id": document.org_id, "index_id": collection.index_id, "document_id": document.id}
+    for at in range(0, len(passages), _BATCH):
+        rows = _columns(document.id, at, passages[at : at + _BATCH], vectors[at : at + _BATCH])
+        collection.words += int(await work.session.scalar(_INSERT_CHUNKS, whose | rows) or 0)
+    collection.passages += len(passages)
+    await work.session.execute(_INSERT_TERMS, whose)
+    await work.session.execute(_INSERT_POSTINGS, whose)
+
+
+def _columns(
+    document_id: UUID, at: int, passages: Sequence[Passage], vectors: Sequence[list[float]]
+) -> dict[str, list[object]]:
+    ordinals = range(at, at + len(passages))
+    return {
+        # The same content gives the same ids, however often its ingestion was interrupted: citations stay good.
+        "ids": [uuid5(document_id, f"{o}:{p.start}:{p.text}") for o, p in zip(ordinals, passages, strict=True)],
+        "ordinals": list(ordinals),
+        "texts": [passage.text for passage in passages],
+        "pages": [passage.page for passage in passages],
+        "headings": [json.dumps(passage.heading) for passage in passages],
+        "starts": [passage.start for passage in passages],
+        "ends": [passage.end for passage in passages],
+        "vectors": [json.dumps(vector) for vector in vectors],
+    }

@@ -1,0 +1,163 @@
+"""The rows of collections and documents."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import and_, func, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+
+from girih.db.base import new_id
+from girih.db.tenancy import OrgScope
+from girih.db.unit_of_work import Work
+from girih.services.knowledge.tables import Collection, Document, IngestJob
+
+_LOCK_BLOB = text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))")
+
+
+async def collection_named(work: Work, scope: OrgScope, name: str, *, lock: bool = False) -> Collection | None:
+    """The project's collection of that name; with `lock`, held to the end of the transaction."""
+    query = select(Collection).where(
+        Collection.org_id == scope.org_id, Collection.project_id == scope.project_id, Collection.name == name
+    )
+    return await work.session.scalar(query.with_for_update(key_share=True) if lock else query)
+
+
+async def collection_by_id(work: Work, scope: OrgScope, id: UUID, *, lock: bool = False) -> Collection | None:
+    """The collection with that id; with `lock`, held to the end of the transaction."""
+    query = select(Collection).where(Collection.org_id == scope.org_id, Collection.id == id)
+    return await work.session.scalar(query.with_for_update(key_share=True) if lock else query)
+
+
+async def collections(work: Work, scope: OrgScope) -> list[tuple[Collection, int]]:
+    """Every collection of the project with the number of its documents, by name."""
+    counted = (
+        select(func.count())
+        .where(Document.org_id == Collection.org_id, Document.collection_id == Collection.id)
+        .correlate(Collection)
+        .scalar_subquery()
+    )
+    query = select(Collection, counted).where(
+        Collection.org_id == scope.org_id, Collection.project_id == scope.project_id
+    )
+    return [(row[0], row[1]) for row in await work.session.execute(query.order_by(Collection.name))]
+
+
+async def add_collection(work: Work, scope: OrgScope, **values: object) -> None:
+    """Make a collection; nothing happens if another transaction made it meanwhile."""
+    row = {"id": new_id(), "org_id": scope.org_id, "project_id": scope.project_id, "index_id": new_id()} | values
+    await work.session.execute(insert(Collection).values(**row).on_conflict_do_nothing())
+
+
+async def put_document(work: Work, scope: OrgScope, collection_id: UUID, name: str) -> tuple[Document, bool]:
+    """The document of that name, made (without content: generation 0) if there is none; held, and whether it is new."""
+    row = {
+        "id": new_id(),
+        "org_id": scope.org_id,
+        "project_id": scope.project_id,
+        "collection_id": collection_id,
+        "name": name,
+        "size": 0,
+        "sha256": "",
+        "generation": 0,
+        "status": "queued",
+    }
+    made = await work.session.scalar(insert(Document).values(**row).on_conflict_do_nothing().returning(Document.id))
+    query = select(Document).where(
+        Document.org_id == scope.org_id, Document.collection_id == collection_id, Document.name == name
+    )
+    return (await work.session.scalars(query.with_for_update())).one(), made is not None
+
+
+async def document(work: Work, scope: OrgScope, id: UUID, *, lock: bool = False) -> Document | None:
+    """The project's document with that id; with `lock`, held to the end of the transaction."""
+    query = select(Document).where(
+        Document.org_id == scope.org_id, Document.project_id == scope.project_id, Document.id == id
+    )
+    return await work.session.scalar(query.with_for_update() if lock else query)
+
+
+async def good_documents(work: Work, collection: Collection) -> Sequence[Document]:
+    """The documents of a collection that have not failed, held."""
+    query = select(Document).where(
+        Document.org_id == collection.org_id, Document.collection_id == collection.id, Document.status != "failed"
+    )
+    return (await work.session.scalars(query.order_by(Document.id).with_for_update())).all()
+
+
+async def has_documents(work: Work, collection: Collection) -> bool:
+    """Whether the collection holds any document."""
+    query = select(Document.id).where(Document.org_id == collection.org_id, Document.collection_id == collection.id)
+    return await work.session.scalar(query.limit(1)) is not None
+
+
+async def described(
+    work: Work, scope: OrgScope, *, collection_id: UUID | None = None, id: UUID | None = None
+) -> list[tuple[Document, str, IngestJob]]:
+    """Documents of the project with their collection's name and their newest job, by name."""
+    query: Any = (
+        select(Document, Collection.name, IngestJob)
+        .join(Collection, and_(Collection.org_id == Document.org_id, Collection.id == Document.collection_id))
+        .join(
+            IngestJob,
+            and_(
+                IngestJob.org_id == Document.org_id,
+                IngestJob.document_id == Document.id,
+                IngestJob.generation == Document.generation,
+            ),
+        )
+        .where(Document.org_id == scope.org_id, Document.project_id == scope.project_id)
+        .order_by(Document.name)
+    )
+    if collection_id is not None:
+        query = query.where(Document.collection_id == collection_id)
+    if id is not None:
+        query = query.where(Document.id == id)
+    return [(row[0], row[1], row[2]) for row in await work.session.execute(query)]
+
+
+async def add_job(work: Work, document: Document) -> UUID:
+    """Queue the ingestion of the document's next generation, and end the jobs of former ones."""
+    closed = update(IngestJob).where(
+        IngestJob.org_id == document.org_id,
+        IngestJob.document_id == document.id,
+        IngestJob.status.in_(("queued", "running")),
+    )
+    # The fence moves, so that whoever runs the former job changes nothing more.
+    await work.session.execute(closed.values(status="superseded", fence=IngestJob.fence + 1, updated_at=func.now()))
+    document.generation += 1
+    document.status = "queued"
+    document.reason = None
+    document.updated_at = func.now()
+    job = IngestJob(
+        id=new_id(),
+        org_id=document.org_id,
+        project_id=document.project_id,
+        document_id=document.id,
+        generation=document.generation,
+        status="queued",
+        stage="parse",
+    )
+    work.session.add(job)
+    await work.session.flush()
+    return job.id
+
+
+async def lock_blob(work: Work, scope: OrgScope, sha256: str) -> None:
+    """Hold what is done about these bytes to the end of the transaction: uploads and removals take turns."""
+    await work.session.execute(_LOCK_BLOB, {"key": f"{scope.org_id}:{sha256}"})
+
+
+async def blob_in_use(work: Work, scope: OrgScope, sha256: str) -> bool:
+    """Whether any document of the organization has these bytes."""
+    query = select(Document.id).where(Document.org_id == scope.org_id, Document.sha256 == sha256)
+    return await work.session.scalar(query.limit(1)) is not None
+
+
+def mark_ready(document: Document, passages: int, pages: int | None) -> None:
+    """Let the document say that its newest content is the one searches find."""
+    document.status, document.reason = "ready", None
+    document.passages, document.pages = passages, pages
+    document.updated_at = func.now()

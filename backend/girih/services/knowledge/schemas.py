@@ -1,0 +1,57 @@
+"""What callers of the knowledge service give and get."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict
+
+Status = Literal["queued", "running", "ready", "failed"]
+Stage = Literal["parse", "chunk", "embed", "store", "done"]
+PutAction = Literal["create", "update", "unchanged"]
+
+
+class _Out(BaseModel):
+    model_config = ConfigDict(from_attributes=True, frozen=True)
+
+
+class CollectionOut(_Out):
+    """A collection. `embedder_model` is unknown until its first document was embedded."""
+
+    id: UUID
+    name: str
+    description: str
+    embedder: str
+    embedder_name: str | None
+    embedder_model: str | None
+    chunk_size: int
+    chunk_overlap: int
+    documents: int
+    chunks: int
+    created_at: datetime
+    updated_at: datetime
+
+
+class DocumentOut(_Out):
+    """A document and how far its ingestion is.
+
+    `done` of `total` counts within `stage`: pages while parsing, passages afterwards (`total` 0: not known yet).
+    `chunks` and `pages` describe what searches find now, which is the former content until a new one is ready.
+    """
+
+    id: UUID
+    collection: str
+    name: str
+    size: int
+    sha256: str
+    status: Status
+    stage: Stage
+    done: int
+    total: int
+    reason: str | None
+    chunks: int
+    pages: int | None
+    created_at: datetime
+    updated_at: datetime

@@ -1,0 +1,151 @@
+"""Collections, their documents, the jobs that bring documents in, and the passages that searches find."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from pgvector.sqlalchemy import VECTOR
+from sqlalchemy import BigInteger, ForeignKey, ForeignKeyConstraint, Identity, Index, Text, UniqueConstraint, Uuid, func
+from sqlalchemy.dialects.postgresql import TSVECTOR
+from sqlalchemy.orm import Mapped, mapped_column
+
+from girih.db.base import Base, OrgOwned, ProjectOwned, new_id, project_key
+
+
+class Collection(ProjectOwned, Base):
+    """Documents that are searched together, all embedded by one embedder.
+
+    `embedder` is what the author chose; the four columns after it are the embedder that the vectors came from, set by
+    the first document and kept. `index_id` names the generation of passages that searches read. `passages` and `words`
+    are their number and their length in all, which ranking by words needs.
+    """
+
+    __tablename__ = "collections"
+    __table_args__ = (
+        project_key(),
+        UniqueConstraint("org_id", "id"),
+        UniqueConstraint("org_id", "project_id", "name"),
+    )
+
+    name: Mapped[str] = mapped_column(Text)
+    description: Mapped[str] = mapped_column(Text)
+    embedder: Mapped[str] = mapped_column(Text)
+    embedder_name: Mapped[str | None] = mapped_column(Text)
+    embedder_model: Mapped[str | None] = mapped_column(Text)
+    embedder_dims: Mapped[int | None]
+    embedder_fingerprint: Mapped[str | None] = mapped_column(Text)
+    chunk_size: Mapped[int]
+    chunk_overlap: Mapped[int]
+    digest: Mapped[str] = mapped_column(Text)
+    index_id: Mapped[UUID] = mapped_column(Uuid, default=new_id)
+    passages: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    words: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class Document(ProjectOwned, Base):
+    """A document by its name. `generation` counts its contents; `sha256` is the newest one's."""
+
+    __tablename__ = "documents"
+    __table_args__ = (
+        project_key(),
+        ForeignKeyConstraint(["org_id", "collection_id"], ["collections.org_id", "collections.id"], ondelete="CASCADE"),
+        UniqueConstraint("org_id", "id"),
+        UniqueConstraint("org_id", "collection_id", "name"),
+        Index(None, "org_id", "sha256"),
+    )
+
+    collection_id: Mapped[UUID] = mapped_column(Uuid)
+    name: Mapped[str] = mapped_column(Text)
+    size: Mapped[int] = mapped_column(BigInteger)
+    sha256: Mapped[str] = mapped_column(Text)
+    generation: Mapped[int]
+    status: Mapped[str] = mapped_column(Text)
+    reason: Mapped[str | None] = mapped_column(Text)
+    passages: Mapped[int] = mapped_column(server_default="0")
+    pages: Mapped[int | None]
+    updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class IngestJob(ProjectOwned, Base):
+    """The record of one ingestion: how far it is, who holds it until when, and how often it was tried.
+
+    `fence` grows with every holder; a write that carries an older one changes nothing.
+    """
+
+    __tablename__ = "ingest_jobs"
+    __table_args__ = (
+        project_key(),
+        ForeignKeyConstraint(["org_id", "document_id"], ["documents.org_id", "documents.id"], ondelete="CASCADE"),
+        UniqueConstraint("org_id", "document_id", "generation"),
+        Index("ix_ingest_jobs_open", "org_id", "created_at", postgresql_where="status IN ('queued', 'running')"),
+    )
+
+    document_id: Mapped[UUID] = mapped_column(Uuid)
+    generation: Mapped[int]
+    status: Mapped[str] = mapped_column(Text)
+    stage: Mapped[str] = mapped_column(Text)
+    done: Mapped[int] = mapped_column(server_default="0")
+    total: Mapped[int] = mapped_column(server_default="0")
+    attempts: Mapped[int] = mapped_column(server_default="0")
+    fence: Mapped[int] = mapped_column(server_default="0")
+    lease_until: Mapped[datetime | None]
+    not_before: Mapped[datetime | None]
+    reason: Mapped[str | None] = mapped_column(Text)
+    updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class Chunk(OrgOwned, Base):
+    """A passage: its text, its place in the document, its vector and its words."""
+
+    __tablename__ = "chunks"
+    __table_args__ = (
+        ForeignKeyConstraint(["org_id", "document_id"], ["documents.org_id", "documents.id"], ondelete="CASCADE"),
+        UniqueConstraint("org_id", "document_id", "ordinal"),
+        Index(None, "org_id", "index_id"),
+    )
+
+    index_id: Mapped[UUID] = mapped_column(Uuid)
+    document_id: Mapped[UUID] = mapped_column(Uuid)
+    ordinal: Mapped[int]
+    text: Mapped[str] = mapped_column(Text)
+    page: Mapped[int | None]
+    heading: Mapped[list[Any]]
+    start: Mapped[int]
+    end: Mapped[int]
+    words: Mapped[int]
+    lexemes: Mapped[Any] = mapped_column(TSVECTOR)
+    embedding: Mapped[Any] = mapped_column(VECTOR())
+
+
+class ChunkTerm(Base):
+    """A word of an index, as a number: postings stay small."""
+
+    __tablename__ = "chunk_terms"
+    __table_args__ = (UniqueConstraint("org_id", "id"), UniqueConstraint("org_id", "index_id", "term"))
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    org_id: Mapped[UUID] = mapped_column(Uuid, ForeignKey("organizations.id", ondelete="CASCADE"))
+    index_id: Mapped[UUID] = mapped_column(Uuid)
+    term: Mapped[str] = mapped_column(Text)
+
+
+class ChunkPosting(Base):
+    """That a passage holds a word, how often, and how long the passage is.
+
+    Found by equality alone: under row-level security an index over `tsvector` would not be used, because its operator
+    might leak other rows' words.
+    """
+
+    __tablename__ = "chunk_postings"
+    __table_args__ = (
+        ForeignKeyConstraint(["org_id", "term_id"], ["chunk_terms.org_id", "chunk_terms.id"], ondelete="CASCADE"),
+    )
+
+    org_id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    term_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    chunk_id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    count: Mapped[int]
+    words: Mapped[int]
