@@ -24,6 +24,8 @@ HEARTBEAT = 15.0
 
 RETRY = b"retry: 1000\n\n"
 PING = b": ping\n\n"
+_LINE_ENDS = ((b"\xc2\x85", b"\\u0085"), (b"\xe2\x80\xa8", b"\\u2028"), (b"\xe2\x80\xa9", b"\\u2029"))
+"""Characters at which many clients, against the standard, end a line."""
 _CURSOR = re.compile(r"[0-9]{1,15}")
 _HEADERS = {
     "content-type": "text/event-stream; charset=utf-8",
@@ -36,6 +38,8 @@ _HEADERS = {
 def frame(event: RunEvent) -> bytes:
     """One event as it goes over the wire; `id` is what a client resumes after."""
     data = orjson.dumps(event.as_dict(), default=str)
+    for character, escape in _LINE_ENDS:
+        data = data.replace(character, escape)
     return b"id: %d\nevent: %s\ndata: %s\n\n" % (event.seq, event.event.type.encode(), data)
 
 

@@ -9,17 +9,15 @@ from typing import Annotated, Literal, NoReturn
 
 import typer
 
-from girih.cli.client import FINDINGS, USAGE, Failure, Refused, Server, fail, open_server
+from girih.cli.client import Failure, Refused, Server, fail, open_server
 from girih.cli.findings import counted, received, show
+from girih.cli.output import CHANGES, FINDINGS, USAGE, note
 from girih.errors import GirihError
 from girih.language.compiler.folder import SPEC_SUFFIXES, read_folder
 from girih.language.compiler.pipeline import compile_workspace
 from girih.language.compiler.workspace import Workspace
 from girih.language.spec.diagnostics import Diagnostic, has_errors
 from girih.language.spec.tree import JsonObject
-
-PENDING = 3
-"""Exit code of a dry run that would change something."""
 
 ONLY_A_SERVER_KNOWS = frozenset({"E401", "E402"})
 """Findings about things that may be published already; the server judges those."""
@@ -52,7 +50,7 @@ def apply(
         show(warnings, files)
         _table(outcome["changes"], dry_run=dry_run)
     if dry_run and any(change["action"] != "unchanged" for change in outcome["changes"]):
-        raise typer.Exit(PENDING)
+        raise typer.Exit(CHANGES)
 
 
 def _local(files: dict[str, str]) -> list[Diagnostic]:
@@ -95,7 +93,7 @@ def _refuse(found: Sequence[Diagnostic], files: dict[str, str], format: Format) 
         typer.echo(json.dumps(outcome, indent=2, ensure_ascii=False))
     else:
         show(found, files)
-    typer.echo(f"{counted(found)}; nothing was published", err=True)
+    note(f"{counted(found)}; nothing was published")
     raise typer.Exit(FINDINGS)
 
 
@@ -106,4 +104,4 @@ def _table(changes: list[JsonObject], *, dry_run: bool) -> None:
         typer.echo("  ".join([*cells, (change["version"] or "").ljust(7), change["path"]]).rstrip())
     changed = sum(change["action"] != "unchanged" for change in changes)
     done = "would change" if dry_run else "changed"
-    typer.echo(f"{changed} of {len(changes)} {done}", err=True)
+    note(f"{changed} of {len(changes)} {done}")

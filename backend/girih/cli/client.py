@@ -13,13 +13,8 @@ from urllib.parse import quote, urlsplit
 import httpx
 import typer
 
+from girih.cli.output import CONFLICT, FINDINGS, UNREACHABLE, USAGE, complain
 from girih.language.spec.tree import JsonObject, JsonValue
-
-FINDINGS = 1
-USAGE = 2
-UNREACHABLE = 4
-CONFLICT = 5
-INTERRUPTED = 130
 
 _START_ONE = "start one with `girih dev`, or set GIRIH_URL and GIRIH_API_KEY to one that runs"
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -61,9 +56,7 @@ class Refused(Exception):  # noqa: N818 - an answer, which some commands expect
 
 def fail(message: str, help: str | None = None, *, code: int = FINDINGS) -> NoReturn:
     """End the command with one sentence on stderr, the next step below it, and an exit code."""
-    typer.echo(f"error: {message}", err=True)
-    if help:
-        typer.echo(f"  help: {help}", err=True)
+    complain(message, help)
     raise typer.Exit(code)
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Mapping
 
-import typer
-
+from girih.cli.output import painted, wants_color
 from girih.language.spec import render
 from girih.language.spec.diagnostics import Diagnostic, Place, Related
 from girih.language.spec.source import Source
@@ -30,9 +30,7 @@ def received(found: Iterable[JsonObject]) -> list[Diagnostic]:
 def show(diagnostics: Iterable[Diagnostic], files: Mapping[str, str]) -> None:
     """Each finding with its line and a caret, on stderr."""
     sources = {name: Source(name, text) for name, text in files.items()}
-    text = render.text(diagnostics, sources)
-    if text:
-        typer.echo(text, err=True)
+    sys.stderr.write(painted(render.pieces(diagnostics, sources), color=wants_color(sys.stderr)))
 
 
 def counted(diagnostics: Iterable[Diagnostic]) -> str:

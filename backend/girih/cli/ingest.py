@@ -10,7 +10,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from girih.cli.client import FINDINGS, INTERRUPTED, USAGE, Failure, Refused, Server, fail, open_server, segment
+from girih.cli.client import Failure, Refused, Server, fail, open_server, segment
+from girih.cli.output import FINDINGS, INTERRUPTED, USAGE, complain, note
 from girih.cli.progress import Progress, open_progress
 from girih.language.spec.tree import JsonObject
 
@@ -51,7 +52,7 @@ def ingest(
             if not detach:
                 _follow(server, items, progress)
         except KeyboardInterrupt:
-            typer.echo("stopped; what was uploaded goes on. start the same command again to follow it", err=True)
+            note("stopped; what was uploaded goes on. start the same command again to follow it")
             raise typer.Exit(INTERRUPTED) from None
     _conclude(items, detach=detach)
 
@@ -115,7 +116,7 @@ def _look(item: Item, document: JsonObject, progress: Progress) -> None:
         _fail(item, progress, document.get("reason") or "failed")
     elif document["status"] == "ready":
         item.status = "ready"
-        progress.end(item.name, ok=True, note=_size(document))
+        progress.end(item.name, ok=True, comment=_size(document))
     else:
         stage = document["stage"] if document["status"] == "running" else "queued"
         progress.show(item.name, stage, document.get("done") or 0, document.get("total") or 0)
@@ -128,7 +129,7 @@ def _size(document: JsonObject) -> str:
 
 def _fail(item: Item, progress: Progress, reason: str) -> None:
     item.status, item.reason = "failed", reason
-    progress.end(item.name, ok=False, note=reason)
+    progress.end(item.name, ok=False, comment=reason)
 
 
 def _conclude(items: list[Item], *, detach: bool) -> None:
@@ -137,6 +138,6 @@ def _conclude(items: list[Item], *, detach: bool) -> None:
     waiting = f", {len(items) - ready - len(failed)} under way" if detach else ""
     typer.echo(f"{ready} ready, {len(failed)} failed{waiting}")
     for item in failed:
-        typer.echo(f"error: {item.name}: {item.reason}", err=True)
+        complain(f"{item.name}: {item.reason}")
     if failed:
         raise typer.Exit(FINDINGS)

@@ -7,9 +7,10 @@ from contextlib import contextmanager
 from typing import Protocol
 
 import rich.progress
-import typer
 from rich.console import Console
 from rich.markup import escape
+
+from girih.cli.output import note
 
 
 class Progress(Protocol):
@@ -19,7 +20,7 @@ class Progress(Protocol):
         """A document is in `stage`, `done` of `total` (0 where unknown)."""
         ...
 
-    def end(self, name: str, *, ok: bool, note: str) -> None:
+    def end(self, name: str, *, ok: bool, comment: str) -> None:
         """A document is done."""
         ...
 
@@ -51,11 +52,11 @@ class Lines:
         if self._stage.get(name) == stage:
             return
         self._stage[name] = stage
-        typer.echo(f"{name}: {stage}" + (f" ({done} of {total})" if total else ""), err=True)
+        note(f"{name}: {stage}" + (f" ({done} of {total})" if total else ""))
 
-    def end(self, name: str, *, ok: bool, note: str) -> None:
+    def end(self, name: str, *, ok: bool, comment: str) -> None:
         """Say how it ended."""
-        typer.echo(f"{name}: {'ready' if ok else 'failed'}" + (f" ({note})" if note else ""), err=True)
+        note(f"{name}: {'ready' if ok else 'failed'}" + (f" ({comment})" if comment else ""), "ok" if ok else "error")
 
 
 class Bars:
@@ -70,10 +71,10 @@ class Bars:
         share = f"{stage} {done}/{total}" if total else stage
         self._bars.update(self._task(name), completed=done, total=total or None, note=escape(share))
 
-    def end(self, name: str, *, ok: bool, note: str) -> None:
+    def end(self, name: str, *, ok: bool, comment: str) -> None:
         """Fill the bar, or mark it."""
         mark = "[green]✓[/]" if ok else "[red]✗[/]"
-        self._bars.update(self._task(name), completed=1, total=1, mark=mark, note=escape(note))
+        self._bars.update(self._task(name), completed=1, total=1, mark=mark, note=escape(comment))
 
     def _task(self, name: str) -> rich.progress.TaskID:
         if name not in self._tasks:

@@ -11,7 +11,8 @@ from typing import Annotated, Any
 
 import typer
 
-from girih.cli.client import FINDINGS, INTERRUPTED, USAGE, Refused, Server, fail, open_server, segment
+from girih.cli.client import Refused, Server, fail, open_server, segment
+from girih.cli.output import FINDINGS, INTERRUPTED, USAGE, complain, note
 from girih.cli.stream import Following
 from girih.cli.trace import drawn, duration, grown, tokens
 from girih.engine.events import TERMINAL
@@ -80,8 +81,8 @@ class Screen:
             self._results(end["data"].get("outputs") or {})
         if trace:
             for line in drawn(grown(self.events)):
-                typer.echo(line, err=True)
-        typer.echo(self._stats(end["data"]), err=True)
+                note(line)
+        note(self._stats(end["data"]))
         if end["type"] != "run.finished":
             _explain(end)
             raise typer.Exit(FINDINGS)
@@ -198,24 +199,24 @@ def _cancel(server: Server, run_id: str | None) -> None:
         try:
             server.attempt("POST", f"/v1/runs/{run_id}/cancel")
         except Refused as refused:
-            typer.echo(f"run {run_id} could not be cancelled: {refused.failure.message}", err=True)
+            note(f"run {run_id} could not be cancelled: {refused.failure.message}")
         else:
-            typer.echo(f"\nrun {run_id} cancelled", err=True)
+            note(f"run {run_id} is cancelled")
     raise typer.Exit(INTERRUPTED)
 
 
 def _explain(end: JsonObject) -> None:
     error = end["data"].get("error")
     if end["type"] == "run.cancelled" or not error:
-        typer.echo("error: the run was cancelled", err=True)
+        complain("the run was cancelled")
         return
     at = f" in node '{error['node']}'" if error.get("node") else ""
-    typer.echo(f"error: the run failed{at}: {error.get('message')} ({error.get('kind')})", err=True)
-    if error.get("help"):
-        typer.echo(f"  help: {error['help']}", err=True)
+    complain(f"the run failed{at}: {error.get('message')} ({error.get('kind')})", error.get("help"))
 
 
 def _write(text: str) -> None:
-    """To stdout at once: tokens are worth seeing when they come."""
+    """To stdout at once: tokens are worth seeing when they come. What a model says may not steer a terminal."""
+    if sys.stdout.isatty():
+        text = "".join(c for c in text if c.isprintable() or c in "\n\t")
     sys.stdout.write(text)
     sys.stdout.flush()

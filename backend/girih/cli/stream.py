@@ -11,7 +11,8 @@ from uuid import uuid4
 
 import httpx
 
-from girih.cli.client import UNREACHABLE, Refused, Server, fail, failure_of
+from girih.cli.client import Refused, Server, fail, failure_of
+from girih.cli.output import UNREACHABLE
 from girih.engine.events import TERMINAL
 from girih.language.spec.tree import JsonObject
 
@@ -24,17 +25,28 @@ PATIENCE = 60.0
 _CUT = (httpx.TransportError, httpx.StreamError)
 
 
-def frames(lines: Iterable[str]) -> Iterator[JsonObject]:
-    """The `data` of each complete frame; comments and a last frame that was cut off are left out."""
-    data: list[str] = []
-    for line in lines:
-        if line.startswith("data:"):
-            data.append(line[5:].removeprefix(" "))
+def frames(chunks: Iterable[bytes]) -> Iterator[JsonObject]:
+    """The `data` of each complete frame; comments and a last frame that was cut off are left out.
+
+    Only a line feed ends a line here: text may hold other characters that Python takes for line ends.
+    """
+    data: list[bytes] = []
+    for line in _lines(chunks):
+        if line.startswith(b"data:"):
+            data.append(line[5:].removeprefix(b" "))
         elif not line and data:
-            event = json.loads("\n".join(data))
+            event = json.loads(b"\n".join(data))
             data.clear()
             if isinstance(event, dict):
                 yield event
+
+
+def _lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    rest = b""
+    for chunk in chunks:
+        *lines, rest = (rest + chunk).split(b"\n")
+        for line in lines:
+            yield line.removesuffix(b"\r")
 
 
 @dataclass
@@ -76,7 +88,7 @@ class Following:
                 raise Refused(failure_of(response))
             location = response.headers.get("location", "")
             self.run_id = self.run_id or location.rpartition("/")[2] or None
-            for event in frames(response.iter_lines()):
+            for event in frames(response.iter_bytes()):
                 seq = int(event.get("seq", 0))
                 if seq <= self.last:
                     continue

@@ -9,7 +9,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from girih.cli.client import FINDINGS, open_server
+from girih.cli.client import open_server
+from girih.cli.output import FINDINGS
 from girih.cli.stream import Following
 from girih.language.spec.tree import JsonObject
 
