@@ -16,6 +16,7 @@ from girih.embedded.processes import (
     command_line,
     end,
     free_port,
+    listening,
     spawn,
     tail,
     wait_until,
@@ -58,7 +59,7 @@ class ValkeyServer:
 
 
 def start_valkey(data_dir: Path, *, log: Path | None = None) -> ValkeyServer:
-    """Start the server whose files lie in `data_dir`, on a free port of this machine, and wait until it answers.
+    """Start the server whose files lie in `data_dir`, on the port it had last or a free one, and wait until it answers.
 
     One that already runs on these files is used as it is. Raises `Unavailable` when it does not come up.
     """
@@ -69,7 +70,8 @@ def start_valkey(data_dir: Path, *, log: Path | None = None) -> ValkeyServer:
     pid = _running(home, config)
     if pid is not None and wait_until(lambda: not alive(pid) or _answers(port, password)) and alive(pid):
         return ValkeyServer(_url(port, password), pid)
-    port, password = free_port(HOST), password or secrets.token_urlsafe(24)
+    port = free_port(HOST) if not port or listening(port, HOST) else port
+    password = password or secrets.token_urlsafe(24)
     write_private(config, _CONFIG.format(host=HOST, port=port, password=password, home=home))
     log = log or home / "valkey.log"
     process = spawn([valkey_binary(), config], log=log, cwd=home, on_parent_death=signal.SIGTERM)
