@@ -217,8 +217,9 @@ def _readiness(engine: AsyncEngine, redis_url: str) -> Callable[[], Awaitable[Re
         queue = await _queue(redis_url)
         try:
             found = await examine(engine)
-        except Unavailable as fault:
-            return Readiness(fault.message, "unknown", queue)
+        except Unavailable:
+            # Its address is nothing for everybody to read.
+            return Readiness("does not answer", "unknown", queue)
         try:
             require_usable(found, migrations.head())
         except Unavailable as fault:

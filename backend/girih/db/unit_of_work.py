@@ -11,6 +11,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
+from girih.db.outages import outages_named
 from girih.db.tenancy import OrgScope
 
 Dispatch: TypeAlias = Callable[[str, str], None]
@@ -68,13 +69,14 @@ class UnitOfWork:
 
     @asynccontextmanager
     async def _open(self, scope: OrgScope | None, purpose: str) -> AsyncIterator[Work]:
-        async with self._sessions() as session, session.begin() as transaction:
-            org_id = str(scope.org_id) if scope else ""
-            await session.execute(_SCOPE, {"org_id": org_id, "purpose": purpose})
-            work = Work(session, scope)
-            yield work
-            if work.discarded:
-                await transaction.rollback()
-                return
+        with outages_named():
+            async with self._sessions() as session, session.begin() as transaction:
+                org_id = str(scope.org_id) if scope else ""
+                await session.execute(_SCOPE, {"org_id": org_id, "purpose": purpose})
+                work = Work(session, scope)
+                yield work
+                if work.discarded:
+                    await transaction.rollback()
+                    return
         for job, job_id in work.jobs:
             self._dispatch(job, job_id)
