@@ -2,5 +2,106 @@
 
 from __future__ import annotations
 
+import logging
+import queue
+import threading
+
+from celery import Celery
+from kombu.exceptions import OperationalError
+
+from girih.db.unit_of_work import Dispatch
+
+_log = logging.getLogger(__name__)
+
 INGEST = "knowledge.ingest"
 """Bring one document into its collection. Argument: the job's id."""
+
+INGEST_QUEUE = "ingest"
+ROUTES = {INGEST: {"queue": INGEST_QUEUE}}
+
+_LONGEST_JOB = 3600
+_WAITING_RINGS = 10_000
+
+
+def make_client(redis_url: str) -> Celery:
+    """The Celery application. The broker carries hints only: the record of a job is its row, and its lease there."""
+    client = Celery("girih", broker=redis_url, set_as_current=False)
+    client.conf.update(
+        task_serializer="json",
+        accept_content=["json"],
+        result_serializer="json",
+        task_ignore_result=True,
+        task_routes=ROUTES,
+        task_default_queue=INGEST_QUEUE,
+        task_acks_late=True,
+        # A message whose worker died is not put back: a job that kills its process would come back for ever. The
+        # lease of its row runs out instead, and its attempts are counted.
+        task_reject_on_worker_lost=False,
+        task_publish_retry=False,
+        worker_prefetch_multiplier=1,
+        worker_hijack_root_logger=False,
+        worker_send_task_events=False,
+        # A worker outlives its broker, also one that is not there yet when the worker starts.
+        broker_connection_retry=True,
+        broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,
+        broker_transport_options={
+            "visibility_timeout": _LONGEST_JOB,
+            "socket_connect_timeout": 1,
+            "socket_timeout": 5,
+            "socket_keepalive": True,
+            "health_check_interval": 25,
+        },
+        worker_cancel_long_running_tasks_on_connection_loss=False,
+        enable_utc=True,
+    )
+    return client
+
+
+def make_dispatch(redis_url: str) -> Dispatch:
+    """Rings for jobs from a thread of its own: returns at once and never raises.
+
+    A ring is lost while the broker is away; the worker finds the job's row a few seconds later all the same.
+    """
+    return _Bell(make_client(redis_url)).ring
+
+
+class _Bell:
+    """A queue of rings and the thread that sends them."""
+
+    def __init__(self, client: Celery) -> None:
+        self._client = client
+        self._rings: queue.Queue[tuple[str, str]] = queue.Queue(_WAITING_RINGS)
+        self._starting = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._away = False
+
+    def ring(self, job: str, job_id: str) -> None:
+        """Hand one ring to the thread, which starts with the first."""
+        with self._starting:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._send_all, name="girih-bell", daemon=True)
+                self._thread.start()
+        try:
+            self._rings.put_nowait((job, job_id))
+        except queue.Full:
+            self._note_away("too many jobs wait to be rung for")
+
+    def _send_all(self) -> None:
+        while True:
+            self._send(*self._rings.get())
+
+    def _send(self, job: str, job_id: str) -> None:
+        try:
+            self._client.send_task(job, args=[job_id], retry=False, ignore_result=True)
+        except (OperationalError, OSError) as fault:
+            self._note_away(str(fault))
+        else:
+            if self._away:
+                _log.info("the broker is back")
+            self._away = False
+
+    def _note_away(self, why: str) -> None:
+        if not self._away:
+            _log.warning("the broker does not answer; jobs start a little later until it is back (%s)", why)
+        self._away = True

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
-from girih.db.unit_of_work import UnitOfWork
+from girih.db.unit_of_work import UnitOfWork, Work
 from girih.errors import Conflict, DocumentRejected, LeaseLost, NotFound, Unavailable
 from girih.providers.embeddings.base import Embedder
 from girih.providers.embeddings.ladder import Embedders
@@ -59,6 +60,9 @@ class Ingestion:
             return
         try:
             await self._while_held(held)
+        except asyncio.CancelledError:
+            await self._end(held, leases.hand_on)
+            raise
         except LeaseLost as fault:
             _log.info("job %s: %s", job_id, fault.message)
         except (DocumentRejected, Conflict) as fault:
@@ -187,19 +191,19 @@ class Ingestion:
             await leases.progress(work, held, stage, done, total)
 
     async def _fail(self, held: Held, reason: str) -> None:
-        try:
-            async with self._uow(held.scope) as work:
-                await leases.fail(work, held, reason)
-        except LeaseLost as fault:
-            _log.info("job %s: %s", held.id, fault.message)
+        await self._end(held, lambda work, job: leases.fail(work, job, reason))
 
     async def _again(self, held: Held, reason: str) -> None:
         """Give the job back, or give up when this was its last attempt."""
         if held.attempts >= self._attempts:
             await self._fail(held, f"gave up after {self._attempts} attempts; the last one: {reason}")
-            return
+        else:
+            delay = _DELAY * 2**held.attempts
+            await self._end(held, lambda work, job: leases.release(work, job, reason, delay))
+
+    async def _end(self, held: Held, ending: Callable[[Work, Held], Awaitable[None]]) -> None:
         try:
             async with self._uow(held.scope) as work:
-                await leases.release(work, held, reason, _DELAY * 2**held.attempts)
+                await ending(work, held)
         except LeaseLost as fault:
             _log.info("job %s: %s", held.id, fault.message)

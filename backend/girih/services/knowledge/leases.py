@@ -113,6 +113,13 @@ async def release(work: Work, held: Held, reason: str, delay: timedelta) -> None
     await _show(work, held, "queued", None)
 
 
+async def hand_on(work: Work, held: Held) -> None:
+    """Give the job back because this process stops; that does not count as an attempt. Raises `LeaseLost`."""
+    await _hold(work, held.scope, held.document_id)
+    await _change(work, held, status="queued", reason=None, lease_until=None, attempts=IngestJob.attempts - 1)
+    await _show(work, held, "queued", None)
+
+
 async def _hold(work: Work, scope: OrgScope, document_id: UUID) -> None:
     """Hold the document: whoever changes both holds it before its job, so that no two wait for each other."""
     query = select(Document.id).where(Document.org_id == scope.org_id, Document.id == document_id)

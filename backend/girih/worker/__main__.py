@@ -1,0 +1,37 @@
+"""`python -m girih.worker`: ingests documents until SIGTERM or Ctrl-C."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from girih.errors import GirihError
+from girih.logs import configure_logging
+from girih.wiring import open_girih, read_settings
+from girih.worker.app import Worker
+from girih.worker.tasks import Knowledge
+
+CONCURRENCY = 1
+"""Documents at once: embedding uses every core already, and a second worker is a second process away."""
+
+
+def main() -> int:
+    """Work; 1 and one sentence when it cannot be started."""
+    try:
+        settings = read_settings()
+        configure_logging(settings.log_level, settings.log_format)
+    except GirihError as fault:
+        sys.stderr.write(f"girih: {fault.message}\n" + (f"  {fault.help}\n" if fault.help else ""))
+        return 1
+
+    @asynccontextmanager
+    async def opening() -> AsyncIterator[Knowledge]:
+        async with open_girih(settings) as girih:
+            yield girih.knowledge
+
+    return Worker(settings.redis_url, opening).run(CONCURRENCY, settings.log_level)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
