@@ -1,0 +1,260 @@
+"""CEL at run time: conditions and values over plain JSON data, compiled once, with every failure raised in words."""
+
+from __future__ import annotations
+
+import math
+import operator
+import re
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Any
+
+from cel_expr_python import cel
+from cel_expr_python.ext import ext_optional
+
+from girih.language.expressions.syntax_tree import Expr, free_names, paths, read
+from girih.language.spec.tree import JsonValue
+
+MAX_RESULT = 1_000_000
+"""The most values and characters, together, that one expression may give."""
+
+MISSING = object()
+_CACHED = 4096
+
+
+class ExpressionError(ValueError):
+    """An expression that gives no value for the data it met: something is missing or of the wrong type."""
+
+
+class ParseFault(ValueError):
+    """Text that is not CEL. `message` is the parser's own first complaint, `offset` where it stands."""
+
+    def __init__(self, message: str, offset: int) -> None:
+        super().__init__(message)
+        self.message = message
+        self.offset = offset
+
+
+class Condition:
+    """A CEL condition, ready to be asked."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self._compiled = compiled(text)
+
+    def holds(self, data: Mapping[str, JsonValue]) -> bool:
+        """Whether it is true of the data. Raises `ExpressionError`, also when the result is no boolean."""
+        result = _evaluate(self.text, self._compiled, data)
+        if _kind(result) != "bool":
+            raise ExpressionError(f"'{self.text}' is neither true nor false")
+        return bool(result.value())
+
+
+class Compiled:
+    """An expression and the names it reads."""
+
+    def __init__(self, text: str) -> None:
+        tree = parse(text)
+        self.names = frozenset(free_names(tree))
+        self._paths = frozenset(paths(tree))
+        try:
+            self.program = _environment(self.names).compile(text)
+        except RuntimeError as refused:
+            fault = first_fault(str(refused), text)
+            raise ExpressionError(f"'{text}' cannot be evaluated: {fault.message}") from refused
+
+    def shown(self, data: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+        """The part of the data that the expression reads: binding all of a large state would cost a thousand times more."""
+        seen: dict[str, JsonValue] = {}
+        for path in self._paths:
+            _pick(data, seen, path)
+        return seen
+
+
+def _pick(data: Mapping[str, JsonValue], seen: dict[str, JsonValue], path: tuple[str, ...]) -> None:
+    name, rest = path[0], path[1:]
+    value = data.get(name) if name in data else MISSING
+    if value is MISSING:
+        return
+    if rest and isinstance(value, dict):
+        inner = seen.setdefault(name, {})
+        if inner is not value:
+            _pick(value, inner, rest)
+    else:
+        seen[name] = value
+
+
+def evaluate_expression(text: str, data: Mapping[str, JsonValue]) -> JsonValue:
+    """The JSON value of an expression. Raises `ExpressionError` when it has none, `ParseFault` when it is not CEL.
+
+    A name without data counts as an empty mapping, so that `node.?field.orValue(…)` works for a node that did not run.
+    """
+    return _json(text, _evaluate(text, compiled(text), data))
+
+
+@lru_cache(maxsize=_CACHED)
+def parse(text: str) -> Expr:
+    """The tree of an expression. Raises `ParseFault`."""
+    try:
+        parsed = _environment(frozenset()).compile(text, disable_check=True)
+    except RuntimeError as refused:
+        raise first_fault(str(refused), text) from refused
+    return read(parsed.serialize(), text)
+
+
+@lru_cache(maxsize=_CACHED)
+def compiled(text: str) -> Compiled:
+    """The program of an expression. Raises `ParseFault`, or `ExpressionError` for what no data can ever satisfy."""
+    return Compiled(text)
+
+
+_FAULT = re.compile(r"ERROR: <input>:(-?\d+):(-?\d+): (.*)")
+
+
+def first_fault(report: str, text: str) -> ParseFault:
+    """The compiler's report as its first complaint and an offset into the text."""
+    found = _FAULT.search(report)
+    if found is None:
+        return ParseFault(report.strip(), 0)
+    line, column, message = int(found[1]), int(found[2]), found[3]
+    before = sum(len(part) for part in text.splitlines(keepends=True)[: max(0, line - 1)])
+    return ParseFault(message.removesuffix(" [INVALID_ARGUMENT]"), min(before + max(0, column - 1), len(text)))
+
+
+def _evaluate(text: str, program: Compiled, data: Mapping[str, JsonValue]) -> Any:
+    result = program.program.eval(data={key: {} for key in program.names} | program.shown(data))
+    if _kind(result) == "error":
+        # `eval` hands an error back as a value: taken as one, it would pass for data.
+        raise ExpressionError(f"'{text}' has no value: {_reason(_error(result), program.names - data.keys())}")
+    return result
+
+
+def _error(result: Any) -> str:
+    try:
+        return str(result.value())
+    except TypeError:
+        # The binding shows an optional as an error that cannot be taken.
+        return "it may have none, so add .orValue(…)"
+
+
+_MISSING = re.compile(r'Key not found in map : "?([^"]*)"?')
+
+
+def _reason(error: str, absent: frozenset[str]) -> str:
+    found = _MISSING.search(error)
+    if found and absent:
+        return f"{_quoted(absent)} did not run"
+    if found:
+        return f"there is no '{found[1]}'"
+    if "out of range for" in error:
+        return "a whole number is beyond 64 bits"
+    return error.split(": ", 1)[-1].replace(
+        "Applying SELECT to non-message type", "a field is asked of something without"
+    )
+
+
+def _quoted(names: frozenset[str]) -> str:
+    return " and ".join(f"'{name}'" for name in sorted(names))
+
+
+def _json(text: str, result: Any) -> JsonValue:
+    try:
+        value = _plain(result)
+    except TypeError as unusual:
+        raise ExpressionError(f"'{text}' gives {unusual}, which is no JSON: use string(…)") from unusual
+    _cap(text, value)
+    return value
+
+
+def _kind(result: Any) -> str:
+    """The kind of a result: `int`, `list`, `null`, `error`, …"""
+    return str(result.type().name()).split("<")[0].split("_")[0].lower()
+
+
+def _plain(result: Any) -> JsonValue:
+    """A result as plain data, one value at a time, so that no null is ever converted (see `_json`)."""
+    kind = _kind(result)
+    if kind == "null":
+        # Taking a null out of a result loses a reference to None on Python before 3.12: it is never taken.
+        return None
+    if kind not in _PLAIN:
+        raise TypeError(f"a {kind}")
+    value = result.value()
+    if kind == "list":
+        return [_plain(item) for item in value]
+    if kind == "map":
+        return {_key(key): _plain(item) for key, item in value.items()}
+    if kind == "double" and not math.isfinite(value):
+        raise TypeError(f"the number {value}")
+    return value
+
+
+_PLAIN = frozenset({"bool", "int", "double", "string", "list", "map"})
+
+
+def _key(key: object) -> str:
+    if not isinstance(key, str):
+        raise TypeError("a mapping whose keys are not text")
+    return key
+
+
+def _cap(text: str, value: JsonValue) -> None:
+    size, waiting = 0, [value]
+    while waiting:
+        item = waiting.pop()
+        size += len(item) if isinstance(item, str) else 1
+        if size > MAX_RESULT:
+            raise ExpressionError(f"'{text}' gives more than {MAX_RESULT:,} characters and values")
+        if isinstance(item, dict):
+            waiting.extend(item)
+            waiting.extend(item.values())
+        elif isinstance(item, list):
+            waiting.extend(item)
+
+
+@lru_cache(maxsize=_CACHED)
+def _environment(names: frozenset[str]) -> Any:
+    return cel.NewEnv(
+        config=_CONFIG,
+        variables=dict.fromkeys(names, cel.Type.DYN),
+        extensions=[ext_optional.ExtOptional()],
+        functions=_ARITHMETIC,
+    )
+
+
+def _divided(left: float, right: float) -> float:
+    if right == 0:
+        raise ValueError("divide by zero")
+    return left / right
+
+
+def _mixed(function: str, overload: str, work: Callable[[Any, Any], Any]) -> Any:
+    """Arithmetic between whole and other numbers, which JSON does not tell apart and CEL does not know."""
+    whole, other, text = cel.Type.INT, cel.Type.DOUBLE, cel.Type.STRING
+    time, span = cel.Type.TIMESTAMP, cel.Type.DURATION
+    known: list[tuple[str, Any, Any, Any]] = [
+        ("int64", whole, whole, whole),
+        ("uint64", cel.Type.UINT, cel.Type.UINT, cel.Type.UINT),
+        ("double", other, other, other),
+    ]
+    if function == "_+_":
+        known += [("string", text, text, text), ("list", cel.Type.LIST, cel.Type.LIST, cel.Type.LIST)]
+        known += [("timestamp_duration", time, span, time), ("duration_timestamp", span, time, time)]
+    if function == "_-_":
+        known += [("timestamp_duration", time, span, time), ("timestamp_timestamp", time, time, span)]
+    overloads = [cel.Overload(f"{overload}_{n}", return_type=r, parameters=[a, b]) for n, a, b, r in known]
+    overloads.append(cel.Overload(f"{overload}_mixed_1", return_type=other, parameters=[whole, other], impl=work))
+    overloads.append(cel.Overload(f"{overload}_mixed_2", return_type=other, parameters=[other, whole], impl=work))
+    return cel.FunctionDecl(function, overloads)
+
+
+_OPERATIONS: dict[str, tuple[str, Callable[[Any, Any], Any]]] = {
+    "_+_": ("add", operator.add),
+    "_-_": ("subtract", operator.sub),
+    "_*_": ("multiply", operator.mul),
+    "_/_": ("divide", _divided),
+}
+_ARITHMETIC = [_mixed(function, name, work) for function, (name, work) in _OPERATIONS.items()]
+_CONFIG = cel.NewEnvConfigFromYaml(
+    "stdlib:\n  exclude_functions:\n" + "".join(f"    - name: {function}\n" for function in _OPERATIONS)
+)

@@ -1,0 +1,67 @@
+"""The functions and methods an expression may call: what they take and what they give."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from girih.language.expressions.kinds import ANY, BOOLEAN, NUMBER, TEXT, WHOLE
+from girih.language.spec.tree import JsonSchema
+
+_TEXT = frozenset({"string"})
+_SIZED = frozenset({"string", "array", "object"})
+_WHOLE = frozenset({"integer"})
+
+
+@dataclass(frozen=True)
+class Signature:
+    """`takes` holds, for each argument (a method's target first), the kinds it may be; `None` for any."""
+
+    takes: tuple[frozenset[str] | None, ...]
+    gives: JsonSchema
+
+
+FUNCTIONS: dict[str, Signature] = {
+    "size": Signature((_SIZED,), WHOLE),
+    "int": Signature((None,), WHOLE),
+    "double": Signature((None,), NUMBER),
+    "string": Signature((None,), TEXT),
+    "bool": Signature((None,), BOOLEAN),
+    "dyn": Signature((None,), ANY),
+    "matches": Signature((_TEXT, _TEXT), BOOLEAN),
+    "timestamp": Signature((None,), ANY),
+    "duration": Signature((None,), ANY),
+    "optional.none": Signature((), ANY),
+    "optional.of": Signature((None,), ANY),
+    "optional.ofNonZeroValue": Signature((None,), ANY),
+}
+"""Called as `size(x)`."""
+
+METHODS: dict[str, Signature] = {
+    "contains": Signature((_TEXT, _TEXT), BOOLEAN),
+    "startsWith": Signature((_TEXT, _TEXT), BOOLEAN),
+    "endsWith": Signature((_TEXT, _TEXT), BOOLEAN),
+    "matches": Signature((_TEXT, _TEXT), BOOLEAN),
+    "size": Signature((_SIZED,), WHOLE),
+    "orValue": Signature((None, None), ANY),
+    "or": Signature((None, None), ANY),
+    "hasValue": Signature((None,), BOOLEAN),
+    "value": Signature((None,), ANY),
+    **{
+        name: Signature((None,), WHOLE)
+        for name in (
+            "getFullYear", "getMonth", "getDate", "getDayOfMonth", "getDayOfWeek", "getDayOfYear",
+            "getHours", "getMinutes", "getSeconds", "getMilliseconds",
+        )
+    },
+}  # fmt: skip
+"""Called as `x.startsWith(y)`."""
+
+MACROS = ("all", "exists", "exists_one", "filter", "map", "optMap", "optFlatMap")
+"""Called as `list.all(item, condition)`; `has(x.field)` is not counted among them, for it costs nothing."""
+
+OPERATORS: dict[str, str] = {
+    "_+_": "+", "_-_": "-", "_*_": "*", "_/_": "/", "_%_": "%", "_<_": "<", "_<=_": "<=", "_>_": ">", "_>=_": ">=",
+    "_==_": "==", "_!=_": "!=", "_&&_": "&&", "_||_": "||", "!_": "!", "-_": "-", "@in": "in", "_?_:_": "? :",
+    "_[_]": "[…]", "_[?_]": "[?…]",
+}  # fmt: skip
+"""The parser's names of the operators → how they are written."""

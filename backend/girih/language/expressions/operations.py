@@ -1,0 +1,148 @@
+"""What the operators may be applied to, and the sentence for what they may not."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from girih.language.expressions.functions import OPERATORS
+from girih.language.expressions.kinds import (
+    ANY,
+    BOOLEAN,
+    NUMBER,
+    NUMERIC,
+    TEXT,
+    WHOLE,
+    choices,
+    items,
+    kinds,
+    union,
+    words,
+)
+from girih.language.expressions.syntax_tree import Call, Expr, Literal, spoken
+from girih.language.spec.suggest import did_you_mean, one_of
+from girih.language.spec.tree import JsonSchema
+from girih.language.spec.words import found as found_words
+
+
+class Outcome(NamedTuple):
+    """What is wrong, if anything, the way out, and the type; no type for an operation that costs too much.
+
+    `where` is the operand that is at fault, when it is not the operator itself.
+    """
+
+    message: str | None
+    help: str | None
+    schema: JsonSchema | None
+    where: Expr | None = None
+
+
+def operate(expr: Call, types: list[JsonSchema], *, in_macro: bool) -> Outcome:
+    """The outcome of an operator on operands of these types."""
+    function = expr.function
+    if function in ("_==_", "_!=_"):
+        return _equality(expr, types)
+    if function in ("_<_", "_<=_", "_>_", "_>=_"):
+        return _comparison(expr, types)
+    if function == "@in":
+        return _membership(expr, types)
+    if function == "_+_":
+        return _sum(expr, types, in_macro=in_macro)
+    return _arithmetic(expr, types)
+
+
+def described(expr: Expr, schema: JsonSchema) -> str:
+    """An operand in words: `text (classify.intent)`, `the number 3`."""
+    if isinstance(expr, Literal):
+        return found_words(expr.value)
+    name = spoken(expr)
+    return f"{words(kinds(schema))} ({name})" if name else words(kinds(schema))
+
+
+def _sides(expr: Call, types: list[JsonSchema]) -> tuple[str, str]:
+    return described(expr.arguments[0], types[0]), described(expr.arguments[1], types[1])
+
+
+def _overlap(left: frozenset[str], right: frozenset[str]) -> bool:
+    return bool(left & right) or bool(left & NUMERIC and right & NUMERIC)
+
+
+def _equality(expr: Call, types: list[JsonSchema]) -> Outcome:
+    left, right = kinds(types[0]), kinds(types[1])
+    sign = OPERATORS[expr.function]
+    if left is None or right is None:
+        return Outcome(None, None, BOOLEAN)
+    if not _overlap(left, right):
+        first, second = _sides(expr, types)
+        if "null" in (*left, *right):
+            return Outcome(f"{first if 'null' in right else second} is never null", None, BOOLEAN)
+        return Outcome(f"'{sign}' compares {first} with {second}, which are never equal", None, BOOLEAN)
+    return _choice(expr.arguments, types) or Outcome(None, None, BOOLEAN)
+
+
+def _choice(arguments: tuple[Expr, ...], types: list[JsonSchema]) -> Outcome | None:
+    """A text compared with a closed list of texts must be one of them."""
+    for literal, other, schema in ((arguments[1], arguments[0], types[0]), (arguments[0], arguments[1], types[1])):
+        allowed = choices(schema) if not isinstance(other, Literal) else None
+        if isinstance(literal, Literal) and isinstance(literal.value, str) and allowed and literal.value not in allowed:
+            texts = [value for value in allowed if isinstance(value, str)]
+            near = did_you_mean(literal.value, texts)
+            guess = f"did you mean '{near}'? " if near else ""
+            help_ = f"{guess}it is one of: {one_of(texts)}"
+            return Outcome(f"'{spoken(other) or 'this'}' is never '{literal.value}'", help_, BOOLEAN, literal)
+    return None
+
+
+def _comparison(expr: Call, types: list[JsonSchema]) -> Outcome:
+    left, right = kinds(types[0]), kinds(types[1])
+    both = [kind for kind in (left, right) if kind is not None]
+    if all(kind <= NUMERIC for kind in both) or all(kind == {"string"} for kind in both):
+        return Outcome(None, None, BOOLEAN)
+    first, second = _sides(expr, types)
+    return Outcome(f"'{OPERATORS[expr.function]}' cannot compare {first} with {second}", None, BOOLEAN)
+
+
+def _membership(expr: Call, types: list[JsonSchema]) -> Outcome:
+    item, group = types
+    found = kinds(group)
+    if found is not None and not found <= {"array", "object"}:
+        help_ = f"use {spoken(expr.arguments[1]) or '…'}.contains(…)" if found == {"string"} else None
+        return Outcome(f"'in' looks into a list, not into {described(expr.arguments[1], group)}", help_, BOOLEAN)
+    inside, wanted = kinds(items(group)), kinds(item)
+    if is_kind(group, "array") and inside is not None and wanted is not None and not _overlap(inside, wanted):
+        return Outcome(f"{described(expr.arguments[0], item)} is never in a list of {words(inside)}", None, BOOLEAN)
+    for literal in getattr(expr.arguments[1], "items", ()):
+        wrong = _choice((expr.arguments[0], literal), [item, ANY])
+        if wrong is not None:
+            return wrong
+    return Outcome(None, None, BOOLEAN)
+
+
+def _sum(expr: Call, types: list[JsonSchema], *, in_macro: bool) -> Outcome:
+    found = [kind for kind in map(kinds, types) if kind is not None]
+    if all(kind <= NUMERIC for kind in found):
+        return _arithmetic(expr, types)
+    if not all(kind == {"string"} for kind in found) and not all(kind == {"array"} for kind in found):
+        first, second = _sides(expr, types)
+        has_text = any(kind == {"string"} for kind in found)
+        help_ = "turn a number into text with string(…), or write text and ${ … } side by side" if has_text else None
+        return Outcome(f"'+' cannot add {first} and {second}", help_, ANY)
+    if in_macro:
+        return Outcome("'+' may not join texts or lists inside a macro", "join them outside, or in a prompt file", None)
+    if len(found) < len(types):
+        return Outcome(None, None, ANY)
+    return Outcome(
+        None, None, TEXT if "string" in found[0] else {"type": "array", "items": union([items(t) for t in types])}
+    )
+
+
+def _arithmetic(expr: Call, types: list[JsonSchema]) -> Outcome:
+    sign = OPERATORS[expr.function]
+    allowed = frozenset({"integer"}) if sign == "%" else NUMERIC
+    for argument, schema in zip(expr.arguments, types, strict=True):
+        found = kinds(schema)
+        if found is not None and not found <= allowed:
+            wanted = "whole numbers" if sign == "%" else "numbers"
+            return Outcome(f"'{sign}' works on {wanted}, not on {described(argument, schema)}", None, ANY)
+    if any(kinds(schema) is None for schema in types):
+        return Outcome(None, None, ANY)
+    return Outcome(None, None, WHOLE if all(kinds(schema) == {"integer"} for schema in types) else NUMBER)
