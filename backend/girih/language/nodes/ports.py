@@ -117,7 +117,14 @@ class Retriever(Protocol):
 class Tools(Protocol):
     """Tools with a published contract."""
 
-    async def call(self, contract: JsonObject, arguments: JsonObject, *, timeout: float, idempotency_key: str) -> JsonValue:
+    async def call(
+        self,
+        contract: JsonObject,
+        arguments: JsonObject,
+        *,
+        timeout: float,  # noqa: ASYNC109 - the tool bounds its own exchange with it
+        idempotency_key: str,
+    ) -> JsonValue:
         """Call once and return the decoded JSON result. `timeout` in seconds. Raises `NodeError`."""
         ...
 

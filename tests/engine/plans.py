@@ -1,0 +1,175 @@
+"""Plans written by hand, and a world around them, for the engine's tests."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from girih.engine.context import Outcome, RunContext
+from girih.engine.engine import Engine
+from girih.engine.events import NewEvent
+from girih.engine.memory_store import MemoryCheckpointStore
+from girih.errors import NodeError
+from girih.language.compiler.plan import Plan, PlanNode, PlanOutput, PlanRoute
+from girih.language.expressions.values import references
+from girih.language.nodes.base import NodeConfig, NodeKind, Scope, object_of
+from girih.language.nodes.ports import (
+    Hit,
+    ModelDone,
+    ModelEvent,
+    ModelRequest,
+    NodeContext,
+    SearchRequest,
+    TextDelta,
+    Usage,
+)
+from girih.language.nodes.registry import kinds
+from girih.language.spec.tree import JsonObject, JsonSchema, JsonValue
+
+
+class Config(NodeConfig):
+    probe: Any
+
+
+class ProbeKind(NodeKind[Config]):
+    """A kind that does what the test tells it, by node name, and remembers that it did."""
+
+    verb: ClassVar[str] = "probe"
+    Config = Config
+    example: ClassVar[str] = ""
+
+    def __init__(self) -> None:
+        self.ran: list[str] = []
+        self.saw: dict[str, JsonObject] = {}
+        self.keys: list[str] = []
+        self.acts: dict[str, Callable[[NodeContext, JsonObject], Any]] = {}
+
+    def returns(self, config: Config, scope: Scope) -> JsonSchema:
+        return object_of({})
+
+    async def run(self, settings: JsonObject, values: JsonObject, ctx: NodeContext) -> JsonObject:
+        self.ran.append(ctx.node)
+        self.keys.append(ctx.attempt_key)
+        self.saw[ctx.node] = values
+        act = self.acts.get(ctx.node)
+        result = act(ctx, values) if act else None
+        if asyncio.iscoroutine(result):
+            result = await result
+        return {"value": ctx.node} if result is None else result
+
+
+def node(name: str, *next: Any, verb: str = "probe", region: str | None = None, **values: JsonValue) -> PlanNode:
+    """A node. `next`: targets, or `(target, condition)`, or `(target, condition, max_visits)`."""
+    routes = tuple(PlanRoute(**dict(zip(("to", "condition", "max_visits"), n, strict=False))) if isinstance(n, tuple)
+                   else PlanRoute(to=n) for n in next)  # fmt: skip
+    read = references(values) | {n for r in routes if r.condition for n in references("${" + r.condition + "}")}
+    shape = {"parallel": "fork", "end": "end"}.get(verb, "step")
+    return PlanNode(
+        name=name,
+        verb=verb,
+        shape=shape,  # type: ignore[arg-type]
+        settings={},
+        values=values,
+        reads=tuple(sorted(read)),
+        returns={"type": "object"},
+        routes=routes,
+        region=region,
+    )
+
+
+def fork(name: str, branches: list[str], *next: Any, region: str | None = None) -> PlanNode:
+    return node(name, *next, verb="parallel", region=region).model_copy(update={"branches": tuple(branches)})
+
+
+def plan(
+    *nodes: PlanNode,
+    name: str = "test",
+    steps: int = 100,
+    inputs: JsonSchema | None = None,
+    outputs: Mapping[str, Any] | None = None,
+    required: list[str] | None = None,
+) -> Plan:
+    results = {
+        key: PlanOutput(values=tuple(value) if isinstance(value, list) else (value,))
+        for key, value in (outputs or {}).items()
+    }
+    return Plan(
+        name=name,
+        inputs=inputs or {"type": "object"},
+        outputs={"type": "object", "required": required if required is not None else list(results)},
+        start=nodes[0].name,
+        nodes=nodes,
+        results=results,
+        steps=steps,
+    )
+
+
+@dataclass
+class ScriptedModels:
+    """Answers one given text after another; a `NodeError` in the list is raised."""
+
+    answers: list[Any] = field(default_factory=lambda: ["Hello there"])
+    requests: list[ModelRequest] = field(default_factory=list)
+
+    async def stream(self, request: ModelRequest) -> AsyncIterator[ModelEvent]:
+        answer = self.answers[min(len(self.requests), len(self.answers) - 1)]
+        self.requests.append(request)
+        if isinstance(answer, NodeError):
+            raise answer
+        for word in answer.split(" "):
+            await asyncio.sleep(0)
+            yield TextDelta(word + " ")
+        yield ModelDone(Usage(3, 2), "scripted", "test")
+
+
+@dataclass
+class FixedRetriever:
+    hits: list[Hit] = field(default_factory=list)
+
+    async def search(self, request: SearchRequest) -> list[Hit]:
+        return self.hits[: request.top_k]
+
+
+class NoTools:
+    async def call(self, contract: Any, arguments: Any, *, timeout: float, idempotency_key: str) -> JsonValue:
+        raise NodeError("tool_error", f"{contract['name']} is broken")
+
+
+@dataclass
+class World:
+    """An engine, a store and a record of events, for one run at a time."""
+
+    probe: ProbeKind = field(default_factory=ProbeKind)
+    models: ScriptedModels = field(default_factory=ScriptedModels)
+    retriever: FixedRetriever = field(default_factory=FixedRetriever)
+    store: Any = field(default_factory=MemoryCheckpointStore)
+    events: list[NewEvent] = field(default_factory=list)
+    plans: dict[str, Plan] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.engine = self.fresh_engine()
+
+    def fresh_engine(self) -> Engine:
+        return Engine({**kinds(), "probe": self.probe})
+
+    async def run(self, plan: Plan, inputs: JsonObject | None = None, *, resume: bool = False) -> Outcome:
+        async def find(digest: str) -> Plan:
+            return self.plans[digest]
+
+        context = RunContext(
+            run_id="run-1",
+            inputs=inputs or {},
+            models=self.models,
+            retriever=self.retriever,
+            tools=NoTools(),
+            plans=find,
+            checkpoints=self.store,
+            emit=self.events.append,
+            resume=resume,
+        )
+        return await self.engine.execute(plan, context)
+
+    def types(self, node: str | None = None) -> list[str]:
+        return [event.type for event in self.events if node is None or event.node == node]
