@@ -1,0 +1,189 @@
+"""How a run is accepted: checked, recorded in one commit, and started here if there is room."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+from datetime import UTC, datetime
+from uuid import UUID
+
+from girih.db.base import new_id
+from girih.db.direct import DirectPool
+from girih.db.tenancy import OrgScope
+from girih.db.unit_of_work import UnitOfWork
+from girih.engine.events import NewEvent, RunEvent
+from girih.engine.inputs import checked_inputs
+from girih.errors import InvalidInput, Unavailable
+from girih.language.spec.tree import JsonObject
+from girih.services.agents.schemas import PublishedAgent
+from girih.services.runs import repository
+from girih.services.runs.crash import CrashPoints
+from girih.services.runs.executor import started
+from girih.services.runs.feed import Hub
+from girih.services.runs.plain import dump
+from girih.services.runs.ports import Agents
+from girih.services.runs.reconciler import Timing
+from girih.services.runs.repository import Claim
+from girih.services.runs.roster import Roster
+from girih.services.runs.schemas import RunIn, RunOut
+
+LONGEST_KEY = 200
+"""Characters of an idempotency key."""
+
+
+class Admission:
+    """Accepts runs for one process, which is known as `worker`."""
+
+    def __init__(
+        self,
+        uow: UnitOfWork,
+        pool: DirectPool,
+        agents: Agents,
+        hub: Hub,
+        roster: Roster,
+        *,
+        worker: str,
+        timing: Timing,
+        crash: CrashPoints,
+    ) -> None:
+        self._uow = uow
+        self._pool = pool
+        self._agents = agents
+        self._hub = hub
+        self._roster = roster
+        self._worker = worker
+        self._timing = timing
+        self._crash = crash
+
+    async def create(self, scope: OrgScope, body: RunIn, key: str | None) -> RunOut:
+        """Accept a run, or find the one that was accepted with that key."""
+        _check_plain(body)
+        asked = _hash(body)
+        known = await self._made_with(scope, key, asked)
+        if known is not None:
+            return known
+        agent = await self._agents.resolve(scope, body.agent)
+        inputs = checked_inputs(agent.plan.inputs, body.inputs)
+        accepting = self._accept(scope, agent, inputs, body.metadata, key, asked)
+        # Whoever asked may leave meanwhile: what was accepted is started all the same.
+        accepted = await asyncio.shield(asyncio.create_task(accepting)) or await self._made_with(scope, key, asked)
+        if accepted is None:
+            raise Unavailable("the run with that idempotency key was just removed", help="send the request again")
+        return accepted
+
+    async def _made_with(self, scope: OrgScope, key: str | None, asked: str) -> RunOut | None:
+        """The run that was made with the key. Raises `InvalidInput` if something else was asked for then."""
+        if key is None:
+            return None
+        if not 0 < len(key) <= LONGEST_KEY or not key.isprintable():
+            raise InvalidInput(f"an idempotency key is 1 to {LONGEST_KEY} printable characters")
+        async with self._uow(scope) as work:
+            row = await repository.run_with_key(work, scope, key)
+            if row is None:
+                return None
+            if row.request_hash != asked:
+                raise InvalidInput(
+                    "this idempotency key was used for another request",
+                    help="use a new key for a new run",
+                    run_id=str(row.id),
+                )
+            return repository.out(row)
+
+    async def _accept(
+        self,
+        scope: OrgScope,
+        agent: PublishedAgent,
+        inputs: JsonObject,
+        metadata: JsonObject,
+        key: str | None,
+        asked: str,
+    ) -> RunOut | None:
+        """Record the run, and start it if a slot is free; `None` if another run has the key by now."""
+        is_here = self._roster.reserve()
+        run = _new_run(agent, inputs, metadata, is_here=is_here)
+        try:
+            made = await self._open(scope, agent, run, key, asked if key else None)
+        except BaseException:
+            if is_here:
+                self._roster.give_back()
+            raise
+        if not made:
+            if is_here:
+                self._roster.give_back()
+            return None
+        self._crash.here("run.created")
+        if is_here:
+            self._start(scope, run)
+        return run
+
+    async def _open(
+        self, scope: OrgScope, agent: PublishedAgent, run: RunOut, key: str | None, asked: str | None
+    ) -> bool:
+        made = await self._pool.call(
+            scope,
+            "open_run",
+            scope.project_id,
+            run.id,
+            run.agent,
+            agent.version_id,
+            run.version,
+            run.digest,
+            dump(run.inputs),
+            dump(run.metadata),
+            key,
+            asked,
+            self._worker if run.status == "running" else None,
+            self._timing.lease_time,
+            run.created_at,
+            dump(started(run.agent, run.version, run.digest, run.inputs)),
+        )
+        return made is not None
+
+    def _start(self, scope: OrgScope, run: RunOut) -> None:
+        claim = Claim(
+            scope=scope,
+            run_id=UUID(run.id),
+            fence=1,
+            attempt=1,
+            agent=run.agent,
+            version=run.version,
+            digest=run.digest,
+            inputs=run.inputs,
+            started_at=run.created_at,
+            last_seq=1,
+        )
+        feed = self._hub.open(scope, claim.run_id, 0)
+        data = started(run.agent, run.version, run.digest, run.inputs)
+        feed.publish([RunEvent(run.id, 1, 1, NewEvent("run.started", data, run.created_at))], [len(dump(data))])
+        self._roster.start(claim, feed)
+
+
+def _new_run(agent: PublishedAgent, inputs: JsonObject, metadata: JsonObject, *, is_here: bool) -> RunOut:
+    now = datetime.now(UTC)
+    return RunOut(
+        id=str(new_id()),
+        agent=agent.name,
+        version=agent.version,
+        digest=agent.digest,
+        status="running" if is_here else "queued",
+        inputs=inputs,
+        metadata=metadata,
+        attempt=1 if is_here else 0,
+        created_at=now,
+        started_at=now if is_here else None,
+    )
+
+
+def _check_plain(body: RunIn) -> None:
+    try:
+        json.dumps([body.inputs, body.metadata], allow_nan=False)
+    except (ValueError, TypeError, RecursionError) as fault:
+        raise InvalidInput(
+            f"inputs and metadata must be plain JSON: {fault}", help="JSON has no NaN and no infinite numbers"
+        ) from fault
+
+
+def _hash(body: RunIn) -> str:
+    text = json.dumps(body.model_dump(), sort_keys=True)
+    return hashlib.sha256(text.encode("ascii")).hexdigest()

@@ -1,0 +1,124 @@
+"""A run's checkpoints in PostgreSQL: written by its journal, one statement each, under its fence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeAlias
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, and_, select, tuple_
+
+from girih.db.tenancy import OrgScope
+from girih.db.unit_of_work import UnitOfWork, Work
+from girih.engine.checkpoints import Blob, StoredCheckpoint, StoredWrite, Write
+from girih.services.runs.crash import CrashPoints
+from girih.services.runs.journal import Journal
+from girih.services.runs.tables import OfRun, RunCheckpoint, RunCheckpointBlob, RunCheckpointWrite
+
+
+Found: TypeAlias = list[StoredCheckpoint]
+BlobsBySpace: TypeAlias = dict[str, list[Blob]]
+WritesByCheckpoint: TypeAlias = dict[tuple[str, str], list[StoredWrite]]
+
+
+class SqlCheckpointStore:
+    """The engine's `CheckpointStore` of one run for the holder of its fence. Raises `LeaseLost` once that is lost."""
+
+    def __init__(self, uow: UnitOfWork, journal: Journal, scope: OrgScope, run_id: UUID, crash: CrashPoints) -> None:
+        self._uow = uow
+        self._journal = journal
+        self._scope = scope
+        self._run_id = run_id
+        self._crash = crash
+
+    async def put(
+        self,
+        ns: str,
+        checkpoint_id: str,
+        parent_id: str | None,
+        checkpoint: bytes,
+        metadata: bytes,
+        blobs: Sequence[Blob],
+    ) -> None:
+        """Keep a checkpoint, its new blobs and all events before it, in one commit."""
+        self._crash.here("checkpoint.before")
+        columns = [[blob[n] for blob in blobs] for n in range(4)]
+        await self._journal.write("put_run_checkpoint", ns, checkpoint_id, parent_id, checkpoint, metadata, *columns)
+        self._crash.here("checkpoint.after")
+
+    async def put_writes(
+        self, ns: str, checkpoint_id: str, task_id: str, task_path: str, writes: Sequence[Write]
+    ) -> None:
+        """Keep a finished task's writes and all events before them, in one commit."""
+        self._crash.here("writes.before")
+        columns = [[write[n] for write in writes] for n in range(4)]
+        await self._journal.write("put_run_writes", ns, checkpoint_id, task_id, task_path, *columns)
+        self._crash.here("writes.after")
+
+    async def get(self, ns: str, checkpoint_id: str | None) -> StoredCheckpoint | None:
+        """The checkpoint of that id or the latest; of the latest only the newest blob of each channel is read."""
+        query = select(RunCheckpoint).where(self._mine(RunCheckpoint), RunCheckpoint.ns == ns)
+        if checkpoint_id is not None:
+            query = query.where(RunCheckpoint.checkpoint_id == checkpoint_id)
+        async with self._uow(self._scope) as work:
+            row = await work.session.scalar(query.order_by(RunCheckpoint.checkpoint_id.desc()).limit(1))
+            if row is None:
+                return None
+            (stored,) = await self._stored(work, [row], newest_only=checkpoint_id is None)
+            return stored
+
+    async def list(self, ns: str | None, before: str | None, limit: int | None) -> list[StoredCheckpoint]:
+        """Checkpoints, latest first."""
+        query = select(RunCheckpoint).where(self._mine(RunCheckpoint))
+        if ns is not None:
+            query = query.where(RunCheckpoint.ns == ns)
+        if before is not None:
+            query = query.where(RunCheckpoint.checkpoint_id < before)
+        latest_first = query.order_by(RunCheckpoint.checkpoint_id.desc(), RunCheckpoint.ns.desc())
+        async with self._uow(self._scope) as work:
+            rows = (await work.session.scalars(latest_first.limit(limit))).all()
+            return await self._stored(work, rows, newest_only=False)
+
+    async def _stored(self, work: Work, rows: Sequence[RunCheckpoint], *, newest_only: bool) -> Found:
+        blobs = await self._blobs(work, {row.ns for row in rows}, newest_only=newest_only)
+        writes = await self._writes(work, [(row.ns, row.checkpoint_id) for row in rows])
+        return [
+            StoredCheckpoint(
+                ns=row.ns,
+                checkpoint_id=row.checkpoint_id,
+                parent_id=row.parent_id,
+                checkpoint=row.checkpoint,
+                metadata=row.metadata_,
+                blobs=tuple(blobs.get(row.ns, ())),
+                writes=tuple(writes.get((row.ns, row.checkpoint_id), ())),
+            )
+            for row in rows
+        ]
+
+    async def _blobs(self, work: Work, spaces: set[str], *, newest_only: bool) -> BlobsBySpace:
+        table = RunCheckpointBlob
+        query = select(table.ns, table.channel, table.version, table.type, table.data).where(
+            self._mine(table), table.ns.in_(spaces)
+        )
+        if newest_only:
+            query = query.distinct(table.ns, table.channel).order_by(table.ns, table.channel, table.version.desc())
+        found: BlobsBySpace = {}
+        for ns, channel, version, form, data in await work.session.execute(query):
+            found.setdefault(ns, []).append((channel, version, form, data))
+        return found
+
+    async def _writes(self, work: Work, names: Sequence[tuple[str, str]]) -> WritesByCheckpoint:
+        table = RunCheckpointWrite
+        query = (
+            select(table)
+            .where(self._mine(table), tuple_(table.ns, table.checkpoint_id).in_(names))
+            .order_by(table.task_path, table.task_id, table.idx)
+        )
+        found: WritesByCheckpoint = {}
+        for row in await work.session.scalars(query):
+            write = (row.task_id, row.task_path, row.idx, row.channel, row.type, row.data)
+            found.setdefault((row.ns, row.checkpoint_id), []).append(write)
+        return found
+
+    def _mine(self, table: type[OfRun]) -> ColumnElement[bool]:
+        return and_(table.org_id == self._scope.org_id, table.run_id == self._run_id)

@@ -1,0 +1,199 @@
+"""One run in this process: executed under its fence, and brought to exactly one end or handed on."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Literal
+
+import structlog
+
+from girih.db.direct import DirectPool
+from girih.db.unit_of_work import UnitOfWork
+from girih.engine.context import RunContext
+from girih.engine.events import NewEvent
+from girih.errors import GirihError, LeaseLost, Unavailable
+from girih.language.nodes.ports import Tools
+from girih.language.spec.tree import JsonObject
+from girih.services.runs import repository
+from girih.services.runs.checkpoint_store import SqlCheckpointStore
+from girih.services.runs.crash import CrashPoints
+from girih.services.runs.feed import Feed, Hub
+from girih.services.runs.journal import Journal
+from girih.services.runs.plain import dump
+from girih.services.runs.ports import Agents, Executing, Knowledge, ProjectModels, RunModels, RunRetriever
+from girih.services.runs.repository import Claim
+
+log = structlog.get_logger("girih.runs")
+
+Reason = Literal["cancel", "release", "lost"]
+"""Why this process stops a run: somebody asked for it, the process ends, or the run is another process's now."""
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a run ended."""
+
+    status: Literal["succeeded", "failed", "cancelled"]
+    outputs: JsonObject | None = None
+    error: JsonObject | None = None
+
+    def event(self, *, usage: JsonObject, duration_ms: int) -> NewEvent:
+        """The last event of the run's feed."""
+        shown: dict[str, tuple[str, JsonObject]] = {
+            "succeeded": ("run.finished", {"outputs": self.outputs, "usage": usage}),
+            "failed": ("run.failed", {"error": self.error, "usage": usage}),
+            "cancelled": ("run.cancelled", {}),
+        }
+        name, data = shown[self.status]
+        return NewEvent(name, data | {"duration_ms": duration_ms}, datetime.now(UTC))
+
+
+@dataclass
+class Held:
+    """A run this process holds. `stop` works once, and not any more when the graph has come to its end."""
+
+    claim: Claim
+    feed: Feed
+    task: asyncio.Task[None] | None = None
+    reason: Reason | None = None
+    beyond_stopping: bool = field(default=False)
+
+    def stop(self, reason: Reason) -> None:
+        """Stop executing the graph; what happens then depends on the reason."""
+        if self.reason is None and not self.beyond_stopping and self.task is not None:
+            self.reason = reason
+            self.task.cancel()
+
+
+def failure(message: str, *, help: str | None = None) -> JsonObject:
+    """The error of a run that failed by no node's fault."""
+    return {"kind": "internal", "message": message, "node": None, "help": help}
+
+
+class Executor:
+    """Executes runs with the engine, through the ports of their project."""
+
+    def __init__(
+        self,
+        uow: UnitOfWork,
+        pool: DirectPool,
+        hub: Hub,
+        *,
+        engine: Executing,
+        agents: Agents,
+        models: ProjectModels,
+        knowledge: Knowledge,
+        tools: Tools,
+        crash: CrashPoints,
+    ) -> None:
+        self._uow = uow
+        self._pool = pool
+        self._hub = hub
+        self._engine = engine
+        self._agents = agents
+        self._models = models
+        self._knowledge = knowledge
+        self._tools = tools
+        self._crash = crash
+
+    async def execute(self, held: Held) -> None:
+        """Execute a claimed run. Stops without a word when the lease is lost or the database stays away."""
+        journal = Journal(self._pool, held.feed, held.claim, lambda: held.stop("cancel"))
+        try:
+            ending = await self._ending(held, journal)
+            if ending is not None:
+                await self._finish(held.claim, journal, ending)
+            elif held.reason == "release":
+                await self._release(held.claim, journal)
+        except (LeaseLost, Unavailable) as fault:
+            log.warning("run given up here", run_id=str(held.claim.run_id), reason=fault.message)
+        finally:
+            self._hub.close(held.feed)
+            journal.close()
+
+    async def _ending(self, held: Held, journal: Journal) -> Ending | None:
+        """Execute the graph; `None` when it was stopped to go on elsewhere."""
+        try:
+            if held.claim.cancel_requested:
+                return Ending("cancelled")
+            return await self._execute(held.claim, journal)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if held.reason is None or task is None:
+                raise
+            task.uncancel()
+            return Ending("cancelled") if held.reason == "cancel" else None
+        except (LeaseLost, Unavailable):
+            raise
+        except Exception as fault:  # whatever went wrong, an accepted run comes to an end
+            if journal.fault is not None:
+                raise journal.fault from fault
+            return Ending("failed", error=_unforeseen(fault, held.claim))
+        finally:
+            held.beyond_stopping = True
+
+    async def _execute(self, claim: Claim, journal: Journal) -> Ending:
+        self._announce(claim, journal)
+        plan = await self._agents.plan(claim.scope, claim.digest)
+        outcome = await self._engine.execute(plan, run=self._context(claim, journal))
+        if journal.fault is not None:
+            raise journal.fault
+        return Ending(outcome.status, outcome.outputs, outcome.error)
+
+    def _announce(self, claim: Claim, journal: Journal) -> None:
+        now = datetime.now(UTC)
+        if claim.last_seq == 0:
+            journal.emit(NewEvent("run.started", started(claim.agent, claim.version, claim.digest, claim.inputs), now))
+        elif claim.attempt > 1:
+            journal.emit(NewEvent("run.resumed", {"attempt": claim.attempt}, now))
+
+    def _context(self, claim: Claim, journal: Journal) -> RunContext:
+        scope = claim.scope
+        return RunContext(
+            run_id=str(claim.run_id),
+            inputs=claim.inputs,
+            models=RunModels(self._models, scope),
+            retriever=RunRetriever(self._knowledge, scope),
+            tools=self._tools,
+            plans=lambda digest: self._agents.plan(scope, digest),
+            checkpoints=SqlCheckpointStore(self._uow, journal, scope, claim.run_id, self._crash),
+            emit=journal.emit,
+            resume=claim.attempt > 1,
+        )
+
+    async def _finish(self, claim: Claim, journal: Journal, ending: Ending) -> None:
+        """The run's last event and its final state, in one commit."""
+        self._crash.here("finish.before")
+        usage = {"input_tokens": journal.usage.input_tokens, "output_tokens": journal.usage.output_tokens}
+        duration = datetime.now(UTC) - claim.started_at
+        await journal.write(
+            "finish_run",
+            ending.status,
+            None if ending.outputs is None else dump(ending.outputs),
+            None if ending.error is None else dump(ending.error),
+            dump(usage),
+            last=ending.event(usage=usage, duration_ms=max(0, round(duration.total_seconds() * 1000))),
+        )
+        self._crash.here("finish.after")
+
+    async def _release(self, claim: Claim, journal: Journal) -> None:
+        """Hand the run on. What was emitted since the last checkpoint will be emitted again by who goes on from it."""
+        await journal.settle()
+        async with self._uow(claim.scope) as work:
+            await repository.release(work, claim.run_id, claim.fence)
+
+
+def started(agent: str, version: str, digest: str, inputs: JsonObject) -> JsonObject:
+    """The data of a run's first event."""
+    return {"agent": agent, "version": version, "digest": digest, "inputs": inputs}
+
+
+def _unforeseen(fault: Exception, claim: Claim) -> JsonObject:
+    if isinstance(fault, GirihError):
+        return failure(fault.message, help=fault.help)
+    number = uuid.uuid4().hex[:12]
+    log.error("run failed", run_id=str(claim.run_id), fault=number, exc_info=fault)
+    return failure(f"an internal fault ({number})", help=f"ask the operator; the server's log has it under {number}")

@@ -1,0 +1,95 @@
+"""The live side of the event log: committed events of the runs in this process, and a wake-up for who waits."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from uuid import UUID
+
+from girih.db.tenancy import OrgScope
+from girih.engine.events import RunEvent
+
+KEPT_EVENTS = 512
+KEPT_CHARACTERS = 1_000_000
+"""How much of a run's tail stays in memory. Readers that are further behind read the table."""
+
+
+class Feed:
+    """The newest committed events of one run. Any number of readers; none of them costs more than its own cursor."""
+
+    def __init__(self, scope: OrgScope, run_id: UUID, last: int) -> None:
+        self.scope = scope
+        self.run_id = run_id
+        self.last = last
+        """The number of the newest committed event."""
+        self.closed = False
+        """Whether this process is done with the run (which need not have ended)."""
+        self._events: list[RunEvent] = []
+        self._sizes: list[int] = []
+        self._size = 0
+        self._news = asyncio.Event()
+
+    def publish(self, events: Iterable[RunEvent], sizes: Iterable[int]) -> None:
+        """Hand committed events to the readers. `sizes` are their characters."""
+        self._events += events
+        self._sizes += sizes
+        self._size = sum(self._sizes)
+        if self._events:
+            self.last = self._events[-1].seq
+        self._forget()
+        self._ring()
+
+    def since(self, after: int) -> list[RunEvent] | None:
+        """The events after number `after`; `None` when the oldest of them are no longer kept."""
+        if after >= self.last:
+            return []
+        start = after + 1 - (self._events[0].seq if self._events else self.last + 1)
+        return self._events[start:] if start >= 0 else None
+
+    async def changed(self, after: int) -> None:
+        """Wait for an event after number `after`, or for the end of the feed."""
+        while self.last <= after and not self.closed:
+            await self._news.wait()
+
+    def close(self) -> None:
+        """Nothing more comes from this process."""
+        self.closed = True
+        self._ring()
+
+    def _forget(self) -> None:
+        gone = max(0, len(self._events) - KEPT_EVENTS)
+        left = self._size - sum(self._sizes[:gone])
+        while left > KEPT_CHARACTERS:
+            left -= self._sizes[gone]
+            gone += 1
+        del self._events[:gone], self._sizes[:gone]
+        self._size = left
+
+    def _ring(self) -> None:
+        news, self._news = self._news, asyncio.Event()
+        news.set()
+
+
+class Hub:
+    """The feeds of the runs in this process."""
+
+    def __init__(self) -> None:
+        self._feeds: dict[UUID, Feed] = {}
+
+    def open(self, scope: OrgScope, run_id: UUID, last: int) -> Feed:
+        """A feed for a run this process has just taken; `last` is its newest event so far."""
+        feed = self._feeds[run_id] = Feed(scope, run_id, last)
+        return feed
+
+    def feed(self, scope: OrgScope, run_id: UUID) -> Feed | None:
+        """The run's feed, if it is the scope's run and in this process."""
+        feed = self._feeds.get(run_id)
+        if feed is None or (feed.scope.org_id, feed.scope.project_id) != (scope.org_id, scope.project_id):
+            return None
+        return feed
+
+    def close(self, feed: Feed) -> None:
+        """End a feed. Its readers finish from what it keeps, or from the table."""
+        if self._feeds.get(feed.run_id) is feed:
+            del self._feeds[feed.run_id]
+        feed.close()

@@ -1,0 +1,168 @@
+"""The one writer of a run: all it records goes through here, in order, under its fence, and is committed first."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+import stamina
+
+from girih.db.direct import DirectPool
+from girih.engine.events import NewEvent, RunEvent
+from girih.errors import LeaseLost, Unavailable
+from girih.language.nodes.ports import Usage
+from girih.services.runs.feed import Feed
+from girih.services.runs.plain import dump
+from girih.services.runs.repository import Claim
+
+BATCH = 10
+"""So many events are written at once."""
+PATIENCE = 0.015
+"""Fewer wait at most so long (seconds). After as long a silence the first one goes at once."""
+PERSISTENCE = 25.0
+"""How long (seconds) a write is tried again while the database is away: less than a lease."""
+
+LOST, HELD, ASKED_TO_STOP = 0, 1, 2
+"""The answers of the functions that write for a run."""
+
+
+class Journal:
+    """Numbers a run's events and writes them in batches, alone or together with what must be true at the same moment.
+
+    A checkpoint is committed with all events emitted before it: a node whose result is recorded has its events too,
+    and one that has to run again has not. After `LeaseLost`, and when the database stays away, nothing more is written.
+    """
+
+    def __init__(self, pool: DirectPool, feed: Feed, claim: Claim, on_asked_to_stop: Callable[[], None]) -> None:
+        self._pool = pool
+        self._feed = feed
+        self._claim = claim
+        self._on_asked_to_stop = on_asked_to_stop
+        self._next = feed.last + 1
+        self._pending: list[NewEvent] = []
+        self._lock = asyncio.Lock()
+        self._timer: asyncio.TimerHandle | None = None
+        self._flushing: asyncio.Task[None] | None = None
+        self._flushed = asyncio.get_running_loop().time()
+        self.usage = claim.spent
+        """Tokens of all answers so far, over all attempts."""
+        self.fault: LeaseLost | Unavailable | None = None
+        """Why nothing more can be written."""
+
+    def emit(self, event: NewEvent) -> None:
+        """Record an event soon; never blocks."""
+        if self.fault is not None:
+            return
+        if event.type == "message.completed":
+            counted = event.data.get("usage") or {}
+            self.usage += Usage(int(counted.get("input_tokens", 0)), int(counted.get("output_tokens", 0)))
+        self._pending.append(event)
+        self._schedule()
+
+    async def write(self, function: str, *arguments: object, last: NewEvent | None = None) -> None:
+        """Commit what `function` writes, with every event emitted so far and then `last`.
+
+        Raises `LeaseLost` or `Unavailable`. A caller that is cancelled meanwhile does not undo it: the numbers that
+        were given out stay true.
+        """
+        writing = asyncio.create_task(self._write(function, arguments, last))
+        try:
+            await asyncio.shield(writing)
+        except asyncio.CancelledError:
+            writing.add_done_callback(_observed)
+            raise
+
+    async def settle(self) -> None:
+        """Let a write that is under way end. What is still pending is dropped, and nothing more is taken."""
+        self.close()
+        async with self._lock:
+            return
+
+    def close(self) -> None:
+        """Take nothing more."""
+        self.fault = self.fault or LeaseLost("this run is over here")
+        self._pending.clear()
+        self._disarm()
+
+    async def _write(self, function: str, arguments: Sequence[object], last: NewEvent | None = None) -> None:
+        async with self._lock:
+            if self.fault is not None:
+                raise self.fault
+            self._disarm()
+            events, self._pending = self._pending, []
+            if last is not None:
+                events.append(last)
+            texts = [dump(event.data) for event in events]
+            try:
+                await self._commit(function, events, texts, arguments)
+            except (LeaseLost, Unavailable) as fault:
+                self.fault = fault
+                raise
+            self._publish(events, texts)
+
+    async def _commit(
+        self, function: str, events: Sequence[NewEvent], texts: Sequence[str], arguments: Sequence[object]
+    ) -> None:
+        columns = [event.at for event in events], [event.type for event in events], [event.node for event in events]
+        claim = self._claim
+        arguments = (claim.run_id, claim.fence, self._next, *columns, texts, *arguments)
+        try:
+            verdict = await self._pool.call(claim.scope, function, *arguments)
+        except Unavailable:
+            verdict = await self._call_again(function, arguments)
+        if verdict == LOST:
+            raise LeaseLost("another process has taken this run over")
+        if verdict == ASKED_TO_STOP:
+            self._on_asked_to_stop()
+
+    @stamina.retry(on=Unavailable, attempts=None, timeout=PERSISTENCE, wait_initial=0.1, wait_max=2.0)
+    async def _call_again(self, function: str, arguments: Sequence[object]) -> int:
+        """Repeat a call. It writes the same rows under the same numbers: no harm if only the answer was lost."""
+        verdict: int = await self._pool.call(self._claim.scope, function, *arguments)
+        return verdict
+
+    def _publish(self, events: Sequence[NewEvent], texts: Sequence[str]) -> None:
+        run_id, first = str(self._claim.run_id), self._next
+        self._next += len(events)
+        self._flushed = asyncio.get_running_loop().time()
+        self._feed.publish(
+            [RunEvent(run_id, first + n, self._claim.attempt, event) for n, event in enumerate(events)],
+            [len(text) for text in texts],
+        )
+
+    def _schedule(self) -> None:
+        if self._flushing is not None:
+            return
+        loop = asyncio.get_running_loop()
+        wait = self._flushed + PATIENCE - loop.time()
+        if len(self._pending) >= BATCH or wait <= 0:
+            self._flush()
+        elif self._timer is None:
+            self._timer = loop.call_later(wait, self._flush)
+
+    def _flush(self) -> None:
+        self._disarm()
+        if self._flushing is None:
+            self._flushing = asyncio.create_task(self._flush_pending())
+
+    async def _flush_pending(self) -> None:
+        try:
+            if self._pending:
+                await self._write("append_run_events", ())
+        except (LeaseLost, Unavailable):
+            return  # kept in `fault`; whoever executes the run looks there
+        finally:
+            self._flushing = None
+        if self._pending:
+            self._schedule()
+
+    def _disarm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
+def _observed(task: asyncio.Task[None]) -> None:
+    """Take note of a failure that nobody waits for any more; it is kept in `fault` too."""
+    if not task.cancelled():
+        task.exception()

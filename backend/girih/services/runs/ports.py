@@ -1,0 +1,103 @@
+"""What runs need of their neighbours, and the world that one run sees through them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Protocol, TypeAlias
+from uuid import UUID
+
+from girih.db.tenancy import OrgScope
+from girih.engine.context import Outcome, RunContext
+from girih.errors import NodeError, NotFound
+from girih.language.compiler.plan import Plan
+from girih.language.nodes.ports import Hit, ModelEvent, ModelRequest, Models, SearchRequest
+from girih.language.spec.tree import JsonObject
+from girih.services.agents.schemas import PublishedAgent
+
+MakeModels: TypeAlias = Callable[[Mapping[str, JsonObject]], Models]
+"""The chat models of a project, given its `model/v1` documents by name."""
+
+
+class Agents(Protocol):
+    """The agents service, as runs see it."""
+
+    async def resolve(self, scope: OrgScope, ref: str) -> PublishedAgent:
+        """The version a reference means right now."""
+        ...
+
+    async def plan(self, scope: OrgScope, digest: str) -> Plan:
+        """The plan of that digest."""
+        ...
+
+
+class Registry(Protocol):
+    """The registry, as runs see it."""
+
+    async def models(self, scope: OrgScope) -> dict[str, JsonObject]:
+        """The project's models by name."""
+        ...
+
+
+class Knowledge(Protocol):
+    """The knowledge service, as runs see it."""
+
+    async def search(self, scope: OrgScope, request: SearchRequest) -> list[Hit]:
+        """The best chunks for a question."""
+        ...
+
+
+class Executing(Protocol):
+    """The engine, as runs see it."""
+
+    async def execute(self, plan: Plan, run: RunContext) -> Outcome:
+        """Execute a plan to its end, from the start or from the run's last checkpoint."""
+        ...
+
+
+class ProjectModels:
+    """The chat models of every project. Its clients are kept for as long as the project's documents stay the same."""
+
+    def __init__(self, registry: Registry, make_models: MakeModels) -> None:
+        self._registry = registry
+        self._make = make_models
+        self._known: dict[tuple[UUID, UUID], tuple[dict[str, JsonObject], Models]] = {}
+
+    async def of(self, scope: OrgScope) -> Models:
+        """The project's models as they are now."""
+        documents = await self._registry.models(scope)
+        project = scope.org_id, scope.project_id
+        known = self._known.get(project)
+        if known is None or known[0] != documents:
+            known = self._known[project] = documents, self._make(documents)
+        return known[1]
+
+
+class RunModels:
+    """The models of one run, looked up when the first one is asked."""
+
+    def __init__(self, models: ProjectModels, scope: OrgScope) -> None:
+        self._models = models
+        self._scope = scope
+        self._found: Models | None = None
+
+    async def stream(self, request: ModelRequest) -> AsyncIterator[ModelEvent]:
+        """Stream one answer."""
+        if self._found is None:
+            self._found = await self._models.of(self._scope)
+        async for event in self._found.stream(request):
+            yield event
+
+
+class RunRetriever:
+    """Search in the collections of the run's project."""
+
+    def __init__(self, knowledge: Knowledge, scope: OrgScope) -> None:
+        self._knowledge = knowledge
+        self._scope = scope
+
+    async def search(self, request: SearchRequest) -> list[Hit]:
+        """The best hits. Raises `NodeError` when the collection is gone."""
+        try:
+            return await self._knowledge.search(self._scope, request)
+        except NotFound as fault:
+            raise NodeError("unavailable", fault.message, help=fault.help) from fault

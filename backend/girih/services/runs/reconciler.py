@@ -1,0 +1,144 @@
+"""The background of runs: renews what this process holds, stops what it was asked to stop, takes over what is due."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import structlog
+
+from girih.db.unit_of_work import UnitOfWork, Work
+from girih.engine.events import NewEvent
+from girih.services.runs import repository
+from girih.services.runs.crash import CrashPoints
+from girih.services.runs.executor import Held, failure
+from girih.services.runs.feed import Hub
+from girih.services.runs.repository import MAX_CRASHES, Due
+from girih.services.runs.roster import Roster
+
+log = structlog.get_logger("girih.runs")
+
+
+@dataclass(frozen=True)
+class Timing:
+    """How long a lease lasts, how often it is renewed, how often the background looks around. In seconds."""
+
+    lease: float = 30.0
+    renewal: float = 10.0
+    look: float = 2.0
+
+    @property
+    def lease_time(self) -> timedelta:
+        """The lease as the database counts it."""
+        return timedelta(seconds=self.lease)
+
+
+class Reconciler:
+    """Brings every accepted run on its way, whoever accepted it: nothing but its row is needed."""
+
+    def __init__(
+        self, uow: UnitOfWork, hub: Hub, roster: Roster, *, worker: str, timing: Timing, crash: CrashPoints
+    ) -> None:
+        self._uow = uow
+        self._hub = hub
+        self._roster = roster
+        self._worker = worker
+        self._timing = timing
+        self._crash = crash
+        self._renewed = 0.0
+        self._ended = False
+
+    async def run(self) -> None:
+        """Look around until told to end, and at once when a slot that something may wait for becomes free."""
+        while not self._ended:
+            self._roster.freed.clear()
+            try:
+                await self.look()
+            except Exception as fault:  # noqa: BLE001 - the database may be away; the next look may find it again
+                log.warning("cannot look after runs", error=type(fault).__name__, reason=str(fault)[:300])
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._timing.look):
+                    await self._roster.freed.wait()
+
+    def end(self) -> None:
+        """Let `run` return after the look that is under way, so that no run is left claimed and not started."""
+        self._ended = True
+        self._roster.freed.set()
+
+    async def look(self) -> None:
+        """Do once what is to be done now."""
+        now = asyncio.get_running_loop().time()
+        if now - self._renewed >= self._timing.renewal:
+            await self._renew()
+            self._renewed = now
+        await self._stop_asked()
+        await self._take_over()
+
+    async def _renew(self) -> None:
+        by_org: dict[UUID, list[Held]] = defaultdict(list)
+        for held in self._roster.held:
+            by_org[held.claim.scope.org_id].append(held)
+        for group in by_org.values():
+            pairs = [(held.claim.run_id, held.claim.fence) for held in group]
+            async with self._uow(group[0].claim.scope) as work:
+                kept = await repository.renew(work, pairs, lease=self._timing.lease_time)
+            for held in group:
+                if held.claim.run_id not in kept:
+                    held.stop("lost")
+                elif kept[held.claim.run_id]:
+                    held.stop("cancel")
+
+    async def _stop_asked(self) -> None:
+        if not self._roster.held:
+            return
+        async with self._uow.reading_for("reconcile") as work:
+            asked = await repository.asked_to_stop(work, self._worker)
+        for run_id in asked:
+            held = self._roster.find(run_id)
+            if held is not None:
+                held.stop("cancel")
+
+    async def _take_over(self) -> None:
+        if self._roster.free <= 0:
+            return
+        async with self._uow.reading_for("reconcile") as work:
+            due = await repository.due_runs(work, limit=self._roster.free + 1)
+        for one in due:
+            if not self._roster.reserve():
+                return
+            try:
+                started = await self._try(one)
+            except BaseException:
+                self._roster.give_back()
+                raise
+            if not started:
+                self._roster.give_back()
+
+    async def _try(self, due: Due) -> bool:
+        """Claim the run and start it; or end it, if it has taken too many processes with it."""
+        async with self._uow(due.scope) as work:
+            claim = await repository.claim(work, due, worker=self._worker, lease=self._timing.lease_time)
+            if claim is None:
+                await self._give_up(work, due)
+                return False
+        self._crash.here("run.claimed")
+        self._roster.start(claim, self._hub.open(claim.scope, claim.run_id, claim.last_seq))
+        return True
+
+    async def _give_up(self, work: Work, due: Due) -> None:
+        row = await repository.hopeless(work, due)
+        if row is None:
+            return
+        error = failure(
+            f"the run was given up: {MAX_CRASHES} processes in a row ended while they executed it",
+            help="look in the server's log for what ended them, then start a new run",
+        )
+        usage = {"input_tokens": 0, "output_tokens": 0}
+        now = datetime.now(UTC)
+        duration = round((now - (row.started_at or now)).total_seconds() * 1000)
+        last = NewEvent("run.failed", {"error": error, "usage": usage, "duration_ms": max(0, duration)}, now)
+        await repository.end_unheld(work, row, last, status="failed", error=error)

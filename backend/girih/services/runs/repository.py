@@ -1,0 +1,244 @@
+"""The rows of runs and their events: who may hold a run, what is due, what was recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import BigInteger, ColumnElement, and_, cast, func, or_, select, tuple_, update
+from sqlalchemy.dialects.postgresql import JSONB
+
+from girih.db.tenancy import OrgScope
+from girih.db.unit_of_work import Work
+from girih.engine.events import NewEvent, RunEvent
+from girih.language.nodes.ports import Usage
+from girih.language.spec.tree import JsonObject
+from girih.services.runs import tables
+from girih.services.runs.schemas import RunOut
+from girih.services.runs.tables import Run
+
+MAX_CRASHES = 5
+"""A run whose process vanished this often is given up: what kills the process would kill the next one too."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A run in the hands of this process: all that is needed to execute it. `last_seq` is the last event recorded."""
+
+    scope: OrgScope
+    run_id: UUID
+    fence: int
+    attempt: int
+    agent: str
+    version: str
+    digest: str
+    inputs: JsonObject
+    started_at: datetime
+    last_seq: int = 0
+    spent: Usage = field(default_factory=Usage)
+    cancel_requested: bool = False
+
+
+@dataclass(frozen=True)
+class Due:
+    """A run that nobody works on: who it belongs to and the fence it was last seen with."""
+
+    scope: OrgScope
+    run_id: UUID
+    fence: int
+
+
+def out(row: Run) -> RunOut:
+    """The row as doors see it."""
+    return RunOut.model_validate(
+        {
+            "id": str(row.id),
+            "metadata": row.run_metadata,
+            **{name: getattr(row, name) for name in RunOut.model_fields if name not in {"id", "metadata"}},
+        }
+    )
+
+
+async def run(work: Work, scope: OrgScope, run_id: UUID, *, lock: bool = False) -> Run | None:
+    """The project's run with that id."""
+    query = select(Run).where(*_of(scope), Run.id == run_id)
+    found: Run | None = await work.session.scalar(query.with_for_update() if lock else query)
+    return found
+
+
+async def run_with_key(work: Work, scope: OrgScope, key: str) -> Run | None:
+    """The project's run that was made with that idempotency key."""
+    found: Run | None = await work.session.scalar(select(Run).where(*_of(scope), Run.idempotency_key == key))
+    return found
+
+
+async def runs(
+    work: Work, scope: OrgScope, *, agent: str | None, status: str | None, before: UUID | None, limit: int
+) -> Sequence[Run]:
+    """The project's runs, the newest first, from below the id `before`."""
+    query = select(Run).where(*_of(scope)).order_by(Run.id.desc()).limit(limit)
+    for wanted in (
+        Run.agent == agent if agent is not None else None,
+        Run.status == status if status is not None else None,
+        Run.id < before if before is not None else None,
+    ):
+        query = query if wanted is None else query.where(wanted)
+    return (await work.session.scalars(query)).all()
+
+
+async def end_unheld(work: Work, row: Run, event: NewEvent, *, status: str, error: JsonObject | None = None) -> None:
+    """End a locked run that nobody works on: the row and its last event at once. Whoever held it is fenced out.
+
+    The event is given the tokens that the run has spent, where it shows any.
+    """
+    last, spent = await _recorded(work, row.org_id, row.id)
+    usage = {"input_tokens": spent.input_tokens, "output_tokens": spent.output_tokens}
+    row.status, row.error, row.usage, row.finished_at = status, error, usage, event.at
+    row.lease_until, row.worker, row.fence = None, None, row.fence + 1
+    work.session.add(
+        tables.RunEvent(
+            org_id=row.org_id,
+            run_id=row.id,
+            seq=last + 1,
+            attempt=row.attempt,
+            at=event.at,
+            type=event.type,
+            node=None,
+            data=event.data | ({"usage": usage} if "usage" in event.data else {}),
+        )
+    )
+    await work.session.flush()
+
+
+async def claim(work: Work, due: Due, *, worker: str, lease: timedelta) -> Claim | None:
+    """Take the run over if it is still due as it was seen; `None` when somebody else was faster or gave it life."""
+    statement = (
+        update(Run)
+        .where(Run.id == due.run_id, Run.fence == due.fence, _is_due(), Run.crashes + _vanished() < MAX_CRASHES)
+        .values(
+            status="running",
+            fence=Run.fence + 1,
+            attempt=Run.attempt + 1,
+            crashes=Run.crashes + _vanished(),
+            worker=worker,
+            lease_until=func.now() + lease,
+            started_at=func.coalesce(Run.started_at, func.now()),
+        )
+        .returning(Run)
+    )
+    row = (await work.session.scalars(statement)).one_or_none()
+    if row is None:
+        return None
+    last, spent = await _recorded(work, row.org_id, row.id)
+    assert row.started_at is not None  # noqa: S101 - set just above
+    return Claim(
+        scope=OrgScope(row.org_id, row.project_id, actor=due.scope.actor),
+        run_id=row.id,
+        fence=row.fence,
+        attempt=row.attempt,
+        agent=row.agent,
+        version=row.version,
+        digest=row.digest,
+        inputs=row.inputs,
+        started_at=row.started_at,
+        last_seq=last,
+        spent=spent,
+        cancel_requested=row.cancel_requested,
+    )
+
+
+async def hopeless(work: Work, due: Due) -> Run | None:
+    """The run, locked, if it is due but has taken too many processes with it already."""
+    query = select(Run).where(
+        Run.id == due.run_id, Run.fence == due.fence, _is_due(), Run.crashes + _vanished() >= MAX_CRASHES
+    )
+    found: Run | None = await work.session.scalar(query.with_for_update())
+    return found
+
+
+async def renew(work: Work, held: Sequence[tuple[UUID, int]], *, lease: timedelta) -> dict[UUID, bool]:
+    """Prolong the leases of one organization's runs (id, fence); answers for those still held: is it asked to stop?"""
+    statement = (
+        update(Run)
+        .where(tuple_(Run.id, Run.fence).in_(held), Run.status == "running")
+        .values(lease_until=func.now() + lease)
+        .returning(Run.id, Run.cancel_requested)
+    )
+    return {row.id: row.cancel_requested for row in await work.session.execute(statement)}
+
+
+async def release(work: Work, run_id: UUID, fence: int) -> None:
+    """Give the run back in good order: the next process takes it at once, and it does not count as a crash."""
+    await work.session.execute(
+        update(Run)
+        .where(Run.id == run_id, Run.fence == fence, Run.status == "running")
+        .values(lease_until=func.now(), worker=None)
+    )
+
+
+async def due_runs(work: Work, *, limit: int) -> list[Due]:
+    """Runs of all organizations that nobody works on, each organization's oldest first and in turns."""
+    turn = func.row_number().over(partition_by=Run.org_id, order_by=Run.id)
+    query = (
+        select(Run.id, Run.org_id, Run.project_id, Run.fence)
+        .where(Run.status.in_(["queued", "running"]), _is_due())
+        .order_by(turn, Run.id)
+        .limit(limit)
+    )
+    rows = await work.session.execute(query)
+    return [Due(OrgScope(row.org_id, row.project_id), row.id, row.fence) for row in rows]
+
+
+async def asked_to_stop(work: Work, worker: str) -> list[UUID]:
+    """The runs held by `worker` that somebody asked to stop, of all organizations."""
+    query = select(Run.id).where(Run.status == "running", Run.worker == worker, Run.cancel_requested)
+    return list((await work.session.scalars(query)).all())
+
+
+async def last_seq(work: Work, org_id: UUID, run_id: UUID) -> int:
+    """The number of the run's last event, 0 before the first."""
+    return int(await work.session.scalar(select(func.max(tables.RunEvent.seq)).where(_events_of(org_id, run_id))) or 0)
+
+
+async def events(work: Work, org_id: UUID, run_id: UUID, *, after: int, limit: int) -> list[RunEvent]:
+    """The run's recorded events after number `after`, in order, at most `limit`."""
+    row = tables.RunEvent
+    query = select(row.seq, row.attempt, row.at, row.type, row.node, row.data)
+    rows = await work.session.execute(
+        query.where(_events_of(org_id, run_id), row.seq > after).order_by(row.seq).limit(limit)
+    )
+    return [
+        RunEvent(str(run_id), r.seq, r.attempt, NewEvent(type=r.type, data=r.data, at=r.at, node=r.node)) for r in rows
+    ]
+
+
+async def _recorded(work: Work, org_id: UUID, run_id: UUID) -> tuple[int, Usage]:
+    """The last event's number, and the tokens of all answers recorded so far."""
+    row = tables.RunEvent
+    usage = cast(row.data["usage"], JSONB)
+    given, taken = (
+        func.sum(cast(usage[name].astext, BigInteger)).filter(row.type == "message.completed")
+        for name in ("input_tokens", "output_tokens")
+    )
+    query = select(func.max(row.seq), given, taken).where(_events_of(org_id, run_id))
+    last, *tokens = (await work.session.execute(query)).one()
+    return int(last or 0), Usage(*(int(count or 0) for count in tokens))
+
+
+def _of(scope: OrgScope) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    return Run.org_id == scope.org_id, Run.project_id == scope.project_id
+
+
+def _events_of(org_id: UUID, run_id: UUID) -> ColumnElement[bool]:
+    return and_(tables.RunEvent.org_id == org_id, tables.RunEvent.run_id == run_id)
+
+
+def _is_due() -> ColumnElement[bool]:
+    return or_(Run.status == "queued", and_(Run.status == "running", Run.lease_until <= func.now()))
+
+
+def _vanished() -> ColumnElement[int]:
+    """1 when the last holder went without giving the run back."""
+    return func.num_nonnulls(Run.worker)

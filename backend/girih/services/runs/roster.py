@@ -1,0 +1,82 @@
+"""The runs in this process: how many it may hold, and how it lets go of them."""
+
+from __future__ import annotations
+
+import asyncio
+from uuid import UUID
+
+from girih.services.runs.executor import Executor, Held
+from girih.services.runs.feed import Feed
+from girih.services.runs.repository import Claim
+
+
+class Roster:
+    """Executes runs as tasks of the process, each in one of `slots`."""
+
+    def __init__(self, executor: Executor, slots: int) -> None:
+        self._executor = executor
+        self._held: dict[UUID, Held] = {}
+        self._free = slots
+        self.closed = False
+        """Whether no more runs are taken."""
+        self.freed = asyncio.Event()
+        """Set when a slot that somebody wanted has become free."""
+        self._wanted = False
+
+    @property
+    def free(self) -> int:
+        """Slots that nobody has reserved."""
+        return 0 if self.closed else self._free
+
+    @property
+    def held(self) -> list[Held]:
+        """The runs being executed."""
+        return list(self._held.values())
+
+    def find(self, run_id: UUID) -> Held | None:
+        """The run, if it is being executed here."""
+        return self._held.get(run_id)
+
+    def reserve(self) -> bool:
+        """Take a slot before the run is claimed, so that what is claimed is executed. To be started or given back."""
+        if self.free <= 0:
+            self._wanted = True
+            return False
+        self._free -= 1
+        return True
+
+    def give_back(self) -> None:
+        """Return a slot."""
+        self._free += 1
+        if self._wanted:
+            self._wanted = False
+            self.freed.set()
+
+    def start(self, claim: Claim, feed: Feed) -> None:
+        """Execute a claimed run in a slot that was reserved for it."""
+        held = Held(claim, feed)
+        self._held[claim.run_id] = held
+        held.task = asyncio.create_task(self._executor.execute(held), name=f"run {claim.run_id}")
+        held.task.add_done_callback(lambda task: self._ended(held, task))
+
+    async def drain(self, grace: float) -> None:
+        """Take no more runs, let those under way end for `grace` seconds, and hand on the others."""
+        self.closed = True
+        await self._wait(grace)
+        for held in self.held:
+            held.stop("release")
+        await self._wait(10)
+
+    async def _wait(self, seconds: float) -> None:
+        tasks = [held.task for held in self.held if held.task is not None]
+        if tasks:
+            await asyncio.wait(tasks, timeout=seconds)
+
+    def _ended(self, held: Held, task: asyncio.Task[None]) -> None:
+        if self._held.get(held.claim.run_id) is held:
+            del self._held[held.claim.run_id]
+        self.give_back()
+        if not task.cancelled() and (fault := task.exception()) is not None:
+            asyncio.get_running_loop().call_exception_handler(
+                {"message": "a run's task failed; its lease will run out", "exception": fault, "task": task}
+            )

@@ -1,0 +1,184 @@
+"""Runs: accepted in one commit, executed in this process or the next one, followed by anybody who may."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from uuid import UUID
+
+from girih.db.base import new_id
+from girih.db.direct import DirectPool
+from girih.db.tenancy import OrgScope
+from girih.db.unit_of_work import UnitOfWork, Work
+from girih.engine.events import RunEvent
+from girih.errors import InvalidInput
+from girih.language.nodes.ports import Tools
+from girih.services.runs import repository
+from girih.services.runs.admission import Admission
+from girih.services.runs.crash import CrashPoints
+from girih.services.runs.executor import Ending, Executor
+from girih.services.runs.feed import Hub
+from girih.services.runs.ports import Agents, Executing, Knowledge, MakeModels, ProjectModels, Registry
+from girih.services.runs.reader import Reader, no_such_run
+from girih.services.runs.reconciler import Reconciler, Timing
+from girih.services.runs.roster import Roster
+from girih.services.runs.schemas import ENDED, RunIn, RunOut, RunPage, RunStatus
+from girih.services.runs.tables import Run
+
+MOST_RUNS = 200
+"""Runs on one page of a list."""
+DEFAULT_TIMING = Timing()
+
+
+class RunService:
+    """Accepts, executes, stops and shows runs.
+
+    `slots` is how many runs this process executes at once; what comes above waits as a row. `grace` is how long (in
+    seconds) `stop` lets runs end before it hands them on. `crash_points` is for tests that end the process.
+    """
+
+    def __init__(
+        self,
+        uow: UnitOfWork,
+        pool: DirectPool,
+        agents: Agents,
+        registry: Registry,
+        knowledge: Knowledge,
+        engine: Executing,
+        *,
+        make_models: MakeModels,
+        tools: Tools,
+        slots: int = 64,
+        grace: float = 20.0,
+        timing: Timing = DEFAULT_TIMING,
+        crash_points: bool = False,
+    ) -> None:
+        self._uow = uow
+        self._grace = grace
+        hub, crash = Hub(), CrashPoints(enabled=crash_points)
+        worker = f"{socket.gethostname()}:{os.getpid()}:{new_id().hex[-8:]}"
+        self._reader = Reader(uow, hub)
+        executor = Executor(
+            uow,
+            pool,
+            hub,
+            engine=engine,
+            agents=agents,
+            models=ProjectModels(registry, make_models),
+            knowledge=knowledge,
+            tools=tools,
+            crash=crash,
+        )
+        self._roster = Roster(executor, slots)
+        self._reconciler = Reconciler(uow, hub, self._roster, worker=worker, timing=timing, crash=crash)
+        self._admission = Admission(uow, pool, agents, hub, self._roster, worker=worker, timing=timing, crash=crash)
+        self._background: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Begin to look after runs in the background."""
+        self._background = asyncio.create_task(self._reconciler.run(), name="runs in the background")
+
+    async def stop(self) -> None:
+        """Take no more runs, let those under way end within the grace, and hand on the rest for another process."""
+        await self._roster.drain(self._grace)
+        if self._background is not None:
+            self._reconciler.end()
+            await self._background
+            self._background = None
+
+    async def create(self, scope: OrgScope, body: RunIn, idempotency_key: str | None = None) -> RunOut:
+        """Accept a run: its row is committed before this returns. It starts here if a slot is free, else it waits.
+
+        The same key with the same body gives the same run, with another body `InvalidInput`. Inputs that do not fit
+        the agent's contract are refused with every fault before there is a row.
+        """
+        return await self._admission.create(scope, body, idempotency_key)
+
+    async def run(self, scope: OrgScope, run_id: UUID | str) -> RunOut:
+        """One run as it stands."""
+        async with self._uow(scope) as work:
+            row = await repository.run(work, scope, _id(run_id))
+            if row is None:
+                raise no_such_run(run_id)
+            return repository.out(row)
+
+    async def runs(
+        self,
+        scope: OrgScope,
+        *,
+        agent: str | None = None,
+        status: RunStatus | None = None,
+        cursor: str | None = None,
+        limit: int = 50,
+    ) -> RunPage:
+        """The project's runs, the newest first; `cursor` is the `next` of the page before."""
+        if not 1 <= limit <= MOST_RUNS:
+            raise InvalidInput(f"a page holds 1 to {MOST_RUNS} runs, not {limit}")
+        before = _cursor(cursor)
+        async with self._uow(scope) as work:
+            rows = await repository.runs(work, scope, agent=agent, status=status, before=before, limit=limit + 1)
+            items = [repository.out(row) for row in rows[:limit]]
+        return RunPage(items=items, next=items[-1].id if len(rows) > limit else None)
+
+    async def cancel(self, scope: OrgScope, run_id: UUID | str) -> RunOut:
+        """Stop a run; one that has ended stays as it is. Answers within a second, maybe before the run has stopped."""
+        number = _id(run_id)
+        async with self._uow(scope) as work:
+            row = await repository.run(work, scope, number, lock=True)
+            if row is None:
+                raise no_such_run(run_id)
+            await _cancel(work, row)
+        held = self._roster.find(number)
+        if held is not None and held.task is not None:
+            held.stop("cancel")
+            await asyncio.wait({held.task}, timeout=1.0)
+        return await self.run(scope, number)
+
+    async def check_cursor(self, scope: OrgScope, run_id: UUID | str, after: int) -> None:
+        """Raise `NotFound`, or `InvalidInput` for a number the run has not reached, as `events` would at its beginning.
+
+        For doors that must answer before they stream.
+        """
+        await self._reader.check(scope, _id(run_id), after)
+
+    async def events(self, scope: OrgScope, run_id: UUID | str, after: int = 0) -> AsyncIterator[RunEvent]:
+        """The run's events after number `after`, to its end. Raises as `check_cursor` does."""
+        async for event in self._reader.follow(scope, _id(run_id), after):
+            yield event
+
+
+async def _cancel(work: Work, row: Run) -> None:
+    """End a run that nobody works on; ask whoever works on it to end it."""
+    if row.status in ENDED:
+        return
+    now = datetime.now(UTC)
+    if row.status == "running" and row.lease_until is not None and row.lease_until > now:
+        row.cancel_requested = True
+        await work.session.flush()
+        return
+    duration = round((now - row.started_at).total_seconds() * 1000) if row.started_at else 0
+    event = Ending("cancelled").event(usage={}, duration_ms=max(0, duration))
+    await repository.end_unheld(work, row, event, status="cancelled")
+
+
+def _id(text: UUID | str) -> UUID:
+    if isinstance(text, UUID):
+        return text
+    try:
+        return UUID(text)
+    except ValueError:
+        raise no_such_run(text[:100]) from None
+
+
+def _cursor(text: str | None) -> UUID | None:
+    if text is None:
+        return None
+    try:
+        return UUID(text)
+    except ValueError:
+        raise InvalidInput(
+            "the cursor is not one of a page of runs", help="send the `next` of the page before"
+        ) from None

@@ -1,0 +1,137 @@
+"""Runs, the events they record, and the checkpoints they can be resumed from."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    CheckConstraint,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    text,
+)
+from sqlalchemy.orm import Mapped, mapped_column
+
+from girih.db.base import Base, ProjectOwned, project_key
+
+
+class Run(ProjectOwned, Base):
+    """One execution of an agent's version.
+
+    `fence` counts who holds the run: each claim raises it, and nothing is written for the run with an older one.
+    JSON columns are `json`, not `jsonb`: they give back exactly what was sent, also text that `jsonb` refuses.
+    """
+
+    __tablename__ = "runs"
+    __table_args__ = (
+        project_key(),
+        ForeignKeyConstraint(["org_id", "version_id"], ["agent_versions.org_id", "agent_versions.id"]),
+        UniqueConstraint("org_id", "id"),
+        UniqueConstraint("org_id", "project_id", "idempotency_key"),
+        CheckConstraint("status IN ('queued', 'running', 'succeeded', 'failed', 'cancelled')", name="status"),
+        CheckConstraint("(status = 'running') = (lease_until IS NOT NULL)", name="lease"),
+        CheckConstraint("(status IN ('queued', 'running')) = (finished_at IS NULL)", name="finished"),
+        Index(None, "org_id", "project_id", "id"),
+        Index("ix_runs_open", "org_id", "id", postgresql_where=text("status IN ('queued', 'running')")),
+    )
+
+    agent: Mapped[str] = mapped_column(Text)
+    version_id: Mapped[UUID] = mapped_column(Uuid)
+    version: Mapped[str] = mapped_column(Text)
+    digest: Mapped[str] = mapped_column(Text)
+    status: Mapped[str] = mapped_column(Text)
+    inputs: Mapped[dict[str, Any]] = mapped_column(JSON)
+    outputs: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    error: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    usage: Mapped[dict[str, Any]] = mapped_column(JSON, server_default='{"input_tokens":0,"output_tokens":0}')
+    run_metadata: Mapped[dict[str, Any]] = mapped_column("metadata", JSON)
+    attempt: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    crashes: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    """How many processes vanished while they held the run."""
+    fence: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    lease_until: Mapped[datetime | None]
+    worker: Mapped[str | None] = mapped_column(Text)
+    """The process that holds the run; empty once it gave the run back in good order."""
+    cancel_requested: Mapped[bool] = mapped_column(server_default=text("false"))
+    idempotency_key: Mapped[str | None] = mapped_column(Text)
+    request_hash: Mapped[str | None] = mapped_column(Text)
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+
+
+class OfRun(Base):
+    """A row that belongs to a run; its key begins with the organization and the run."""
+
+    __abstract__ = True
+
+    org_id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    run_id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+
+
+def run_key() -> ForeignKeyConstraint:
+    """The foreign key of a row of a run."""
+    return ForeignKeyConstraint(["org_id", "run_id"], ["runs.org_id", "runs.id"], ondelete="CASCADE")
+
+
+class RunEvent(OfRun):
+    """One event of a run's feed. Appended by the holder of the run's fence, never changed."""
+
+    __tablename__ = "run_events"
+    __table_args__ = (run_key(),)
+
+    seq: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    attempt: Mapped[int] = mapped_column(Integer)
+    at: Mapped[datetime]
+    type: Mapped[str] = mapped_column(Text)
+    node: Mapped[str | None] = mapped_column(Text)
+    data: Mapped[dict[str, Any]] = mapped_column(JSON)
+
+
+class RunCheckpoint(OfRun):
+    """A state the run can be resumed from. `ns` is the graph's place in the run, empty for its own graph."""
+
+    __tablename__ = "run_checkpoints"
+    __table_args__ = (run_key(),)
+
+    ns: Mapped[str] = mapped_column(Text, primary_key=True)
+    checkpoint_id: Mapped[str] = mapped_column(Text(collation="C"), primary_key=True)
+    parent_id: Mapped[str | None] = mapped_column(Text)
+    checkpoint: Mapped[bytes]
+    metadata_: Mapped[bytes] = mapped_column("metadata")
+
+
+class RunCheckpointBlob(OfRun):
+    """The value of one channel at one version, shared by all checkpoints that name it."""
+
+    __tablename__ = "run_checkpoint_blobs"
+    __table_args__ = (run_key(),)
+
+    ns: Mapped[str] = mapped_column(Text, primary_key=True)
+    channel: Mapped[str] = mapped_column(Text, primary_key=True)
+    version: Mapped[str] = mapped_column(Text(collation="C"), primary_key=True)
+    type: Mapped[str] = mapped_column(Text)
+    data: Mapped[bytes]
+
+
+class RunCheckpointWrite(OfRun):
+    """What a finished task wrote on top of a checkpoint, kept until the next checkpoint contains it."""
+
+    __tablename__ = "run_checkpoint_writes"
+    __table_args__ = (run_key(),)
+
+    ns: Mapped[str] = mapped_column(Text, primary_key=True)
+    checkpoint_id: Mapped[str] = mapped_column(Text(collation="C"), primary_key=True)
+    task_id: Mapped[str] = mapped_column(Text, primary_key=True)
+    idx: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    task_path: Mapped[str] = mapped_column(Text)
+    channel: Mapped[str] = mapped_column(Text)
+    type: Mapped[str] = mapped_column(Text)
+    data: Mapped[bytes]
