@@ -9,6 +9,8 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.script.revision import ResolutionError
+from alembic.util import CommandError
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
@@ -27,12 +29,12 @@ async def upgrade(url: str, revision: str = "head") -> str | None:
     All steps happen in one transaction: after a failure the database is as it was. Raises `errors.Unavailable` with a
     way out when the server lacks what a migration needs or the login may not do it.
     """
-    return await _run(url, lambda connection: command.upgrade(_config(connection), revision))
+    return await _run(url, lambda connection: _migrate(connection, command.upgrade, revision))
 
 
 async def downgrade(url: str, revision: str) -> str | None:
     """Take the database at `url` back to `revision` (`base`: no tables); returns the revision it has then."""
-    return await _run(url, lambda connection: command.downgrade(_config(connection), revision))
+    return await _run(url, lambda connection: _migrate(connection, command.downgrade, revision))
 
 
 async def current(url: str) -> str | None:
@@ -54,6 +56,12 @@ async def _run(url: str, step: Callable[[Connection], None]) -> str | None:
         async with engine.begin() as connection:
             await connection.run_sync(step)
             return await connection.run_sync(lambda c: MigrationContext.configure(c).get_current_revision())
+    except CommandError as fault:
+        if not isinstance(fault.__cause__, ResolutionError):
+            raise
+        raise Unavailable(
+            "this database was migrated by a newer version of girih", help="install that version, or a newer one"
+        ) from fault
     except DBAPIError as fault:
         if getattr(fault.orig, "sqlstate", None) != _INSUFFICIENT_PRIVILEGE:
             raise
@@ -63,6 +71,12 @@ async def _run(url: str, step: Callable[[Connection], None]) -> str | None:
         ) from fault
     finally:
         await engine.dispose()
+
+
+def _migrate(connection: Connection, step: Callable[[Config, str], None], revision: str) -> None:
+    # Before Alembic sets up its environment, of which a process has one: so tasks of one process take turns as well.
+    connection.execute(LOCK)
+    step(_config(connection), revision)
 
 
 def _config(connection: Connection) -> Config:

@@ -105,10 +105,10 @@ async def test_an_apply_that_breaks_half_way_publishes_nothing(
     import girih.services.agents.repository as repository
 
     async def fail(*_: object, **__: object) -> None:
-        raise ConnectionResetError
+        raise LookupError
 
     monkeypatch.setattr(repository, "put_alias", fail)
-    with pytest.raises(ConnectionResetError):
+    with pytest.raises(LookupError):
         await agents.apply(scope, EVERYTHING)
     monkeypatch.undo()
     assert await agents.agents(scope) == []

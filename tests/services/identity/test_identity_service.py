@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import text
 
+from girih.db.engine import make_engine, make_sessions
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import UnitOfWork
 from girih.errors import Forbidden, InvalidInput, NotFound, Unauthorized
@@ -226,3 +227,15 @@ async def test_signing_in_sees_one_row(identity: IdentityService, scope: OrgScop
 async def test_an_actor_is_recorded(identity: IdentityService, scope: OrgScope) -> None:
     made = await identity.create_key(replace(scope, actor="key:someone"), "child", ["runs:read"])
     assert made.created_by == "key:someone"
+
+
+async def test_every_method_needs_one_connection(database_url: str) -> None:
+    engine = make_engine(database_url, pool_size=1, overflow=0)
+    identity = IdentityService(UnitOfWork(make_sessions(engine), lambda *_: None))
+    made = await identity.bootstrap(fresh_name(), "main")
+    assert made.api_key
+    scope = await identity.authenticate(made.api_key)
+    key = await identity.create_key(scope, "one", ["runs:read"])
+    assert len(await identity.keys(scope)) == 2
+    await identity.revoke_key(scope, key.id)
+    await engine.dispose()

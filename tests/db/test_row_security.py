@@ -1,0 +1,188 @@
+"""Row-level security as it stands in the live database, asked of PostgreSQL's own catalog for every table there is."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from girih.db.engine import make_engine
+from girih.db.tenancy import APP_ROLE
+
+GUARD = "NULLIF(current_setting('app.org_id'::text, true), ''::text))::uuid"
+"""The condition as PostgreSQL prints it: an empty setting, as it is after a transaction's end, matches nothing."""
+
+WITHOUT_ORGANIZATION = {"organizations", "alembic_version"}
+"""Every table without `org_id`: the tenants themselves, whose `id` is guarded the same way, and Alembic's own."""
+
+CROSS_READING = {
+    ("organizations", "bootstrap"),
+    ("api_keys", "sign_in"),
+    ("ingest_jobs", "ingest"),
+}
+"""The policies that let a transaction for a purpose read across organizations, beyond those of background work."""
+
+BACKGROUND = {"reconcile"}
+
+_TABLES = """
+    SELECT c.oid, c.relname, c.relrowsecurity, c.relforcerowsecurity, c.relispartition, r.rolname AS owner,
+           EXISTS (SELECT FROM pg_attribute a
+                   WHERE a.attrelid = c.oid AND a.attname = 'org_id' AND NOT a.attisdropped) AS has_org
+    FROM pg_class c JOIN pg_roles r ON r.oid = c.relowner
+    WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p')
+"""
+
+
+@pytest.fixture
+async def connection(owner_database_url: str) -> AsyncIterator[AsyncConnection]:
+    engine = make_engine(owner_database_url, role=None, pool_size=1)
+    async with engine.connect() as connection:
+        yield connection
+    await engine.dispose()
+
+
+async def rows(connection: AsyncConnection, query: str) -> list[dict[str, object]]:
+    return [dict(row) for row in (await connection.execute(text(query))).mappings()]
+
+
+async def tenant_tables(connection: AsyncConnection) -> list[dict[str, object]]:
+    found = [row for row in await rows(connection, _TABLES) if row["has_org"]]
+    assert len(found) >= 7
+    return found
+
+
+async def test_every_table_belongs_to_an_organization_or_is_listed_here(connection: AsyncConnection) -> None:
+    tables = await rows(connection, _TABLES)
+    assert {row["relname"] for row in tables if not row["has_org"]} == WITHOUT_ORGANIZATION
+
+
+async def test_every_tenant_table_is_guarded_by_force(connection: AsyncConnection) -> None:
+    tables = [
+        *await tenant_tables(connection),
+        *(row for row in await rows(connection, _TABLES) if row["relname"] == "organizations"),
+    ]
+    open_tables = [row["relname"] for row in tables if not (row["relrowsecurity"] and row["relforcerowsecurity"])]
+    assert open_tables == []
+
+
+async def test_every_tenant_table_has_the_guard_as_its_policy(connection: AsyncConnection) -> None:
+    policies = await rows(
+        connection, "SELECT tablename, policyname, permissive, cmd, roles, qual, with_check FROM pg_policies"
+    )
+    expected = {str(row["relname"]): "org_id" for row in await tenant_tables(connection)} | {"organizations": "id"}
+    for table, column in expected.items():
+        (guard,) = [p for p in policies if p["tablename"] == table and p["cmd"] == "ALL"]
+        condition = f"({column} = ({GUARD})"
+        assert (guard["qual"], guard["with_check"]) == (condition, condition), table
+
+
+async def test_whatever_else_is_readable_is_read_only_and_listed(connection: AsyncConnection) -> None:
+    others = await rows(connection, "SELECT tablename, policyname, cmd, qual FROM pg_policies WHERE cmd <> 'ALL'")
+    for policy in others:
+        assert policy["cmd"] == "SELECT", policy
+        assert "current_setting('app.purpose'" in str(policy["qual"]), policy
+        purpose = str(policy["policyname"]).removeprefix(f"{policy['tablename']}_")
+        assert purpose in BACKGROUND or (policy["tablename"], purpose) in CROSS_READING, policy
+
+
+async def test_no_row_is_without_an_organization(connection: AsyncConnection) -> None:
+    nullable = await rows(
+        connection,
+        "SELECT c.relname FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid "
+        "WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') "
+        "AND a.attname = 'org_id' AND NOT a.attnotnull",
+    )
+    assert nullable == []
+
+
+async def test_an_index_of_every_tenant_table_starts_with_the_organization(connection: AsyncConnection) -> None:
+    indexed = await rows(
+        connection,
+        "SELECT DISTINCT c.relname FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid "
+        "JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = i.indkey[0] "
+        "WHERE a.attname = 'org_id' AND i.indpred IS NULL",
+    )
+    missing = {row["relname"] for row in await tenant_tables(connection)} - {row["relname"] for row in indexed}
+    assert missing == set()
+
+
+async def test_uniques_and_foreign_keys_between_tenant_tables_contain_the_organization(
+    connection: AsyncConnection,
+) -> None:
+    """A unique without it would tell one organization of another's names; a foreign key could point across."""
+    constraints = await rows(
+        connection,
+        """
+        SELECT con.conname, con.contype, c.relname AS table, f.relname AS target,
+               ARRAY(SELECT a.attname::text FROM unnest(con.conkey) k
+                     JOIN pg_attribute a ON a.attrelid = con.conrelid AND a.attnum = k) AS columns,
+               ARRAY(SELECT a.attname::text FROM unnest(con.confkey) k
+                     JOIN pg_attribute a ON a.attrelid = con.confrelid AND a.attnum = k) AS targets
+        FROM pg_constraint con JOIN pg_class c ON c.oid = con.conrelid LEFT JOIN pg_class f ON f.oid = con.confrelid
+        WHERE con.connamespace = 'public'::regnamespace AND con.contype IN ('u', 'f')
+        """,
+    )
+    tenants = {row["relname"] for row in await tenant_tables(connection)}
+    for found in constraints:
+        if found["table"] in tenants:
+            assert "org_id" in found["columns"], found
+            assert found["target"] in (None, "organizations") or "org_id" in found["targets"], found
+    unique_indexes = await rows(
+        connection,
+        "SELECT c.relname, pg_get_indexdef(i.indexrelid) AS definition FROM pg_index i "
+        "JOIN pg_class c ON c.oid = i.indrelid WHERE i.indisunique AND NOT i.indisprimary",
+    )
+    assert [row for row in unique_indexes if row["relname"] in tenants and "org_id" not in str(row["definition"])] == []
+
+
+async def test_the_application_owns_nothing_and_cannot_look_past_the_guard(connection: AsyncConnection) -> None:
+    (role,) = await rows(
+        connection,
+        "SELECT rolsuper, rolbypassrls, rolcreaterole, rolcreatedb, rolreplication "
+        f"FROM pg_roles WHERE rolname = '{APP_ROLE}'",
+    )
+    assert set(role.values()) == {False}
+    owned = await rows(
+        connection,
+        f"""
+        SELECT relname AS name FROM pg_class WHERE relowner = '{APP_ROLE}'::regrole
+        UNION ALL SELECT proname FROM pg_proc WHERE proowner = '{APP_ROLE}'::regrole
+        UNION ALL SELECT nspname FROM pg_namespace WHERE nspowner = '{APP_ROLE}'::regrole
+        UNION ALL SELECT datname FROM pg_database WHERE datdba = '{APP_ROLE}'::regrole
+        """,
+    )
+    assert owned == []
+    member_of = await rows(
+        connection,
+        f"SELECT roleid::regrole::text FROM pg_auth_members WHERE member = '{APP_ROLE}'::regrole",
+    )
+    assert member_of == []
+
+
+async def test_the_application_may_not_truncate_or_refer(connection: AsyncConnection) -> None:
+    """TRUNCATE and foreign keys of one's own look past row-level security."""
+    granted = await rows(
+        connection,
+        "SELECT table_name, privilege_type FROM information_schema.role_table_grants "
+        f"WHERE grantee IN ('{APP_ROLE}', 'PUBLIC') AND table_schema = 'public'",
+    )
+    excess = [row for row in granted if row["privilege_type"] not in ("SELECT", "INSERT", "UPDATE", "DELETE")]
+    assert excess == []
+    assert [row["privilege_type"] for row in granted if row["table_name"] == "alembic_version"] == ["SELECT"]
+
+
+async def test_no_function_or_view_looks_past_the_guard(connection: AsyncConnection) -> None:
+    definers = await rows(
+        connection,
+        "SELECT p.proname FROM pg_proc p LEFT JOIN pg_depend d ON d.objid = p.oid AND d.deptype = 'e' "
+        "WHERE p.pronamespace = 'public'::regnamespace AND p.prosecdef AND d.objid IS NULL",
+    )
+    assert definers == []
+    views = await rows(
+        connection,
+        "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('v', 'm') "
+        "AND NOT coalesce(reloptions @> ARRAY['security_invoker=true'], false)",
+    )
+    assert views == []
