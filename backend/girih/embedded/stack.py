@@ -30,14 +30,14 @@ class Stack:
         given = self.environment.get("GIRIH_DATABASE_URL")
         if given:
             return self.environment.get("GIRIH_MIGRATION_DATABASE_URL") or given
-        server = self.supervisor.keep("database", self._postgres)
+        server = self.supervisor.keep("postgres", self._postgres)
         self.environment["GIRIH_DATABASE_URL"] = server.app_url
         return server.owner_url
 
     def start_queue(self) -> None:
         """The server that rings for jobs, unless `GIRIH_REDIS_URL` names one."""
         if not self.environment.get("GIRIH_REDIS_URL"):
-            self.environment["GIRIH_REDIS_URL"] = self.supervisor.keep("queue", self._valkey).url
+            self.environment["GIRIH_REDIS_URL"] = self.supervisor.keep("valkey", self._valkey).url
 
     def start_crm(self) -> str:
         """The example service that the tool `crm.lookup` calls; returns its URL, bound as endpoint `crm`."""
@@ -62,19 +62,19 @@ class Stack:
         return self.data_dir / "logs" / f"{name}.log"
 
     def _postgres(self) -> PostgresServer:
-        server = start_postgres(self.data_dir / "postgres", self._database_port, log=self.log("database"))
+        server = start_postgres(self.data_dir / "postgres", self._database_port, log=self.log("postgres"))
         self._database_port = server.port  # a restart must be found where the others look for it
         return server
 
     def _valkey(self) -> ValkeyServer:
-        return start_valkey(self.data_dir / "valkey", log=self.log("queue"))
+        return start_valkey(self.data_dir / "valkey", log=self.log("valkey"))
 
     def _program(self, name: str, module: str, *arguments: str) -> Program:
         return run_program([sys.executable, "-m", module, *arguments], log=self.log(name), env=self.environment)
 
     def _await_port(self, name: str, port: int) -> None:
-        """Wait until a part listens; three restarts in a row are taken as its answer."""
-        wait_until(lambda: listening(port, HOST) or self.supervisor.restarts(name) > 2, START_SECONDS)
+        """Wait until a part listens. At the first start, one that ends will not do better the second time."""
+        wait_until(lambda: listening(port, HOST) or self.supervisor.restarts(name) > 0, START_SECONDS)
         if not listening(port, HOST):
             raise Unavailable(
                 f"the {name} did not start:\n{tail(self.log(name))}", help=f"its whole log is {self.log(name)}"
