@@ -56,6 +56,10 @@ class KnowledgeService:
         """
         return {spec.name: await publishing.put(work, spec) for spec in specs if spec.kind == "collection/v1"}
 
+    async def collection_names(self, work: Work) -> frozenset[str]:
+        """The names of the project's collections, inside a transaction of the caller: what graphs may refer to."""
+        return await repository.collection_names(work, work.speaks_for)
+
     async def collections(self, scope: OrgScope) -> list[CollectionOut]:
         """Every collection of the project, by name."""
         async with self._uow(scope) as work:
