@@ -24,9 +24,7 @@ from girih.db.unit_of_work import Dispatch, UnitOfWork
 from girih.engine.engine import Engine
 from girih.errors import InvalidInput, Unavailable
 from girih.jobs import make_dispatch
-from girih.language.nodes.ports import Models
 from girih.language.nodes.registry import kinds
-from girih.language.spec.tree import JsonObject
 from girih.providers.embeddings.base import Embedder
 from girih.providers.embeddings.ladder import Embedders
 from girih.providers.embeddings.openai import OpenAIEmbedder
@@ -37,6 +35,7 @@ from girih.services.agents.service import AgentService
 from girih.services.identity.service import IdentityService
 from girih.services.knowledge.service import KnowledgeService
 from girih.services.registry.service import RegistryService
+from girih.services.runs.ports import MakeModels
 from girih.services.runs.service import RunService
 from girih.settings import Settings
 
@@ -119,13 +118,13 @@ async def open_girih(settings: Settings) -> AsyncIterator[Girih]:
         agents = AgentService(uow, registry, knowledge)
         runs = RunService(
             uow,
-            direct,
             agents,
             registry,
             knowledge,
             Engine(kinds()),
-            make_models=_models(settings),
-            tools=HttpTools(outbound, settings.endpoints),
+            _models(settings),
+            HttpTools(outbound, settings.endpoints),
+            pool=direct,
             slots=settings.run_slots,
         )
         yield Girih(identity, registry, knowledge, agents, runs, facts, _readiness(engine, settings.redis_url))
@@ -195,7 +194,7 @@ def _unheard(job: str, job_id: str) -> None:
     del job, job_id
 
 
-def _models(settings: Settings) -> Callable[[dict[str, JsonObject]], Models]:
+def _models(settings: Settings) -> MakeModels:
     options = ModelOptions(
         openai_api_key=settings.openai_api_key.get_secret_value(),
         openai_base_url=settings.openai_base_url,

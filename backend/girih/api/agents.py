@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter
 from pydantic import Field
 
 from girih.api.deps import GuardedRoute, Wired, requires
 from girih.api.shapes import Body, Page
 from girih.db.tenancy import OrgScope
-from girih.language.spec.model import Slug
-from girih.services.agents.schemas import AgentOut, VersionOut
+from girih.services.agents.schemas import AgentDetail, AgentOut, VersionOut
 
 router = APIRouter(prefix="/agents", tags=["agents"], route_class=GuardedRoute)
 
@@ -32,7 +31,7 @@ async def list_agents(girih: Wired, scope: Reader) -> Page[AgentOut]:
 
 
 @router.get("/{name}", operation_id="get_agent")
-async def get_agent(girih: Wired, scope: Reader, name: str) -> AgentOut:
+async def get_agent(girih: Wired, scope: Reader, name: str) -> AgentDetail:
     """One agent as its newest version describes it."""
     return await girih.agents.agent(scope, name)
 
@@ -44,8 +43,6 @@ async def list_versions(girih: Wired, scope: Reader, name: str) -> Page[VersionO
 
 
 @router.put("/{name}/aliases/{alias}", operation_id="set_alias")
-async def set_alias(
-    girih: Wired, scope: Publisher, name: str, alias: Annotated[Slug, Path()], body: AliasIn
-) -> VersionOut:
+async def set_alias(girih: Wired, scope: Publisher, name: str, alias: str, body: AliasIn) -> AgentOut:
     """Point an alias at a version; naming an older one rolls back."""
     return await girih.agents.set_alias(scope, name, alias, body.version)

@@ -8,7 +8,6 @@ from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Request, Response
 from fastapi.dependencies.models import Dependant
-from fastapi.dependencies.utils import get_flat_dependant
 from fastapi.routing import APIRoute, iter_route_contexts
 from starlette.types import Message
 
@@ -71,7 +70,7 @@ class GuardedRoute(APIRoute):
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         answer = super().get_route_handler()
         secret = declared(self.dependant) != PUBLIC
-        parameters = frozenset(field.alias for field in get_flat_dependant(self.dependant).query_params)
+        parameters = frozenset(_parameters(self.dependant))
 
         async def handle(request: Request) -> Response:
             if secret:
@@ -86,6 +85,13 @@ class GuardedRoute(APIRoute):
     def limit(self, request: Request) -> int:  # noqa: ARG002 - uploads ask the app for theirs
         """The most bytes a request may carry here."""
         return JSON_LIMIT
+
+
+def _parameters(dependant: Dependant) -> Iterator[str]:
+    """The names of all query parameters of a route and its dependencies."""
+    yield from (field.alias for field in dependant.query_params)
+    for part in dependant.dependencies:
+        yield from _parameters(part)
 
 
 def _unknown_parameter(name: str, known: Collection[str]) -> InvalidInput:

@@ -2,44 +2,62 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
 
 from girih.api.deps import GuardedRoute, Wired, requires
-from girih.api.shapes import Page
 from girih.api.sse import EventStream, resume_after
 from girih.db.tenancy import OrgScope
-from girih.services.runs.schemas import RunIn, RunOut
+from girih.services.runs.schemas import RunIn, RunOut, RunPage, RunStatus
 
 router = APIRouter(prefix="/runs", tags=["runs"], route_class=GuardedRoute)
 
 Creator = Annotated[OrgScope, requires("runs:create")]
 Reader = Annotated[OrgScope, requires("runs:read")]
 Canceller = Annotated[OrgScope, requires("runs:cancel")]
-STREAM = {200: {"description": "The run's events.", "content": {"text/event-stream": {"schema": {"type": "string"}}}}}
+Key = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key", max_length=200, description="The same key and body give the same run, however often."
+    ),
+]
+STREAM: dict[int | str, dict[str, Any]] = {
+    200: {"description": "The run's events.", "content": {"text/event-stream": {"schema": {"type": "string"}}}}
+}
 
 
 @router.post("", operation_id="create_run", status_code=201)
-async def create_run(girih: Wired, scope: Creator, body: RunIn, response: Response) -> RunOut:
+async def create_run(
+    girih: Wired, scope: Creator, body: RunIn, response: Response, idempotency_key: Key = None
+) -> RunOut:
     """Start a run. It is recorded before the answer, and goes on whether or not anybody follows it."""
-    run = await girih.runs.create(scope, body)
+    run = await girih.runs.create(scope, body, idempotency_key)
     response.headers["location"] = f"/v1/runs/{run.id}"
     return run
 
 
 @router.post("/stream", operation_id="stream_run", response_class=EventStream, responses=STREAM)
-async def stream_run(girih: Wired, scope: Creator, body: RunIn, request: Request) -> Response:
+async def stream_run(
+    girih: Wired, scope: Creator, body: RunIn, request: Request, idempotency_key: Key = None
+) -> Response:
     """Start a run and follow its events. A stream that broke is resumed at the run's `events`."""
-    run = await girih.runs.create(scope, body)
+    run = await girih.runs.create(scope, body, idempotency_key)
     return EventStream(request, girih.runs.events(scope, run.id), {"location": f"/v1/runs/{run.id}"})
 
 
 @router.get("", operation_id="list_runs")
-async def list_runs(girih: Wired, scope: Reader) -> Page[RunOut]:
+async def list_runs(
+    girih: Wired,
+    scope: Reader,
+    agent: Annotated[str | None, Query(max_length=64)] = None,
+    status: RunStatus | None = None,
+    cursor: Annotated[str | None, Query(max_length=64)] = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> RunPage:
     """The project's runs, the newest first."""
-    return Page(items=await girih.runs.runs(scope))
+    return await girih.runs.runs(scope, agent=agent, status=status, cursor=cursor, limit=limit)
 
 
 @router.get("/{run_id}", operation_id="get_run")
@@ -59,5 +77,5 @@ async def follow_run(
     girih: Wired, scope: Reader, run_id: UUID, request: Request, after: Annotated[int, Depends(resume_after)]
 ) -> Response:
     """A run's events after the last one that arrived, to its end; also for those who join when it has ended."""
-    await girih.runs.run(scope, run_id)
+    await girih.runs.check_cursor(scope, run_id, after)
     return EventStream(request, girih.runs.events(scope, run_id, after))
