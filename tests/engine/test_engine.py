@@ -1,4 +1,4 @@
-"""Running plans on the real StateGraph: routes, forks, limits, failures, and each thing that raw LangGraph lets through."""
+"""Running plans on the real StateGraph: routes, forks, limits, failures, and what raw LangGraph lets through."""
 
 from __future__ import annotations
 
