@@ -1,37 +1,21 @@
-"""What the agents' tests share: the service, and texts to publish."""
+"""What the agents' tests share: the service, on the real registry and the real knowledge service."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import pytest
-from sqlalchemy import text
 
-from girih.db.unit_of_work import UnitOfWork, Work
-from girih.language.compiler.workspace import OtherSpec
+from girih.db.unit_of_work import UnitOfWork
+from girih.providers.embeddings.ladder import Embedders
 from girih.services.agents.service import AgentService
-from girih.services.registry.schemas import Action
+from girih.services.knowledge.service import KnowledgeService
 from girih.services.registry.service import RegistryService
 
 
-class NamesOnly:
-    """Collections as far as publishing cares: their names and digests, kept in the transaction's own database."""
-
-    async def put_collections(self, work: Work, specs: Sequence[OtherSpec]) -> Mapping[str, Action]:
-        known = await self.collection_names(work)
-        for spec in specs:
-            await work.session.execute(
-                text(
-                    "INSERT INTO projects (id, org_id, name) VALUES (gen_random_uuid(), :org, :name) "
-                    "ON CONFLICT DO NOTHING"
-                ),
-                {"org": work.speaks_for.org_id, "name": f"collection {spec.name}"},
-            )
-        return {spec.name: "unchanged" if spec.name in known else "create" for spec in specs}
-
-    async def collection_names(self, work: Work) -> frozenset[str]:
-        rows = await work.session.scalars(text("SELECT substr(name, 12) FROM projects WHERE name LIKE 'collection %'"))
-        return frozenset(rows)
+@pytest.fixture
+def knowledge(uow: UnitOfWork, tmp_path: Path) -> KnowledgeService:
+    return KnowledgeService(uow, tmp_path, Embedders("hashing"))
 
 
 @pytest.fixture
@@ -40,5 +24,5 @@ def registry(uow: UnitOfWork) -> RegistryService:
 
 
 @pytest.fixture
-def agents(uow: UnitOfWork, registry: RegistryService) -> AgentService:
-    return AgentService(uow, registry, NamesOnly())
+def agents(uow: UnitOfWork, registry: RegistryService, knowledge: KnowledgeService) -> AgentService:
+    return AgentService(uow, registry, knowledge)

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
-from tests.services.agents.workspaces import HELLO
+from tests.services.agents.workspaces import BOOK, HELLO, SMALL
 
 from girih.db.engine import make_engine, make_sessions
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import UnitOfWork
 from girih.errors import InvalidInput, NotFound
 from girih.language.compiler.plan import Plan
+from girih.providers.embeddings.ladder import Embedders
 from girih.services.agents.plans import Plans
 from girih.services.agents.service import AgentService
+from girih.services.knowledge.service import KnowledgeService
+from girih.services.registry.service import RegistryService
 
 HI = HELLO.replace("Hello $", "Hi $")
 
@@ -35,10 +40,10 @@ async def test_a_reference_means_one_version(published: AgentService, scope: Org
 
 
 async def test_a_plan_survives_storage_to_the_letter(
-    published: AgentService, scope: OrgScope, uow: UnitOfWork, registry: object
+    published: AgentService, scope: OrgScope, uow: UnitOfWork, registry: RegistryService, knowledge: KnowledgeService
 ) -> None:
     latest = await published.resolve(scope, "hello")
-    cold = AgentService(uow, registry, None)  # type: ignore[arg-type]
+    cold = AgentService(uow, registry, knowledge)
     plan = await cold.plan(scope, latest.digest)
     assert isinstance(plan, Plan)
     assert plan.digest == latest.digest
@@ -103,16 +108,15 @@ async def test_foreign_and_absent_agents_look_the_same(
         await published.plan(other_scope, digest)
 
 
-async def test_every_method_needs_one_connection(
-    uow: UnitOfWork, registry: object, scope: OrgScope, database_url: str, agents: AgentService
-) -> None:
+async def test_every_method_needs_one_connection(scope: OrgScope, database_url: str, tmp_path: Path) -> None:
     """With a pool of one, a transaction inside a transaction would wait for itself."""
     engine = make_engine(database_url, pool_size=1, overflow=0)
     lone = UnitOfWork(make_sessions(engine), lambda *_: None)
-    service = AgentService(lone, type(agents._registry)(lone), agents._collections)
-    await service.validate(scope, {"hello.yaml": HELLO})
-    await service.apply(scope, {"hello.yaml": HELLO}, dry_run=True)
-    await service.apply(scope, {"hello.yaml": HELLO})
+    service = AgentService(lone, RegistryService(lone), KnowledgeService(lone, tmp_path, Embedders("hashing")))
+    files = {"hello.yaml": HELLO, "small.yaml": SMALL, "book.yaml": BOOK}
+    await service.validate(scope, files)
+    await service.apply(scope, files, dry_run=True)
+    await service.apply(scope, files)
     await service.agents(scope)
     await service.agent(scope, "hello")
     await service.versions(scope, "hello")
@@ -129,3 +133,12 @@ async def test_plans_in_memory_are_bounded(published: AgentService, scope: OrgSc
     plans.keep(scope, two)
     assert plans.find(scope, one.digest) is None
     assert plans.find(scope, two.digest) is two
+
+
+@pytest.mark.parametrize("name", ["", "Hello", "hello\0", "hel lo", "\ud800", "x" * 65])
+async def test_what_no_agent_can_be_called_is_not_found(agents: AgentService, scope: OrgScope, name: str) -> None:
+    for ask in (agents.agent, agents.versions):
+        with pytest.raises(NotFound):
+            await ask(scope, name)
+    with pytest.raises(NotFound):
+        await agents.set_alias(scope, name, "prod", "1.0.0")

@@ -95,7 +95,7 @@ async def test_an_apply_with_one_error_publishes_nothing(
     assert await agents.agents(scope) == []
     assert await registry.models(scope) == {}
     assert await registry.tools(scope) == {}
-    assert await rows(uow, scope, "projects") == 1
+    assert await rows(uow, scope, "collections") == 0
 
 
 async def test_an_apply_that_breaks_half_way_publishes_nothing(
@@ -117,11 +117,12 @@ async def test_an_apply_that_breaks_half_way_publishes_nothing(
 
 
 async def test_a_dry_run_says_what_an_apply_would_do_and_does_nothing(
-    agents: AgentService, registry: RegistryService, scope: OrgScope
+    agents: AgentService, registry: RegistryService, scope: OrgScope, uow: UnitOfWork
 ) -> None:
     tried = await agents.apply(scope, EVERYTHING, dry_run=True)
     assert await agents.agents(scope) == []
     assert await registry.models(scope) == {}
+    assert await rows(uow, scope, "collections") == 0
     assert await agents.apply(scope, EVERYTHING) == tried
 
 

@@ -36,10 +36,15 @@ class Reference:
         return f"{self.name}@{self.value}"
 
 
+def is_name(text: str) -> bool:
+    """Whether an agent may be called that."""
+    return len(text) <= _LONGEST and _NAME.fullmatch(text) is not None
+
+
 def parse_reference(text: str) -> Reference:
     """Read a reference; without `@` it means `latest`. Raises `InvalidInput` for what cannot be one."""
     name, at, value = text.partition("@")
-    if not _NAME.fullmatch(name) or len(name) > _LONGEST:
+    if not is_name(name):
         raise InvalidInput(f"`{_shown(text)}` does not name an agent", help="write `name` or `name@version`")
     return parse_version(name, value if at else LATEST)
 

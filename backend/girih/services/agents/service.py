@@ -18,7 +18,7 @@ from girih.services.agents.files import to_workspace
 from girih.services.agents.plans import Plans
 from girih.services.agents.ports import Collections
 from girih.services.agents.publish import publish
-from girih.services.agents.references import Reference, check_movable, parse_reference, parse_version
+from girih.services.agents.references import Reference, check_movable, is_name, parse_reference, parse_version
 from girih.services.agents.repository import Resolved
 from girih.services.agents.schemas import AgentDetail, AgentOut, ApplyOut, PublishedAgent, VersionOut
 from girih.services.registry.service import RegistryService
@@ -65,6 +65,7 @@ class AgentService:
 
     async def agent(self, scope: OrgScope, name: str) -> AgentDetail:
         """One agent, with the contract and the text of its latest version."""
+        _check_name(name)
         async with self._uow(scope) as work:
             found = await listing.agent(work, scope, name)
             if found is None:
@@ -73,6 +74,7 @@ class AgentService:
 
     async def versions(self, scope: OrgScope, name: str) -> list[VersionOut]:
         """Every version of an agent, the newest first."""
+        _check_name(name)
         async with self._uow(scope) as work:
             found = await listing.versions(work, scope, name)
             if not found:
@@ -81,8 +83,9 @@ class AgentService:
 
     async def set_alias(self, scope: OrgScope, name: str, alias: str, version: str) -> AgentOut:
         """Point an alias (any but `latest`) at a version, named by itself, its digest or another alias."""
-        reference = parse_version(name, version)
+        _check_name(name)
         check_movable(alias)
+        reference = parse_version(name, version)
         async with self._uow(scope) as work:
             target = await _find(work, scope, reference)
             await repository.put_alias(work, scope, target.agent_id, alias, target.version_id)
@@ -126,6 +129,11 @@ async def _find(work: Work, scope: OrgScope, reference: Reference) -> Resolved:
     raise NotFound(
         f"the agent `{reference.name}` has no {reference.by} `{reference.value}`", help=hint(reference.value, spoken)
     )
+
+
+def _check_name(name: str) -> None:
+    if not is_name(name):
+        raise NotFound("no agent has such a name", help="agents are named in lower-case words joined by `-` or `.`")
 
 
 async def _unknown(work: Work, scope: OrgScope, name: str) -> NotFound:
