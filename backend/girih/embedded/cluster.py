@@ -81,7 +81,7 @@ def open_cluster(folder: Path, installation: Path) -> Cluster:
 
     Raises `Unavailable` when it cannot be made and `Conflict` when there is one whose passwords are lost.
     """
-    user = server_user()
+    user = server_user(folder / "data")
     home = server_home(folder.absolute(), user)
     cluster = Cluster(home.resolve(), reachable_copy(installation, user), user)
     if not cluster.data.exists():

@@ -7,8 +7,9 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
-from girih.errors import Conflict
+from girih.errors import Conflict, Unavailable
 
 
 @contextmanager
@@ -17,8 +18,7 @@ def held_lock(file: Path) -> Iterator[None]:
 
     A file that a killed process left behind is no lock: the kernel let go of it when that process ended.
     """
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with file.open("a+") as lock:
+    with _opened(file) as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as fault:
@@ -33,3 +33,14 @@ def held_lock(file: Path) -> Iterator[None]:
         lock.flush()
         yield
         lock.truncate(0)
+
+
+def _opened(file: Path) -> TextIO:
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        return file.open("a+")
+    except OSError as fault:
+        raise Unavailable(
+            f"cannot use {file.parent} for data: {fault.strerror}",
+            help="choose a folder that is yours with --data-dir (one made with sudo belongs to root)",
+        ) from fault

@@ -7,6 +7,7 @@ import os
 import pwd
 import shutil
 import stat
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,24 +23,23 @@ _USERS = ("nobody", "daemon")
 class OsUser:
     """An operating system user that owns nothing of value."""
 
-    name: str
     uid: int
     gid: int
 
 
-def server_user() -> OsUser | None:
-    """The user to run a server as: `None` (stay who we are) unless this process is root's.
+def server_user(data: Path) -> OsUser | None:
+    """The user to run a server on `data` as: `None` (stay who we are) unless this process is root's.
 
-    Raises `Unavailable` when root has no unprivileged user to switch to.
+    Data that somebody else made before stays theirs: with `sudo` and without, the same folder works. Raises `Unavailable` when root has no unprivileged user to switch to.
     """
     if os.geteuid() != 0:
         return None
+    if data.exists() and data.stat().st_uid != 0:
+        return OsUser(data.stat().st_uid, data.stat().st_gid)
     for name in _USERS:
-        try:
+        with suppress(KeyError):
             entry = pwd.getpwnam(name)
-        except KeyError:
-            continue
-        return OsUser(name, entry.pw_uid, entry.pw_gid)
+            return OsUser(entry.pw_uid, entry.pw_gid)
     raise Unavailable(
         "PostgreSQL does not run as root, and this system has no user `nobody`",
         help="run girih as an ordinary user, or set GIRIH_DATABASE_URL",
@@ -68,10 +68,21 @@ def server_home(folder: Path, user: OsUser | None) -> Path:
     if folder.is_symlink() and folder.resolve() == home.resolve() and home.is_dir():
         return home
     shutil.rmtree(home, ignore_errors=True)
-    home.mkdir(parents=True)
-    folder.unlink(missing_ok=True)
+    SYSTEM_DIR.mkdir(parents=True, exist_ok=True)
+    if folder.is_dir() and not folder.is_symlink():  # the folder above became private only now
+        shutil.move(folder, home)
+        _give(home / "data", user)
+    else:
+        folder.unlink(missing_ok=True)
+        home.mkdir()
     folder.symlink_to(home)
     return home
+
+
+def _give(folder: Path, user: OsUser) -> None:
+    """Make all below `folder` the user's: a move to another file system forgets whose it was."""
+    for path in (folder, *folder.rglob("*")) if folder.exists() else ():
+        os.chown(path, user.uid, user.gid, follow_symlinks=False)
 
 
 def reachable_copy(installation: Path, user: OsUser | None) -> Path:
