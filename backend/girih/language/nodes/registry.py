@@ -39,15 +39,16 @@ def own_kinds() -> Iterable[NodeKind[Any]]:
     package = __name__.rpartition(".")[0]
     for module in pkgutil.iter_modules([str(Path(__file__).parent)]):
         loaded = importlib.import_module(f"{package}.{module.name}")
-        for _, member in inspect.getmembers(loaded, inspect.isclass):
-            if _is_kind(member) and member.__module__ == loaded.__name__:
+        members: list[tuple[str, Any]] = inspect.getmembers(loaded, _is_kind)
+        for _, member in members:
+            if member.__module__ == loaded.__name__:
                 yield member()
 
 
 def added_kinds() -> Iterable[NodeKind[Any]]:
     """The kinds that installed packages add. Raises `InvalidInput` for an entry that is no kind."""
     for entry in entry_points(group=ENTRY_POINTS):
-        member = entry.load()
+        member: Any = entry.load()
         if not _is_kind(member):
             raise InvalidInput(
                 f"the entry point '{entry.name}' of {ENTRY_POINTS} ({entry.value}) is not a NodeKind class",

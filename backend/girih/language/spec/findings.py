@@ -117,7 +117,9 @@ def _at_path(subject: Subject, path: Path, group: Sequence[Any]) -> Iterator[Dia
 
 def _missing(subject: Subject, path: Path) -> Diagnostic:
     message = f"missing key '{path[-1]}' in {subject.within(path[:-1])}"
-    return Diagnostic("E002", message, subject.tree.key_at(path[:-1]), help=f"add '{path[-1]}:'")
+    # A whole document has no key of its own; what it says it is comes nearest.
+    place = subject.tree.key_at(path[:-1] or ("kind",))
+    return Diagnostic("E002", message, place, help=f"add '{path[-1]}:'")
 
 
 def _unknown(subject: Subject, path: Path) -> Diagnostic:

@@ -56,6 +56,8 @@ class _JsonReader:
             return self._sequence(at, depth)
         if char == '"':
             return self._string(at)
+        if self.text.startswith(("//", "/*", "#"), at):
+            raise self.stop("comments are not part of JSON", at, "remove it, or write the file as YAML")
         if word := _BAREWORD.match(self.text, at):
             return Text(word.group(), word.span(), "plain")
         if not char:

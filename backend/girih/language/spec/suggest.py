@@ -14,14 +14,16 @@ def did_you_mean(word: str, options: Iterable[str]) -> str | None:
     lower = word.lower()
     if lower in by_lower:
         return by_lower[lower]
-    near = get_close_matches(lower, by_lower, n=1, cutoff=0.6)
-    if not near and len(lower) >= _SHORTEST_PREFIX:
-        near = sorted((o for o in by_lower if o.startswith(lower) or _is_prefix(o, lower)), key=len)
-    return by_lower[near[0]] if near else None
+    near = (
+        [option for option in by_lower if _begins(option, lower)]
+        or get_close_matches(lower, by_lower, n=1, cutoff=0.6)
+        or [option for option in by_lower if _begins(lower, option)]
+    )
+    return by_lower[min(near, key=len)] if near else None
 
 
-def _is_prefix(option: str, word: str) -> bool:
-    return len(option) >= _SHORTEST_PREFIX and word.startswith(option)
+def _begins(word: str, prefix: str) -> bool:
+    return len(prefix) >= _SHORTEST_PREFIX and word.startswith(prefix)
 
 
 def one_of(words: Iterable[str]) -> str:

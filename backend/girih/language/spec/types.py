@@ -77,15 +77,19 @@ def _faults(spec: JsonValue, path: Path, *, optional: bool = False) -> Iterator[
     if isinstance(spec, str):
         yield from _name_faults(spec, path, optional=optional)
     elif isinstance(spec, list):
-        if len(spec) == 1:
+        if len(spec) == 1 and not isinstance(spec[0], bool):
             yield from _faults(spec[0], (*path, 0))
         else:
-            yield Fault(path, f"a list type names one type, found {len(spec)}", "write [string], or a JSON Schema")
+            yield Fault(path, f"a list type names one type, found {_number_of(spec)}", "write [string], or a JSON Schema")
     elif isinstance(spec, dict):
         for keyword, value in spec.items():
             yield from _keyword_faults(keyword, value, (*path, keyword), optional=optional)
     elif not isinstance(spec, bool):
         yield Fault(path, f"a type is expected, found {found(spec)}", _HELP)
+
+
+def _number_of(spec: list[JsonValue]) -> str:
+    return found(spec[0]) if len(spec) == 1 else str(len(spec))
 
 
 def _name_faults(name: str, path: Path, *, optional: bool) -> Iterator[Fault]:

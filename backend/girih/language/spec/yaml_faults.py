@@ -43,6 +43,10 @@ _SENTENCES: dict[str, tuple[str, str]] = {
         "a list item ('- ') is not allowed here",
         "begin the list on a line of its own below its key",
     ),
+    "did not find expected node content": (
+        "a key or a value is missing here",
+        "write it, or quote a text that begins with a special character",
+    ),
     "unexpected end of stream": ("a quoted text is never closed", "close it with the quote it began with"),
     "unknown escape character": ("an escape that YAML does not know", _BACKSLASH),
     "did not find expected hexdecimal number": ("an escape without its hexadecimal digits", _BACKSLASH),
