@@ -118,13 +118,13 @@ async def open_girih(settings: Settings) -> AsyncIterator[Girih]:
         agents = AgentService(uow, registry, knowledge)
         runs = RunService(
             uow,
+            direct,
             agents,
             registry,
             knowledge,
             Engine(kinds()),
-            _models(settings),
-            HttpTools(outbound, settings.endpoints),
-            pool=direct,
+            make_models=_models(settings),
+            tools=HttpTools(outbound, settings.endpoints),
             slots=settings.run_slots,
         )
         yield Girih(identity, registry, knowledge, agents, runs, facts, _readiness(engine, settings.redis_url))

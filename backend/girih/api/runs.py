@@ -38,7 +38,7 @@ async def create_run(
     return run
 
 
-@router.post("/stream", operation_id="stream_run", response_class=EventStream, responses=STREAM)
+@router.post("/stream", operation_id="stream_run", response_class=Response, responses=STREAM)
 async def stream_run(
     girih: Wired, scope: Creator, body: RunIn, request: Request, idempotency_key: Key = None
 ) -> Response:
@@ -72,7 +72,7 @@ async def cancel_run(girih: Wired, scope: Canceller, run_id: UUID) -> RunOut:
     return await girih.runs.cancel(scope, run_id)
 
 
-@router.get("/{run_id}/events", operation_id="follow_run", response_class=EventStream, responses=STREAM)
+@router.get("/{run_id}/events", operation_id="follow_run", response_class=Response, responses=STREAM)
 async def follow_run(
     girih: Wired, scope: Reader, run_id: UUID, request: Request, after: Annotated[int, Depends(resume_after)]
 ) -> Response:

@@ -1,0 +1,120 @@
+"""Every route of the description, called by everyone who must not get through."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from fastapi import FastAPI
+from tests.api.conftest import WORKSPACE, Client, ClientMaker, client_of, is_problem, upload
+from tests.api.test_openapi import operations
+
+from girih.db.tenancy import OrgScope
+from girih.services.identity.schemas import PERMISSIONS
+
+BODIES: dict[str, dict[str, Any]] = {
+    "validate_workspace": {"json": {"files": WORKSPACE}},
+    "apply_workspace": {"json": {"files": WORKSPACE, "dry_run": True}},
+    "set_alias": {"json": {"version": "1.0.0"}},
+    "create_run": {"json": {"agent": "hello", "inputs": {"question": "x"}}},
+    "stream_run": {"json": {"agent": "hello", "inputs": {"question": "x"}}},
+    "search_collection": {"json": {"query": "x"}},
+    "upload_document": {"files": upload("# Text\n\nWords.")},
+    "create_key": {"json": {"name": "x", "permissions": ["agents:read"]}},
+}
+"""What each operation with a body takes: a new one has to be added here."""
+
+OF_NO_THING = {"list_agents", "list_runs", "list_collections", "list_keys", "create_key"} | {
+    "validate_workspace",
+    "apply_workspace",
+}
+"""Operations that name no thing, so that nothing foreign can be named."""
+
+
+def cases(app: FastAPI) -> list[tuple[str, str, dict[str, Any]]]:
+    return [case for case in operations(app.openapi()) if case[0].startswith("/v1/")]
+
+
+async def call(client: Client, path: str, method: str, operation: dict[str, Any], ids: dict[str, str]) -> Any:
+    arguments = BODIES[operation["operationId"]] if "requestBody" in operation else {}
+    return await client.request(method, path.format(**ids), **arguments)
+
+
+async def things(client: Client, work: Callable[[], Awaitable[None]]) -> dict[str, str]:
+    """Things of an organization by the parameter that names them."""
+    run = (await client.post("/v1/runs", json={"agent": "hello", "inputs": {"question": "x"}})).json()
+    document = (await client.post("/v1/collections/shelf/documents", files=upload("# Lamps\n\nLight."))).json()
+    key = (await client.post("/v1/keys", json={"name": "k", "permissions": ["agents:read"]})).json()
+    await client.get(f"/v1/runs/{run['id']}/events")
+    await work()
+    return {"run_id": run["id"], "document_id": document["id"], "key_id": key["id"], "alias": "prod"}
+
+
+@pytest.mark.parametrize("key", [None, "garbage", "girih_live_" + "0" * 32 + "_" + "A" * 49])
+async def test_strangers_get_401_everywhere(app: FastAPI, key: str | None) -> None:
+    ids = {"name": "hello", "alias": "prod"} | dict.fromkeys(("run_id", "document_id", "key_id"), str(uuid4()))
+    client = client_of(app, key)
+    for path, method, operation in cases(app):
+        is_problem(await call(client, path, method, operation, ids), 401, "unauthorized")
+
+
+async def test_a_key_without_the_permission_gets_403_everywhere(
+    app: FastAPI, client_for: ClientMaker, scope: OrgScope
+) -> None:
+    ids = {"name": "hello", "alias": "prod"} | dict.fromkeys(("run_id", "document_id", "key_id"), str(uuid4()))
+    for path, method, operation in cases(app):
+        client = await client_for(scope, PERMISSIONS - {operation["x-permission"]})
+        is_problem(await call(client, path, method, operation, ids), 403, "forbidden")
+
+
+async def test_foreign_things_look_as_if_they_were_not_there(
+    app: FastAPI,
+    published: Client,
+    client_for: ClientMaker,
+    other_scope: OrgScope,
+    work: Callable[[], Awaitable[None]],
+) -> None:
+    theirs = await things(published, work)
+    stranger = await client_for(other_scope)
+    nowhere = theirs | dict.fromkeys(("run_id", "document_id", "key_id"), str(uuid4()))
+    for path, method, operation in cases(app):
+        if operation["operationId"] in OF_NO_THING:
+            continue
+        name = "shelf" if "collections" in path else "hello"
+        foreign = await call(stranger, path, method, operation, {"name": name, **theirs})
+        absent = await call(stranger, path, method, operation, {"name": "nothing", **nowhere})
+        found, random = is_problem(foreign, 404, "not_found"), is_problem(absent, 404, "not_found")
+        assert masked(found, [name, *theirs.values()]) == masked(random, ["nothing", *nowhere.values()]), path
+
+
+async def test_lists_and_publishing_show_nothing_foreign(
+    published: Client, client_for: ClientMaker, other_scope: OrgScope, work: Callable[[], Awaitable[None]]
+) -> None:
+    await things(published, work)
+    stranger = await client_for(other_scope)
+    for path in ("/v1/agents", "/v1/runs", "/v1/collections"):
+        assert (await stranger.get(path)).json()["items"] == []
+    assert len((await stranger.get("/v1/keys")).json()["items"]) == 1
+    plan = (await stranger.post("/v1/workspace/apply", json={"files": WORKSPACE, "dry_run": True})).json()
+    assert {change["action"] for change in plan["changes"]} == {"create"}
+
+
+async def test_the_owner_gets_through(app: FastAPI, published: Client, work: Callable[[], Awaitable[None]]) -> None:
+    """The matrix would prove nothing if its calls were refused to everybody."""
+    mine = await things(published, work)
+    last = {"delete_document", "revoke_key"}
+    for path, method, operation in sorted(cases(app), key=lambda case: case[2]["operationId"] in last):
+        name = "shelf" if "collections" in path else "hello"
+        answer = await call(published, path, method, operation, {"name": name, **mine})
+        expected = (409,) if operation["operationId"] == "retry_document" else range(200, 300)
+        assert answer.status_code in expected, f"{method} {path}: {answer.text}"
+
+
+def masked(problem: dict[str, object], words: list[str]) -> dict[str, object]:
+    """The problem without the caller's own words and the request's id."""
+    text = str(problem["detail"])
+    for word in words:
+        text = text.replace(word, "·")
+    return {**problem, "detail": text, "error_id": ""}
