@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib import import_module
+from pathlib import Path
 from pkgutil import iter_modules
 from typing import Any
 
@@ -165,3 +167,38 @@ async def test_a_database_of_a_newer_girih_is_left_alone(empty_database: Logins)
     with pytest.raises(Unavailable, match="newer"):
         await upgrade(empty_database.owner)
     assert await current(empty_database.owner) == "9999"
+
+
+async def test_a_database_that_is_away_is_said_to_be_away() -> None:
+    for ask in (upgrade, current):
+        with pytest.raises(Unavailable, match="does not answer"):
+            await ask("postgresql://girih_owner:secret@127.0.0.1:1/girih")
+
+
+async def alembic(*arguments: str, url: str) -> tuple[int | None, str]:
+    """Run the command line as `make migration` does; returns its exit code and all that it says."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "alembic", *arguments),
+        cwd=Path(__file__).parents[2],
+        env={**os.environ, "GIRIH_MIGRATION_DATABASE_URL": url, "GIRIH_DATABASE_URL": ""},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    said, _ = await process.communicate()
+    return process.returncode, said.decode()
+
+
+async def test_the_command_line_finds_the_database_and_nothing_to_change(owner_database_url: str) -> None:
+    assert await alembic("check", url=owner_database_url) == (0, "No new upgrade operations detected.\n")
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [("", "Set GIRIH_MIGRATION_DATABASE_URL"), ("postgresql://a:secret@127.0.0.1:1/b", "does not answer")],
+)
+async def test_the_command_line_says_in_a_sentence_what_it_lacks(url: str, words: str) -> None:
+    code, said = await alembic("current", url=url)
+    assert code == 1
+    assert words in said
+    assert "Traceback" not in said
+    assert "secret" not in said

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
 from girih.db.engine import make_engine
+from girih.db.outages import outages_named
 from girih.errors import Unavailable
 
 LOCK = text("SELECT pg_advisory_xact_lock(4713022601)")
@@ -27,7 +28,7 @@ async def upgrade(url: str, revision: str = "head") -> str | None:
     """Bring the database at `url` (its owner's login) to `revision`; returns the revision it has then.
 
     All steps happen in one transaction: after a failure the database is as it was. Raises `errors.Unavailable` with a
-    way out when the server lacks what a migration needs or the login may not do it.
+    way out when the server is away, lacks what a migration needs, or the login may not do it.
     """
     return await _run(url, lambda connection: _migrate(connection, command.upgrade, revision))
 
@@ -53,9 +54,10 @@ def head() -> str:
 async def _run(url: str, step: Callable[[Connection], None]) -> str | None:
     engine = make_engine(url, role=None, pool_size=1, overflow=0)
     try:
-        async with engine.begin() as connection:
-            await connection.run_sync(step)
-            return await connection.run_sync(lambda c: MigrationContext.configure(c).get_current_revision())
+        with outages_named():
+            async with engine.begin() as connection:
+                await connection.run_sync(step)
+                return await connection.run_sync(lambda c: MigrationContext.configure(c).get_current_revision())
     except CommandError as fault:
         if not isinstance(fault.__cause__, ResolutionError):
             raise
