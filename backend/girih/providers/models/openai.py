@@ -56,13 +56,12 @@ def openai_options(params: JsonObject, schema: JsonSchema | None) -> dict[str, A
 
 def is_strict(schema: Any) -> bool:
     """Whether the schema is of the kind that providers enforce token by token: closed objects, all fields required."""
-    if not isinstance(schema, dict):
-        return True
-    if schema.keys() - _STRICT_KEYS:
+    if not isinstance(schema, dict) or schema.keys() - _STRICT_KEYS or not schema.keys() & {"type", "enum", "const"}:
         return False
     properties = schema.get("properties", {})
     if schema.get("type") == "object" and (
         schema.get("additionalProperties") is not False or set(schema.get("required", ())) != set(properties)
     ):
         return False
-    return all(is_strict(item) for item in [*properties.values(), schema.get("items", {})])
+    items = [schema["items"]] if "items" in schema else []
+    return all(is_strict(item) for item in [*properties.values(), *items])
