@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import random
+from uuid import UUID
+
 import pytest
 from sqlalchemy import text
 
 from girih.db.base import new_id
+from girih.db.engine import make_engine, make_sessions
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import UnitOfWork, Work
+from girih.errors import Unavailable
 
 
 async def names(work: Work) -> list[str]:
@@ -81,3 +87,51 @@ async def test_a_discarded_transaction_leaves_nothing_and_rings_for_nothing(
     async with uow(scope) as work:
         assert await names(work) == ["main"]
     assert dispatched == []
+
+
+async def test_a_storm_of_cancelled_requests_mixes_nothing_up_and_leaves_nothing_open(
+    database_url: str, scope: OrgScope, other_scope: OrgScope
+) -> None:
+    engine = make_engine(database_url, pool_size=4, overflow=0)
+    uow = UnitOfWork(make_sessions(engine), lambda *_: None)
+    chance = random.Random(7)
+
+    async def request(who: OrgScope, pause: float) -> set[UUID]:
+        async with uow(who) as work:
+            await work.session.execute(text("SELECT pg_sleep(:pause)"), {"pause": pause})
+            return set(await work.session.scalars(text("SELECT org_id FROM projects")))
+
+    async def cancelled(who: OrgScope) -> set[UUID]:
+        task = asyncio.create_task(request(who, chance.random() / 100))
+        await asyncio.sleep(chance.random() / 50)
+        task.cancel()
+        try:
+            return await task
+        except asyncio.CancelledError:
+            return set()
+
+    for _ in range(10):
+        seen = await asyncio.gather(*(cancelled(who) for who in (scope, other_scope) for _ in range(10)))
+        assert all(orgs <= {scope.org_id} for orgs in seen[:10])
+        assert all(orgs <= {other_scope.org_id} for orgs in seen[10:])
+    assert await request(scope, 0) == {scope.org_id}
+    async with engine.connect() as connection:
+        idle = (
+            "SELECT count(*) FROM pg_stat_activity WHERE state LIKE 'idle in transaction%' AND pid <> pg_backend_pid()"
+        )
+        assert (await connection.execute(text(idle))).scalar_one() == 0
+    assert engine.pool.checkedout() == 0
+    await engine.dispose()
+
+
+async def test_a_pool_without_a_free_connection_says_so(database_url: str, scope: OrgScope) -> None:
+    engine = make_engine(database_url, pool_size=1, overflow=0)
+    engine.pool._timeout = 0.05
+    uow = UnitOfWork(make_sessions(engine), lambda *_: None)
+    async with uow(scope):
+        with pytest.raises(Unavailable, match="busy"):
+            async with uow(scope):
+                pass
+    async with uow(scope) as work:
+        assert await names(work) == ["main"]
+    await engine.dispose()
