@@ -100,7 +100,7 @@ class Admission:
         asked: str,
     ) -> RunOut | None:
         """Record the run, and start it if a slot is free; `None` if another run has the key by now."""
-        is_here = self._roster.reserve()
+        is_here = self._roster.reserve(new=True)
         run = _new_run(agent, inputs, metadata, is_here=is_here)
         try:
             made = await self._open(scope, agent, run, key, asked if key else None)
@@ -115,6 +115,8 @@ class Admission:
         self._crash.here("run.created")
         if is_here:
             self._start(scope, run)
+        else:
+            self._roster.expect()
         return run
 
     async def _open(

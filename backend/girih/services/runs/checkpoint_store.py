@@ -15,7 +15,6 @@ from girih.services.runs.crash import CrashPoints
 from girih.services.runs.journal import Journal
 from girih.services.runs.tables import OfRun, RunCheckpoint, RunCheckpointBlob, RunCheckpointWrite
 
-
 Found: TypeAlias = list[StoredCheckpoint]
 BlobsBySpace: TypeAlias = dict[str, list[Blob]]
 WritesByCheckpoint: TypeAlias = dict[tuple[str, str], list[StoredWrite]]

@@ -104,9 +104,12 @@ class Reconciler:
 
     async def _take_over(self) -> None:
         if self._roster.free <= 0:
+            self._roster.expect()
             return
         async with self._uow.reading_for("reconcile") as work:
             due = await repository.due_runs(work, limit=self._roster.free + 1)
+        if len(due) <= self._roster.free:
+            self._roster.all_served()
         for one in due:
             if not self._roster.reserve():
                 return

@@ -20,8 +20,9 @@ class Roster:
         self.closed = False
         """Whether no more runs are taken."""
         self.freed = asyncio.Event()
-        """Set when a slot that somebody wanted has become free."""
-        self._wanted = False
+        """Set when there is a slot for a run that may be waiting."""
+        self._waiting = False
+        """Whether runs may be waiting for a slot; new ones then line up behind them."""
 
     @property
     def free(self) -> int:
@@ -37,10 +38,15 @@ class Roster:
         """The run, if it is being executed here."""
         return self._held.get(run_id)
 
-    def reserve(self) -> bool:
-        """Take a slot before the run is claimed, so that what is claimed is executed. To be started or given back."""
+    def reserve(self, *, new: bool = False) -> bool:
+        """Take a slot before the run is claimed, so that what is claimed is executed. To be started or given back.
+
+        A run that is new gets none while others wait.
+        """
         if self.free <= 0:
-            self._wanted = True
+            self._waiting = True
+            return False
+        if new and self._waiting:
             return False
         self._free -= 1
         return True
@@ -48,9 +54,18 @@ class Roster:
     def give_back(self) -> None:
         """Return a slot."""
         self._free += 1
-        if self._wanted:
-            self._wanted = False
+        if self._waiting:
             self.freed.set()
+
+    def expect(self) -> None:
+        """A run waits for a slot."""
+        self._waiting = True
+        if self.free > 0:
+            self.freed.set()
+
+    def all_served(self) -> None:
+        """No run waits any more."""
+        self._waiting = False
 
     def start(self, claim: Claim, feed: Feed) -> None:
         """Execute a claimed run in a slot that was reserved for it."""

@@ -21,6 +21,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 
 from girih.db.base import Base, ProjectOwned, project_key
+from girih.services.agents.tables import AgentVersion
 
 
 class Run(ProjectOwned, Base):
@@ -33,7 +34,7 @@ class Run(ProjectOwned, Base):
     __tablename__ = "runs"
     __table_args__ = (
         project_key(),
-        ForeignKeyConstraint(["org_id", "version_id"], ["agent_versions.org_id", "agent_versions.id"]),
+        ForeignKeyConstraint(["org_id", "version_id"], [AgentVersion.org_id, AgentVersion.id]),
         UniqueConstraint("org_id", "id"),
         UniqueConstraint("org_id", "project_id", "idempotency_key"),
         CheckConstraint("status IN ('queued', 'running', 'succeeded', 'failed', 'cancelled')", name="status"),
