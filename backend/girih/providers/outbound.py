@@ -21,7 +21,11 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 MAX_BYTES = 5_000_000
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
-_TUNNELS = tuple(map(ipaddress.ip_network, ("2002::/16", "2001::/32", "64:ff9b:1::/48", "::/96", "192.88.99.0/24")))
+_NEVER = tuple(
+    map(ipaddress.ip_network, ("2002::/16", "2001::/32", "64:ff9b:1::/48", "::/96", "fec0::/10", "192.88.99.0/24"))
+)
+"""Tunnels that hide another address, and what `ipaddress` still takes for global."""
+
 _WINDOW = {"gzip": zlib.MAX_WBITS | 16, "x-gzip": zlib.MAX_WBITS | 16, "deflate": zlib.MAX_WBITS}
 
 
@@ -140,7 +144,7 @@ def _parsed(url: str) -> httpx.URL:
         target = httpx.URL(url)
     except (httpx.InvalidURL, UnicodeError) as error:
         raise OutboundError("invalid_url", "the URL cannot be read") from error
-    if target.scheme not in ("http", "https") or not target.host:
+    if target.scheme not in ("http", "https") or not target.host or not 0 < _port(target) < 65536:
         raise OutboundError("invalid_url", "the URL must begin with http:// or https:// and name a host")
     if target.userinfo:
         raise OutboundError("invalid_url", "the URL must not carry a user name or a password")
@@ -184,7 +188,7 @@ def is_public(address: str) -> bool:
     except ValueError:
         return False  # with a zone, or no address at all
     special = ip.is_multicast or ip.is_reserved or ip.is_link_local or ip.is_loopback or ip.is_unspecified
-    return ip.is_global and not special and not any(ip in network for network in _TUNNELS)
+    return ip.is_global and not special and not any(ip in network for network in _NEVER)
 
 
 def _unwrapped(ip: Address) -> Address:

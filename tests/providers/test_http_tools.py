@@ -1,0 +1,115 @@
+"""Tools over HTTP against a real server: where arguments go, what comes back, and which failure each fault is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.providers.servers import Answer, hangs, says, serving, streams
+
+from girih.errors import NodeError
+from girih.providers.outbound import OutboundClient
+from girih.providers.tools.http import HttpTools
+
+CRM: dict[str, Any] = {
+    "kind": "tool/v1",
+    "name": "crm.lookup",
+    "description": "Looks a customer up.",
+    "http": {"endpoint": "crm", "method": "GET", "path": "/customers/{customer_id}"},
+    "parameters": {"customer_id": "string", "tags": ["string"], "full": "boolean?"},
+    "returns": {"name": "string", "tier": {"enum": ["free", "gold"]}},
+    "idempotent": True,
+}
+ADA = {"name": "Ada", "tier": "gold"}
+
+
+async def call(*answers: Answer, arguments: dict[str, Any], tool: dict[str, Any] = CRM, timeout: float = 2) -> Any:
+    async with serving(*answers) as server:
+        client = OutboundClient([f"{server.url}/v2"])
+        try:
+            tools = HttpTools(client, {"crm": f"{server.url}/v2/"})
+            result = await tools.call(tool, arguments, timeout=timeout, idempotency_key="run:a#1")
+        finally:
+            await client.aclose()
+    return result, server.asked[0]
+
+
+async def test_path_and_query() -> None:
+    result, asked = await call(says(200, ADA), arguments={"customer_id": "a/b ü?", "tags": ["x", "y&z"], "full": True})
+    assert result == ADA
+    assert (asked.method, asked.path) == ("GET", "/v2/customers/a%2Fb%20%C3%BC%3F?tags=x&tags=y%26z&full=true")
+    assert asked.headers["idempotency-key"] == "run:a#1"
+    assert asked.headers["accept"] == "application/json"
+
+
+async def test_a_post_sends_the_rest_as_json() -> None:
+    tool = {**CRM, "http": {**CRM["http"], "method": "POST"}}
+    _, asked = await call(says(200, ADA), arguments={"customer_id": "7", "tags": []}, tool=tool)
+    assert (asked.method, asked.path, asked.json()) == ("POST", "/v2/customers/7", {"tags": []})
+    assert asked.headers["content-type"] == "application/json"
+
+
+async def test_only_what_is_declared_enters_the_graph() -> None:
+    result, _ = await call(says(200, {**ADA, "password": "x"}), arguments={"customer_id": "7", "tags": []})
+    assert result == ADA
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        (says(429), "rate_limit"),
+        (says(500), "tool_error"),
+        (says(502), "unavailable"),
+        (says(503), "unavailable"),
+        (says(504), "timeout"),
+        (says(404), "tool_error"),
+        (says(302, location="http://127.0.0.1/"), "tool_error"),
+        (says(200, "no json"), "tool_error"),
+        (says(200, '{"name": NaN}'), "tool_error"),
+        (says(200, "[" * 100_000), "tool_error"),
+        (says(200, {"name": "Ada", "tier": "lead"}), "tool_error"),
+        (says(200, {"name": "Ada"}), "tool_error"),
+        (says(200, ""), "tool_error"),
+        (hangs, "timeout"),
+        (streams("x", "x", "x", pause=1), "timeout"),
+    ],
+)
+async def test_each_fault_has_its_kind(answer: Answer, kind: str) -> None:
+    with pytest.raises(NodeError) as caught:
+        await call(answer, arguments={"customer_id": "7", "tags": []}, timeout=0.4)
+    assert caught.value.kind == kind
+    assert "crm.lookup" in caught.value.message
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [{}, {"customer_id": 7, "tags": []}, {"customer_id": "", "tags": []}, {"customer_id": "..", "tags": []},
+     {"customer_id": ".", "tags": []}, {"customer_id": "7", "tags": [], "other": 1}],
+)  # fmt: skip
+async def test_arguments_that_do_not_fit_are_not_sent(arguments: dict[str, Any]) -> None:
+    async with serving(says(200, ADA)) as server:
+        tools = HttpTools(OutboundClient([server.url]), {"crm": server.url})
+        with pytest.raises(NodeError) as caught:
+            await tools.call(CRM, arguments, timeout=2, idempotency_key="k")
+    assert caught.value.kind == "invalid_output"
+    assert server.asked == []
+
+
+async def test_an_endpoint_that_nobody_bound_says_how_to() -> None:
+    with pytest.raises(NodeError, match="endpoint 'crm', which is not set") as caught:
+        await HttpTools(OutboundClient(), {}).call(
+            CRM, {"customer_id": "7", "tags": []}, timeout=2, idempotency_key="k"
+        )
+    assert caught.value.kind == "unavailable"
+    assert "GIRIH_ENDPOINTS" in str(caught.value.help)
+
+
+async def test_a_tools_own_url_may_not_be_private() -> None:
+    async with serving(says(200, ADA)) as server:
+        tool = {**CRM, "http": {"url": server.url, "path": "/customers/{customer_id}"}}
+        with pytest.raises(NodeError) as caught:
+            await HttpTools(OutboundClient(), {}).call(
+                tool, {"customer_id": "7", "tags": []}, timeout=2, idempotency_key="k"
+            )
+    assert caught.value.kind == "refused"
+    assert server.asked == []
