@@ -64,7 +64,7 @@ def find_target(environment: Mapping[str, str] | None = None, folder: Path | Non
     """The server to talk to: `GIRIH_URL` and `GIRIH_API_KEY`, else the nearest `.girih/dev.json` upwards."""
     known = os.environ if environment is None else environment
     url, key = known.get("GIRIH_URL", ""), known.get("GIRIH_API_KEY", "")
-    dev = None if url and key else _nearest_dev(folder or Path.cwd())
+    dev = None if url and key else nearest_dev(folder or Path.cwd())
     if not url and dev is None:
         fail("no girih server is known here", _START_ONE, code=UNREACHABLE)
     if not url and dev is not None:
@@ -78,7 +78,7 @@ def find_target(environment: Mapping[str, str] | None = None, folder: Path | Non
     return Target(url.rstrip("/"), key, "GIRIH_URL")
 
 
-def _nearest_dev(folder: Path) -> JsonObject | None:
+def nearest_dev(folder: Path) -> JsonObject | None:
     for parent in (folder, *folder.parents):
         file = parent / ".girih" / "dev.json"
         try:

@@ -29,7 +29,7 @@ def girih(arguments: list[str], environment: Mapping[str, str]) -> int:
     """Run a command of girih as anyone would type it, all its output on this process's stdout; its exit code."""
     sys.stdout.flush()
     command = [sys.executable, "-m", "girih.cli", *arguments]
-    return subprocess.run(command, env=dict(environment), stderr=subprocess.STDOUT, check=False).returncode  # noqa: S603
+    return subprocess.run(command, env=dict(environment), stderr=subprocess.STDOUT, check=False).returncode  # noqa: S603 - our own command, no shell
 
 
 def _files(workspace: Path) -> Iterator[tuple[str, os.stat_result]]:

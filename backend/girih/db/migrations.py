@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,7 +19,7 @@ from sqlalchemy.exc import DBAPIError
 
 from girih.db.engine import make_engine
 from girih.db.outages import outages_named
-from girih.errors import Unavailable
+from girih.errors import GirihError, Unavailable
 
 LOCK = text("SELECT pg_advisory_xact_lock(4713022601)")
 """Held to the end of the transaction that migrates, so that of several starters one does the work."""
@@ -92,3 +95,24 @@ def _folder() -> Path:
     package = Path(__file__).resolve().parents[1]
     installed = package / "_migrations"
     return installed if installed.is_dir() else package.parents[1] / "alembic"
+
+
+def main() -> int:
+    """`python -m girih.db.migrations`: migrate the database the environment names; 1 and one sentence if it fails."""
+    url = os.environ.get("GIRIH_MIGRATION_DATABASE_URL") or os.environ.get("GIRIH_DATABASE_URL")
+    if not url:
+        sys.stderr.write(
+            "girih: set GIRIH_MIGRATION_DATABASE_URL to the owner's login: postgresql://user:password@host/name\n"
+        )
+        return 1
+    try:
+        revision = asyncio.run(upgrade(url))  # noqa: TID251 - a process of its own, which keeps no pool
+    except GirihError as fault:
+        sys.stderr.write(f"girih: {fault.message}\n" + (f"  {fault.help}\n" if fault.help else ""))
+        return 1
+    sys.stderr.write(f"girih: the database is at revision {revision}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

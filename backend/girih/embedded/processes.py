@@ -88,7 +88,7 @@ def command_line(pid: int) -> str:
             return file.read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
         return ""
     with suppress(OSError):
-        shown = subprocess.run(["ps", "-p", str(pid), "-o", "command="], capture_output=True, text=True, check=False)  # noqa: S603, S607
+        shown = subprocess.run(["ps", "-p", str(pid), "-o", "command="], capture_output=True, text=True, check=False)  # noqa: S603, S607 - `ps` wherever the system keeps it
         return shown.stdout.strip()
     return ""
 

@@ -30,7 +30,8 @@ class OsUser:
 def server_user(data: Path) -> OsUser | None:
     """The user to run a server on `data` as: `None` (stay who we are) unless this process is root's.
 
-    Data that somebody else made before stays theirs: with `sudo` and without, the same folder works. Raises `Unavailable` when root has no unprivileged user to switch to.
+    Data that somebody else made before stays theirs: with `sudo` and without, the same folder works.
+    Raises `Unavailable` when root has no unprivileged user to switch to.
     """
     if os.geteuid() != 0:
         return None

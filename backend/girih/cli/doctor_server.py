@@ -1,0 +1,98 @@
+"""The checks of `girih doctor` that need the server's parts: database, queue, worker, models and port."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+
+from redis import Redis
+from redis.exceptions import RedisError
+
+from girih.cli.doctor_checks import Check, Surroundings, failed, fine, skipped, warned
+from girih.db.engine import make_engine
+from girih.db.health import DatabaseHealth, examine
+from girih.db.migrations import head
+from girih.embedded.processes import listening
+from girih.errors import GirihError
+from girih.jobs import make_client
+from girih.providers.embeddings.ladder import Embedders
+from girih.wiring import read_settings, require_usable
+
+PING_SECONDS = 2.0
+
+
+def server_checks(around: Surroundings) -> Iterator[Check]:
+    """Everything that can be looked at from this machine."""
+    yield _database(around.database_url)
+    yield from _queue(around.redis_url)
+    yield from _settings(around)
+
+
+def _database(url: str) -> Check:
+    if not url:
+        return skipped("database", "its address is not known here (GIRIH_DATABASE_URL)")
+    try:
+        found = asyncio.run(_examined(url))  # noqa: TID251 - a process of its own, which keeps no pool
+        require_usable(found, head())
+    except GirihError as fault:
+        return failed("database", fault.message, fault.help, unreachable=True)
+    return fine("database", f"answers, migrated to {found.revision}, role {found.role} is held by row-level security")
+
+
+async def _examined(url: str) -> DatabaseHealth:
+    engine = make_engine(url, pool_size=1, overflow=0)
+    try:
+        return await examine(engine)
+    finally:
+        await engine.dispose()
+
+
+def _queue(url: str) -> Iterator[Check]:
+    if not url:
+        yield skipped("queue", "its address is not known here (GIRIH_REDIS_URL)")
+        return
+    try:
+        with Redis.from_url(url, socket_connect_timeout=3, socket_timeout=3) as redis:
+            redis.ping()
+    except (RedisError, OSError, ValueError):
+        yield failed("queue", "it does not answer", "start it, or correct GIRIH_REDIS_URL", unreachable=True)
+        return
+    yield fine("queue", "answers")
+    with make_client(url) as client:
+        workers = client.control.ping(timeout=PING_SECONDS)
+    if workers:
+        yield fine("worker", f"{len(workers)} answering" if len(workers) > 1 else "answers")
+    else:
+        way_out = "documents wait until one runs: python -m girih.worker"
+        yield failed("worker", "none answers", way_out, unreachable=True)
+
+
+def _settings(around: Surroundings) -> Iterator[Check]:
+    try:
+        settings = read_settings()
+    except GirihError as fault:
+        yield failed("settings", fault.message, fault.help)
+        return
+    if settings.openai_api_key.get_secret_value() or settings.openai_base_url:
+        where = settings.openai_base_url or "OpenAI"
+        yield fine("model", f"{settings.openai_model} at {where} (model://default)")
+    else:
+        yield warned("model", "the built-in demo model answers (model://default)", "for a real one: OPENAI_API_KEY")
+    yield _embedder(settings.embedder, settings.openai_embedding_model)
+    taken = listening(settings.port) and not around.url.endswith(f":{settings.port}")
+    if taken:
+        yield warned("port", f"{settings.port} is taken by another program", "girih dev --port 8330")
+    else:
+        yield fine("port", f"{settings.port} is " + ("girih's" if listening(settings.port) else "free"))
+
+
+def _embedder(choice: str, remote: str) -> Check:
+    if choice == "openai":
+        return fine("embedder", f"{remote} (embedder: default)")
+    try:
+        name = Embedders(choice).get("default").name
+    except GirihError as fault:
+        return failed("embedder", fault.message, fault.help)
+    if name == "hashing" and choice != "hashing":
+        return warned("embedder", "hashing: it finds words but not meaning", "pip install 'girih[server]'")
+    return fine("embedder", f"{name}, on this machine (embedder: default)")
