@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Mapping
-from typing import TextIO
+from typing import Any, TextIO
 
 import typer
 
@@ -19,7 +19,7 @@ UNREACHABLE = 4
 CONFLICT = 5
 INTERRUPTED = 130
 
-_COLORS: Mapping[str, Mapping[str, str | bool]] = {
+_COLORS: Mapping[str, Mapping[str, Any]] = {
     "place": {"bold": True},
     "error": {"fg": "red", "bold": True},
     "warning": {"fg": "yellow", "bold": True},
@@ -54,7 +54,7 @@ def painted(pieces: Iterable[tuple[str, str]], *, color: bool) -> str:
 
 def _paint(style: str, text: str) -> str:
     wanted = _COLORS.get(style)
-    return typer.style(text, **wanted) if wanted else text  # type: ignore[arg-type]
+    return typer.style(text, **wanted) if wanted else text
 
 
 def data(text: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -13,7 +12,7 @@ import typer
 
 from girih.cli.output import FINDINGS, data, note, painted, wants_color
 from girih.errors import InvalidInput
-from girih.language.compiler.folder import SPEC_SUFFIXES, read_folder
+from girih.language.compiler.folder import is_spec, read_folder
 from girih.language.compiler.pipeline import compile_workspace
 from girih.language.compiler.workspace import Workspace
 from girih.language.spec import render
@@ -21,8 +20,6 @@ from girih.language.spec.diagnostics import Diagnostic, Place, has_errors, in_or
 from girih.language.spec.source import Source
 
 Format = Literal["text", "json", "concise", "github"]
-
-_KIND = re.compile(r"^[ {]*[\"']?kind[\"']?[ \t]*:", re.MULTILINE)
 
 
 @dataclass
@@ -84,11 +81,6 @@ def check_file(path: Path, folder: Path, checked: Checked) -> None:
     # Faults of a prompt file stand in that file: those that this spec names are its own.
     own = (d for d in compile_workspace(files).diagnostics if d.place.file == name or d.place.file in text)
     _add(checked, folder, files, own, 1)
-
-
-def is_spec(name: str, text: str) -> bool:
-    """Whether a file says what kind of spec it is."""
-    return Path(name).suffix.lower() in SPEC_SUFFIXES and _KIND.search(text) is not None
 
 
 def _add(checked: Checked, folder: Path, files: Workspace, found: Iterable[Diagnostic], specs: int) -> None:

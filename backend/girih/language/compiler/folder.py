@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,7 +19,13 @@ MAX_TOTAL = 20_000_000
 SPEC_SUFFIXES = frozenset({".yaml", ".yml", ".json"})
 """The files that may hold specs."""
 
+_KIND = re.compile(r"""^[\s{]*["']?kind["']?\s*:""", re.MULTILINE)
 _NEVER = frozenset({"node_modules", "__pycache__"})
+
+
+def is_spec(path: str, text: str) -> bool:
+    """Whether a file says what kind of spec it is; other YAML and JSON in a workspace is left alone."""
+    return Path(path).suffix.lower() in SPEC_SUFFIXES and _KIND.search(text) is not None
 
 
 def read_folder(folder: Path) -> Workspace:
