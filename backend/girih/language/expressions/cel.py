@@ -26,7 +26,7 @@ class ExpressionError(ValueError):
     """An expression that gives no value for the data it met: something is missing or of the wrong type."""
 
 
-class ParseFault(ValueError):
+class ParseFault(ValueError):  # noqa: N818 - a fault of the author, not of the program
     """Text that is not CEL. `message` is the parser's own first complaint, `offset` where it stands."""
 
     def __init__(self, message: str, offset: int) -> None:
@@ -64,7 +64,7 @@ class Compiled:
             raise ExpressionError(f"'{text}' cannot be evaluated: {fault.message}") from refused
 
     def shown(self, data: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
-        """The part of the data that the expression reads: binding all of a large state would cost a thousand times more."""
+        """The part of the data that the expression reads: binding all of a large state costs a thousand times more."""
         seen: dict[str, JsonValue] = {}
         for path in self._paths:
             _pick(data, seen, path)

@@ -13,6 +13,7 @@ from girih.language.expressions.kinds import (
     TEXT,
     WHOLE,
     choices,
+    is_kind,
     items,
     kinds,
     union,

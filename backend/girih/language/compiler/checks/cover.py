@@ -1,0 +1,95 @@
+"""E104: whatever happens, one of a node's rules applies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from girih.language.compiler.unit import Unit, finding
+from girih.language.expressions.cel import parse
+from girih.language.expressions.check import check_expression
+from girih.language.expressions.kinds import choices
+from girih.language.expressions.names import FixedNames
+from girih.language.expressions.syntax_tree import Call, Expr, ListOf, Literal, spoken
+from girih.language.spec.diagnostics import Diagnostic
+from girih.language.spec.model import GraphNode
+from girih.language.spec.suggest import one_of
+from girih.language.spec.tree import JsonValue
+
+Cases = tuple[str, list[JsonValue]]
+"""What a condition asks of (`classify.intent`), and the values it holds for."""
+
+
+def check(unit: Unit) -> Iterator[Diagnostic]:
+    """Name the nodes whose rules may all fail to match."""
+    for node in unit.graph.nodes.values():
+        if not node.routes or any(route.condition is None for route in node.routes) or not _are_sound(unit, node):
+            continue
+        left = _uncovered(unit, node)
+        if left is None:
+            message = f"'{node.name}.next' has no else: when no rule matches, the run could not go on"
+            yield finding(unit, "E104", message, ("nodes", node.name, "next", "[key]"), "add { else: NODE }")
+        elif left[1]:
+            subject, values = left
+            what = subject.rpartition(".")[2]
+            wording = f"{what} {one_of(_quoted(v) for v in values)} match{'es' if len(values) == 1 else ''} no rule"
+            message = f"'{node.name}.next' has no else, and {wording}"
+            help_ = f"add {{ else: NODE }}, or a rule for {_quoted(values[0])}"
+            yield finding(unit, "E104", message, ("nodes", node.name, "next", "[key]"), help_)
+
+
+def _quoted(value: JsonValue) -> str:
+    return f"'{value}'" if isinstance(value, str) else str(value).lower()
+
+
+def _are_sound(unit: Unit, node: GraphNode) -> bool:
+    """A condition with a fault of its own says nothing about what is covered."""
+    names = FixedNames({name: unit.type_of(name) or {} for name in unit.names()})
+    return not any(check_expression(r.condition or "", names, condition=True).findings for r in node.routes)
+
+
+def _uncovered(unit: Unit, node: GraphNode) -> Cases | None:
+    """The values for which no rule applies; `None` if the rules do not decide by one closed list of values."""
+    subject: str | None = None
+    seen: list[JsonValue] = []
+    for route in node.routes:
+        found = _cases(unit, parse(route.condition or ""))
+        if found is None or (subject is not None and found[0] != subject):
+            return None
+        subject = found[0]
+        seen += found[1]
+    every = _choices(unit, subject) if subject else None
+    return None if subject is None or every is None else (subject, [value for value in every if value not in seen])
+
+
+def _choices(unit: Unit, subject: str) -> list[JsonValue] | None:
+    names = FixedNames({name: unit.type_of(name) or {} for name in unit.names()})
+    return choices(check_expression(subject, names).schema)
+
+
+def _cases(unit: Unit, expr: Expr) -> Cases | None:
+    match expr:
+        case Call(function="_||_", arguments=(left, right)):
+            one, other = _cases(unit, left), _cases(unit, right)
+            return (one[0], one[1] + other[1]) if one and other and one[0] == other[0] else None
+        case (
+            Call(function="_==_", arguments=(left, Literal(value=value)))
+            | Call(function="_==_", arguments=(Literal(value=value), left))
+        ):
+            name = spoken(left)
+            return (name, [value]) if name else None
+        case Call(function="_!=_", arguments=(left, Literal(value=value))):
+            return _others(unit, spoken(left), [value])
+        case Call(function="@in", arguments=(left, ListOf(items=items))) if all(isinstance(i, Literal) for i in items):
+            name = spoken(left)
+            return (name, [item.value for item in items if isinstance(item, Literal)]) if name else None
+        case Call(function="!_", arguments=(inner,)):
+            found = _cases(unit, inner)
+            return _others(unit, found[0], found[1]) if found else None
+        case _:
+            name = spoken(expr)
+            return (name, [True]) if name else None
+
+
+def _others(unit: Unit, name: str | None, values: list[JsonValue]) -> Cases | None:
+    every = _choices(unit, name) if name else None
+    return (name, [value for value in every if value not in values]) if name and every is not None else None

@@ -1,0 +1,25 @@
+"""The checks of the compiler, in the order they are listed in the docs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from girih.language.compiler.checks import cover, cycles, data, exits, forks, outputs, prompts, reach, targets, uses
+from girih.language.compiler.unit import Unit
+from girih.language.spec.diagnostics import Diagnostic
+
+Check = Callable[[Unit], Iterable[Diagnostic]]
+
+CHECKS: tuple[Check, ...] = (
+    targets.check,
+    reach.check,
+    exits.check,
+    cover.check,
+    cycles.check,
+    forks.check,
+    data.check,
+    outputs.check,
+    prompts.check,
+    uses.check,
+)
+"""Every rule. Each sees the whole graph and says all that it finds; none relies on another."""

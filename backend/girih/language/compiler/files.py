@@ -1,0 +1,96 @@
+"""A workspace's files → parsed specs: graphs with their trees, and the other kinds; every fault of reading them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from girih.language.compiler.flow import Kinds
+from girih.language.compiler.folder import SPEC_SUFFIXES
+from girih.language.compiler.workspace import OtherSpec, Workspace
+from girih.language.spec.diagnostics import Diagnostic, Related
+from girih.language.spec.documents import kind_of, parse_document
+from girih.language.spec.model import AgentGraph
+from girih.language.spec.parser import GRAPH_KIND, parse_graph
+from girih.language.spec.reader import read
+from girih.language.spec.source import Source
+from girih.language.spec.tree import Tree
+
+_KIND = re.compile(r"""^[\s{]*["']?kind["']?\s*:""", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class GraphFile:
+    """One graph, as far as it could be read; a faulty one can be named by others but is never published."""
+
+    path: str
+    tree: Tree
+    graph: AgentGraph
+    is_sound: bool
+
+
+@dataclass
+class Specs:
+    """Everything a workspace holds."""
+
+    graphs: dict[str, GraphFile] = field(default_factory=dict)
+    others: list[OtherSpec] = field(default_factory=list)
+    diagnostics: list[Diagnostic] = field(default_factory=list)
+    faulty: set[tuple[str, str]] = field(default_factory=set)
+    """Kind and name of documents that could not be read: known by name, so that nobody is told they do not exist."""
+
+
+def load(workspace: Workspace, kinds: Kinds) -> Specs:
+    """Read every spec of the workspace; files without a `kind` are none."""
+    specs = Specs()
+    places: dict[tuple[str, str], Tree] = {}
+    for path, text in sorted(workspace.files.items()):
+        if not path.lower().endswith(tuple(SPEC_SUFFIXES)) or not _KIND.search(text):
+            continue
+        tree, faults = read(Source(path, text))
+        if tree is not None and kind_of(tree) is None:
+            continue
+        specs.diagnostics += faults
+        if tree is None:
+            continue
+        _add(specs, tree, kinds, _named_before(specs, tree, places), bool(_errors(faults)))
+    return specs
+
+
+def _add(specs: Specs, tree: Tree, kinds: Kinds, is_second: bool, is_faulty: bool) -> None:
+    if kind_of(tree) == GRAPH_KIND:
+        graph, faults = parse_graph(tree, kinds)
+        specs.diagnostics += faults
+        if graph is not None and not is_second:
+            is_sound = not is_faulty and not _errors(faults)
+            specs.graphs[graph.name] = GraphFile(tree.source.name, tree, graph, is_sound)
+        return
+    other, faults = parse_document(tree)
+    specs.diagnostics += faults
+    if other is not None and not is_second and not is_faulty:
+        specs.others.append(other)
+    elif other is None and isinstance(tree.value, dict) and isinstance(tree.value.get("name"), str):
+        specs.faulty.add((str(kind_of(tree)), tree.value["name"]))
+
+
+def _named_before(specs: Specs, tree: Tree, places: dict[tuple[str, str], Tree]) -> bool:
+    """Whether another file has the same kind and name, which is a fault of this one."""
+    name = tree.value.get("name")
+    if not isinstance(name, str):
+        return False
+    key = (str(kind_of(tree)), name)
+    first = places.setdefault(key, tree)
+    if first is tree:
+        return False
+    noun = key[0].partition("/")[0]
+    where = first.at(("name",))
+    message = f"{noun} '{name}' is already defined in {where.file}:{where.line}"
+    related = (Related(where, "first defined here"),)
+    place = tree.at(("name",))
+    specs.diagnostics.append(Diagnostic("E002", message, place, help="give one of them another name", related=related))
+    return True
+
+
+def _errors(faults: Iterable[Diagnostic]) -> list[Diagnostic]:
+    return [fault for fault in faults if fault.severity == "error"]
