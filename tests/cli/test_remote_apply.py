@@ -1,0 +1,93 @@
+"""`girih apply`, `publish` and `versions` against a real server."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tests.cli.conftest import Girih
+
+from girih.cli.apply import needed
+
+
+def test_a_workspace_is_published_and_the_second_time_unchanged(girih: Girih, workspace: Path) -> None:
+    first = girih("apply", str(workspace))
+    assert first.code == 0, first.err
+    assert "create" in first.out
+    assert "1.0.0" in first.out
+    assert "4 of 4 changed" in first.err
+    second = girih("apply", str(workspace), "--format", "json")
+    assert second.code == 0
+    assert {change["action"] for change in json.loads(second.out)["changes"]} == {"unchanged"}
+
+
+def test_a_dry_run_says_what_would_change_with_3(girih: Girih, workspace: Path) -> None:
+    done = girih("apply", str(workspace), "--dry-run")
+    assert done.code == 3
+    assert "would change" in done.err
+    assert girih("versions", "hello").code == 1, "nothing was published"
+    assert girih("apply", str(workspace)).code == 0
+    assert girih("apply", str(workspace), "--dry-run").code == 0
+
+
+def test_a_fault_is_shown_with_its_line_and_nothing_is_published(girih: Girih, workspace: Path) -> None:
+    (workspace / "bad.yaml").write_text((workspace / "hello.yaml").read_text().replace("next: $end", "next: nowhere"))
+    done = girih("apply", str(workspace))
+    assert done.code == 1
+    assert done.out == ""
+    assert "E101" in done.err
+    assert "next: nowhere" in done.err
+    assert "nothing was published" in done.err
+    assert girih("versions", "hello").code == 1
+    as_json = girih("apply", str(workspace), "--format", "json")
+    assert as_json.code == 1
+    assert "E101" in [item["code"] for item in json.loads(as_json.out)["diagnostics"]]
+
+
+def test_what_only_the_server_knows_is_asked_of_it(girih: Girih, workspace: Path, tmp_path: Path) -> None:
+    caller = (
+        "kind: graph/v1\nname: caller\ninputs: { question: string }\nuse: { hi: graph://hello }\nnodes:\n"
+        '  ask: { graph: hi, with: { question: "${ inputs.question }" }, next: $end }\n'
+        'outputs: { text: "${ ask.text }" }\n'
+    )
+    lone = tmp_path / "lone"
+    lone.mkdir()
+    (lone / "caller.yaml").write_text(caller)
+    refused = girih("apply", str(lone))
+    assert refused.code == 1
+    assert "E401" in refused.err
+    assert "graph://hello" in refused.err, "the excerpt shows the author's own line"
+    assert girih("apply", str(workspace)).code == 0
+    assert girih("apply", str(lone)).code == 0
+
+
+def test_versions_count_and_an_alias_moves_and_comes_back(girih: Girih, published: Path) -> None:
+    text = (published / "hello.yaml").read_text()
+    (published / "hello.yaml").write_text(text.replace("tokens: 12", "tokens: 13"))
+    assert girih("apply", str(published)).code == 0
+    listed = girih("versions", "hello")
+    newest, first = listed.out.splitlines()
+    assert "latest" in newest
+    assert "prod" in first
+    assert first.startswith("1.0.0")
+    version = newest.split()[0]
+    assert girih("publish", "hello").out == f"hello@prod is now {version}\n"
+    assert girih("publish", "hello", "--version", "1.0.0", "--alias", "stable").out == "hello@stable is now 1.0.0\n"
+    found = json.loads(girih("versions", "hello", "--format", "json").out)["versions"]
+    assert [set(item["aliases"]) for item in found] == [{"latest", "prod"}, {"stable"}]
+    assert girih("publish", "hello", "--version", "7.0.0").code == 1
+    assert girih("publish", "nobody").code == 1
+
+
+def test_a_folder_that_is_none_is_usage(girih: Girih, tmp_path: Path) -> None:
+    assert girih("apply", str(tmp_path / "nowhere")).code == 2
+
+
+def test_only_specs_and_what_they_name_leave_this_machine() -> None:
+    files = {
+        "a.yaml": "kind: graph/v1\nnodes: { x: { prompt: { file: prompts/p.md } } }",
+        "prompts/p.md": "Hello",
+        "handbook/private.md": "Secret",
+        "package.json": "{}",
+    }
+    assert set(needed(files)) == {"a.yaml", "prompts/p.md"}

@@ -1,0 +1,84 @@
+"""`girih ingest` against a real server, broker and worker."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.api.process import ApiProcess, api_process, environment
+from tests.cli.conftest import Girih
+
+from girih.embedded.valkey import start_valkey
+
+
+@pytest.fixture(scope="module")
+def server(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiProcess]:
+    """A server with a worker beside it."""
+    folder = tmp_path_factory.mktemp("ingest")
+    broker = start_valkey(folder / "valkey")
+    more = {"GIRIH_REDIS_URL": broker.url, "GIRIH_MAX_UPLOAD_MB": "1"}
+    log = (folder / "worker.log").open("wb")
+    command = [sys.executable, "-m", "girih.worker"]
+    worker = subprocess.Popen(command, env=environment(database_url, folder / "data", **more), stdout=log, stderr=log)
+    try:
+        with api_process(database_url, folder, **more) as api:
+            yield api
+    finally:
+        worker.terminate()
+        worker.wait(30)
+        log.close()
+        broker.stop()
+
+
+@pytest.fixture
+def papers(tmp_path: Path) -> Path:
+    folder = tmp_path / "papers"
+    (folder / "inner").mkdir(parents=True)
+    (folder / "lamps.md").write_text("# Lamps\n\nA lamp gives light.\n")
+    (folder / "inner" / "chairs.html").write_text("<h1>Chairs</h1><p>A chair has four legs.</p>")
+    (folder / ".hidden.md").write_text("# Not for ingestion")
+    return folder
+
+
+def test_documents_become_searchable_and_are_not_taken_twice(girih: Girih, published: Path, papers: Path) -> None:
+    first = girih("ingest", "shelf", str(papers))
+    assert first.code == 0, first.err
+    assert first.out == "2 ready, 0 failed\n"
+    assert "lamps.md: ready" in first.err
+    assert "hidden" not in first.err
+    second = girih("ingest", "shelf", str(papers))
+    assert second.out == "2 ready, 0 failed\n"
+
+
+def test_bad_documents_are_named_and_the_others_go_on(girih: Girih, published: Path, papers: Path) -> None:
+    (papers / "empty.md").write_bytes(b"")
+    (papers / "tool.exe").write_bytes(b"MZ")
+    (papers / "large.md").write_bytes(b"x" * (2**20 + 1))
+    (papers / "broken.pdf").write_bytes(b"%PDF-1.7\nnot really a pdf")
+    done = girih("ingest", "shelf", str(papers))
+    assert done.code == 1
+    assert done.out == "2 ready, 4 failed\n"
+    for name in ("empty.md", "tool.exe", "large.md", "broken.pdf"):
+        assert f"error: {name}: " in done.err
+
+
+def test_a_collection_that_is_not_there_stops_at_once(girih: Girih, published: Path, papers: Path) -> None:
+    done = girih("ingest", "attic", str(papers))
+    assert done.code == 1
+    assert "attic" in done.err
+    assert done.out == ""
+
+
+def test_a_path_that_is_not_there_is_usage(girih: Girih, tmp_path: Path) -> None:
+    assert girih("ingest", "shelf", str(tmp_path / "nowhere")).code == 2
+    (tmp_path / "nothing").mkdir()
+    assert girih("ingest", "shelf", str(tmp_path / "nothing")).code == 2
+
+
+def test_detach_does_not_wait(girih: Girih, published: Path, papers: Path) -> None:
+    done = girih("ingest", "shelf", str(papers / "lamps.md"), "--detach")
+    assert done.code == 0
+    assert "under way" in done.out or "1 ready" in done.out
