@@ -140,7 +140,7 @@ async def test_validate_finds_faults_and_changes_nothing(agents: AgentService, s
 
 
 async def test_what_is_published_may_be_used_by_what_comes_later(agents: AgentService, scope: OrgScope) -> None:
-    assert has_code(await agents.validate(scope, {"asking.yaml": ASKING}), "graph://hello")
+    assert codes(await agents.validate(scope, {"asking.yaml": ASKING})) == ["E401"]
     await agents.apply(scope, EVERYTHING)
     using = HELLO.replace("name: hello", "name: using").replace(
         "nodes:", "use: { small: model://small, crm: tool://crm.lookup, book: knowledge://book }\nnodes:"
@@ -149,16 +149,17 @@ async def test_what_is_published_may_be_used_by_what_comes_later(agents: AgentSe
     assert [finding for finding in findings if finding["severity"] == "error"] == []
 
 
-def has_code(findings: list[dict[str, object]], words: str) -> bool:
-    return any(words in str(finding["message"]) for finding in findings)
+def codes(findings: list[dict[str, object]]) -> list[object]:
+    return [finding["code"] for finding in findings]
 
 
 async def test_what_others_published_may_not_be_used(
     agents: AgentService, scope: OrgScope, other_scope: OrgScope
 ) -> None:
     await agents.apply(other_scope, EVERYTHING)
-    with pytest.raises(SpecInvalid):
+    with pytest.raises(SpecInvalid) as caught:
         await agents.apply(scope, {"asking.yaml": ASKING})
+    assert codes(caught.value.diagnostics) == ["E401"]
 
 
 async def test_versions_cannot_be_changed_in_the_database(

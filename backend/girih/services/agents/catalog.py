@@ -4,32 +4,31 @@ from __future__ import annotations
 
 from girih.db.unit_of_work import Work
 from girih.language.compiler.plan import digest_of
-from girih.language.compiler.workspace import Catalog
+from girih.language.compiler.workspace import Catalog, Workspace
 from girih.language.nodes.base import GraphContract, ToolContract
+from girih.language.spec.documents import tool_schemas
 from girih.language.spec.tree import JsonObject
-from girih.language.spec.types import object_schema
 from girih.services.agents import repository
+from girih.services.agents.mentions import mentioned_versions
 from girih.services.agents.ports import Collections
 from girih.services.registry.service import RegistryService
 
 
-async def catalog_of(work: Work, registry: RegistryService, collections: Collections) -> Catalog:
-    """The catalog of the transaction's project: its models, tools, collections and agents, and the built-in models."""
-    graphs = await repository.contracts(work, work.speaks_for)
+async def catalog_of(work: Work, registry: RegistryService, collections: Collections, workspace: Workspace) -> Catalog:
+    """The catalog of the transaction's project: its models, tools, collections and agents, and the built-in models.
+
+    Of an agent it holds the latest version, and every other one that a text of the workspace mentions.
+    """
+    graphs = {graph.name: GraphContract(*graph) for graph in await repository.contracts(work, work.speaks_for)}
     tools = await registry.documents(work, "tool/v1")
     return Catalog(
         models=Catalog().models | (await registry.documents(work, "model/v1")).keys(),
         knowledge=await collections.collection_names(work),
         tools={name: _tool(document) for name, document in tools.items()},
-        graphs={graph.name: GraphContract(*graph) for graph in graphs},
+        graphs=graphs | await mentioned_versions(work, workspace.files.values(), graphs),
     )
 
 
 def _tool(document: JsonObject) -> ToolContract:
-    return ToolContract(
-        name=document["name"],
-        digest=digest_of(document),
-        parameters=object_schema(document.get("parameters", {})),
-        returns=object_schema(document.get("returns", {})),
-        document=document,
-    )
+    parameters, returns = tool_schemas(document)
+    return ToolContract(document["name"], digest_of(document), parameters, returns, document)

@@ -40,6 +40,14 @@ class Contract(NamedTuple):
     outputs: JsonSchema
 
 
+class Pointer(NamedTuple):
+    """A version, and all that it is called by: its number, its digest and its aliases."""
+
+    version_id: UUID
+    version: str
+    names: frozenset[str]
+
+
 class Listed(NamedTuple):
     """An agent, its latest version without plan and text, and what that says of itself."""
 
@@ -62,6 +70,34 @@ async def contracts(work: Work, scope: OrgScope) -> Sequence[Contract]:
     columns = (Agent.name, AgentVersion.digest, AgentVersion.plan["inputs"], AgentVersion.plan["outputs"])
     rows = await work.session.execute(_latest(scope, select(*columns)))
     return [Contract(*row) for row in rows]
+
+
+async def contracts_of(work: Work, scope: OrgScope, versions: Collection[UUID]) -> dict[UUID, Contract]:
+    """The contract of each of these versions."""
+    columns = (Agent.name, AgentVersion.digest, AgentVersion.plan["inputs"], AgentVersion.plan["outputs"])
+    query = (
+        select(AgentVersion.id, *columns)
+        .join(Agent, (Agent.org_id == AgentVersion.org_id) & (Agent.id == AgentVersion.agent_id))
+        .where(*_of(scope, AgentVersion), AgentVersion.id.in_(versions))
+    )
+    return {version_id: Contract(*contract) for version_id, *contract in await work.session.execute(query)}
+
+
+async def pointers(work: Work, scope: OrgScope, names: Collection[str]) -> dict[str, list[Pointer]]:
+    """Every version of these agents, the newest first, by the agent's name."""
+    called = func.array_remove(func.array_agg(AgentAlias.alias), None)
+    query = (
+        select(Agent.name, AgentVersion.id, AgentVersion.version, AgentVersion.digest, called)
+        .join(AgentVersion, (AgentVersion.org_id == Agent.org_id) & (AgentVersion.agent_id == Agent.id))
+        .outerjoin(AgentAlias, _points_at_version())
+        .where(*_of(scope, Agent), Agent.name.in_(names))
+        .group_by(Agent.name, AgentVersion.id)
+        .order_by(AgentVersion.number.desc())
+    )
+    found: dict[str, list[Pointer]] = {}
+    for name, version_id, version, digest, aliases in await work.session.execute(query):
+        found.setdefault(name, []).append(Pointer(version_id, version, frozenset({version, digest, *aliases})))
+    return found
 
 
 async def latest(work: Work, scope: OrgScope, names: Collection[str]) -> dict[str, AgentVersion]:

@@ -37,7 +37,7 @@ class AgentService:
         """What the compiler finds in the workspace, beside what the project has published. Changes nothing."""
         workspace = to_workspace(files)
         async with self._uow(scope) as work:
-            catalog = await catalog_of(work, self._registry, self._collections)
+            catalog = await catalog_of(work, self._registry, self._collections, workspace)
         return _findings(await asyncio.to_thread(compile_workspace, workspace, catalog))
 
     async def apply(self, scope: OrgScope, files: Mapping[str, str], *, dry_run: bool = False) -> ApplyOut:
@@ -49,7 +49,7 @@ class AgentService:
         workspace = to_workspace(files)
         async with self._uow(scope) as work:
             await repository.lock_project(work, scope)
-            catalog = await catalog_of(work, self._registry, self._collections)
+            catalog = await catalog_of(work, self._registry, self._collections, workspace)
             compilation = await asyncio.to_thread(compile_workspace, workspace, catalog)
             if has_errors(compilation.diagnostics):
                 raise _invalid(compilation)
