@@ -50,6 +50,7 @@ class Known:
 def known_from(specs: Specs, catalog: Catalog) -> Known:
     """What can be named before any graph of the workspace is compiled."""
     known = Known(set(catalog.models), set(catalog.knowledge), dict(catalog.tools), dict(catalog.graphs))
+    known.digests |= catalog.digests
     scheme_of = {kind: scheme for scheme, kind in _KIND_OF.items()}
     known.unfinished = {(scheme_of[kind], name) for kind, name in specs.faulty if kind in scheme_of}
     known.unfinished |= {("graph", name) for name in specs.graphs}

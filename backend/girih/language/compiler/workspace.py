@@ -24,3 +24,5 @@ class Catalog:
     knowledge: frozenset[str] = frozenset()
     tools: Mapping[str, ToolContract] = field(default_factory=dict)
     graphs: Mapping[str, GraphContract] = field(default_factory=dict)
+    digests: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    """Scheme and name of models and collections → the digest of what is published; built-in models have none."""

@@ -20,12 +20,16 @@ async def catalog_of(work: Work, registry: RegistryService, collections: Collect
     Of an agent it holds the latest version, and every other one that a text of the workspace mentions.
     """
     graphs = {graph.name: GraphContract(*graph) for graph in await repository.contracts(work, work.speaks_for)}
+    models = await registry.digests(work, "model/v1")
+    knowledge = await collections.collection_digests(work)
     tools = await registry.documents(work, "tool/v1")
     return Catalog(
-        models=Catalog().models | (await registry.documents(work, "model/v1")).keys(),
-        knowledge=await collections.collection_names(work),
+        models=Catalog().models | models.keys(),
+        knowledge=frozenset(knowledge),
         tools={name: _tool(document) for name, document in tools.items()},
         graphs=graphs | await mentioned_versions(work, workspace.files.values(), graphs),
+        digests={("model", name): digest for name, digest in models.items()}
+        | {("knowledge", name): digest for name, digest in knowledge.items()},
     )
 
 

@@ -17,6 +17,6 @@ class Collections(Protocol):
         """Store `collection/v1` specs by name; returns what happened to each."""
         ...
 
-    async def collection_names(self, work: Work) -> frozenset[str]:
-        """The names of the project's collections."""
+    async def collection_digests(self, work: Work) -> Mapping[str, str]:
+        """The digest of each of the project's collections, by name."""
         ...

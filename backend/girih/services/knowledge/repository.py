@@ -45,10 +45,12 @@ async def collections(work: Work, scope: OrgScope) -> list[tuple[Collection, int
     return [(row[0], row[1]) for row in await work.session.execute(query.order_by(Collection.name))]
 
 
-async def collection_names(work: Work, scope: OrgScope) -> frozenset[str]:
-    """The names of the project's collections."""
-    query = select(Collection.name).where(Collection.org_id == scope.org_id, Collection.project_id == scope.project_id)
-    return frozenset(await work.session.scalars(query))
+async def collection_digests(work: Work, scope: OrgScope) -> dict[str, str]:
+    """The digest of every collection's document, by the collection's name."""
+    query = select(Collection.name, Collection.digest).where(
+        Collection.org_id == scope.org_id, Collection.project_id == scope.project_id
+    )
+    return dict((await work.session.execute(query)).all())
 
 
 async def add_collection(work: Work, scope: OrgScope, **values: object) -> None:

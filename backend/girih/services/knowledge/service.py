@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import AsyncIterator, Iterable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
@@ -15,6 +16,7 @@ from girih.jobs import INGEST
 from girih.language.compiler.workspace import OtherSpec
 from girih.language.nodes.ports import Hit, SearchRequest
 from girih.providers.embeddings.ladder import Embedders
+from girih.providers.parsers.document import clean
 from girih.providers.parsers.formats import format_of
 from girih.services.knowledge import index, leases, publishing, repository, search
 from girih.services.knowledge.artefacts import Artefacts
@@ -56,9 +58,9 @@ class KnowledgeService:
         """
         return {spec.name: await publishing.put(work, spec) for spec in specs if spec.kind == "collection/v1"}
 
-    async def collection_names(self, work: Work) -> frozenset[str]:
-        """The names of the project's collections, inside a transaction of the caller: what graphs may refer to."""
-        return await repository.collection_names(work, work.speaks_for)
+    async def collection_digests(self, work: Work) -> dict[str, str]:
+        """The digest of each collection by name, inside a transaction of the caller: what graphs may refer to."""
+        return await repository.collection_digests(work, work.speaks_for)
 
     async def collections(self, scope: OrgScope) -> list[CollectionOut]:
         """Every collection of the project, by name."""
@@ -131,6 +133,7 @@ class KnowledgeService:
 
     async def search(self, scope: OrgScope, request: SearchRequest) -> list[Hit]:
         """The passages that answer best, best first (see `search.best` on scores). Raises `NotFound`, `Unavailable`."""
+        request = replace(request, query=clean(request.query))
         async with self._uow(scope) as work:
             collection = await _collection(work, scope, request.collection)
         if collection.passages == 0 or not request.query.strip():
@@ -170,7 +173,8 @@ def _display_name(filename: str) -> str:
 
 
 async def _collection(work: Work, scope: OrgScope, name: str) -> Collection:
-    found = await repository.collection_named(work, scope, name)
+    # A name the database could not even be asked for (NUL, half characters) is nobody's.
+    found = await repository.collection_named(work, scope, name) if clean(name) == name else None
     if found is None:
         raise NotFound(f"there is no collection `{name}`", help="publish it first: girih apply")
     return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import UnitOfWork, Work
@@ -35,6 +35,10 @@ class RegistryService:
     async def documents(self, work: Work, kind: str) -> dict[str, JsonObject]:
         """Every document of one kind by name, inside a transaction that is open already."""
         return await repository.documents(work, work.speaks_for, TABLES[kind])
+
+    async def digests(self, work: Work, kind: str) -> Mapping[str, str]:
+        """The digest of every document of one kind by name, inside a transaction that is open already."""
+        return await repository.digests(work, work.speaks_for, TABLES[kind])
 
     async def put(self, work: Work, specs: Sequence[OtherSpec]) -> dict[tuple[str, str], Action]:
         """Store models and tools inside an open transaction; returns what happened to each, by kind and name."""
