@@ -16,7 +16,7 @@ _DATE = re.compile(r"\b\d{4}-\d{2}-\d{2}\b")
 _SURE = frozenset({"confidence", "certainty", "probability", "score", "likelihood"})
 _REST = frozenset({"other", "none", "unknown", "general", "default", "misc"})
 _HINTS: Mapping[str, str] = {
-    "refund": "money back return returned reimburse charged twice cancel order broken damaged",
+    "refund": "money back return returned reimburse charged twice cancel broken damaged",
     "billing": "invoice charge charged payment pay card bill price",
     "technical": "error bug crash login password install broken fails",
     "account": "profile password email address login sign",
@@ -81,7 +81,8 @@ class _Form:
             rest = [option for option in item["enum"] if option not in found]
             return (found + rest[: max(0, least - len(found))])[:most]
         if isinstance(item, Mapping) and _type(item) == "string" and "$ref" not in item:
-            return list(self.request.words[: max(least, min(3, most))])
+            words = list(self.request.words[: max(least, min(3, most))])
+            return words + [self.value(item, name, depth + 1)] * (least - len(words))
         return [self.value(item, name, depth + 1) for _ in range(min(most, max(1, least)))]
 
 

@@ -21,9 +21,18 @@ a about after all also an and any are as at be been before but by can could did 
 give given had has have he her his how i if in into is it its just many may me more most much must my no not of
 on one only or our out per please shall she should so some tell than that the their them then there these they
 this those to under up us was we were what when where which while who whom whose why will with would you your
+something anything someone anyone thing things need want like use got take
 """
 _STOP = frozenset(_LITTLE_WORDS.split())
 _ENDINGS = ("ingly", "edly", "ments", "ment", "ings", "ing", "ies", "ied", "ers", "ed", "es", "er", "ly", "s")
+
+
+_SAME = (
+    (re.compile(r"\bmoney back\b", re.IGNORECASE), "refund"),
+    (re.compile(r"\b(?:send|sending|give|giving|bring|bringing)\b[^.?!]{0,24}?\bback\b", re.IGNORECASE), "return"),
+    (re.compile(r"\b(?:vacation|days off)\b", re.IGNORECASE), "holiday"),
+)
+"""Everyday ways to say what documents say in one word."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +54,10 @@ class Request:
     @property
     def words(self) -> tuple[str, ...]:
         """The question's words that count, each once, in order."""
-        return words_of(self.question)
+        question = self.question
+        for phrase, word in _SAME:
+            question = phrase.sub(word, question)
+        return words_of(question)
 
 
 def words_of(text: str) -> tuple[str, ...]:
