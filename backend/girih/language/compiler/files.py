@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from girih.language.compiler.flow import Kinds
-from girih.language.compiler.folder import SPEC_SUFFIXES
+from girih.language.compiler.folder import is_spec
 from girih.language.compiler.workspace import OtherSpec, Workspace
 from girih.language.spec.diagnostics import Diagnostic, Related
 from girih.language.spec.documents import kind_of, parse_document
@@ -16,8 +15,6 @@ from girih.language.spec.parser import GRAPH_KIND, parse_graph
 from girih.language.spec.reader import read
 from girih.language.spec.source import Source
 from girih.language.spec.tree import Tree
-
-_KIND = re.compile(r"""^[\s{]*["']?kind["']?\s*:""", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -46,7 +43,7 @@ def load(workspace: Workspace, kinds: Kinds) -> Specs:
     specs = Specs()
     places: dict[tuple[str, str], Tree] = {}
     for path, text in sorted(workspace.files.items()):
-        if not path.lower().endswith(tuple(SPEC_SUFFIXES)) or not _KIND.search(text):
+        if not is_spec(path, text):
             continue
         tree, faults = read(Source(path, text))
         if tree is not None and kind_of(tree) is None:

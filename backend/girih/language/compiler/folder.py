@@ -24,8 +24,13 @@ _NEVER = frozenset({"node_modules", "__pycache__"})
 
 
 def is_spec(path: str, text: str) -> bool:
-    """Whether a file says what kind of spec it is; other YAML and JSON in a workspace is left alone."""
-    return Path(path).suffix.lower() in SPEC_SUFFIXES and _KIND.search(text) is not None
+    """Whether a file says what kind of spec it is; other YAML and JSON in a workspace is left alone.
+
+    A JSON Schema that describes specs (`*.schema.json`) is none itself.
+    """
+    if Path(path).suffix.lower() not in SPEC_SUFFIXES or path.lower().endswith(".schema.json"):
+        return False
+    return _KIND.search(text) is not None
 
 
 def read_folder(folder: Path) -> Workspace:

@@ -12,7 +12,8 @@ from typing import Any
 from cel_expr_python import cel
 from cel_expr_python.ext import ext_optional
 
-from girih.language.expressions.syntax_tree import Expr, free_names, paths, read
+from girih.language.expressions.syntax_reader import read
+from girih.language.expressions.syntax_tree import Expr, free_names, paths
 from girih.language.spec.tree import JsonValue
 
 MAX_RESULT = 1_000_000
