@@ -126,7 +126,8 @@ def test_what_an_alias_brings_stands_at_the_alias() -> None:
 @pytest.mark.parametrize("text", ["yes", "No", "on", "OFF", "012", "089", "12:30", "1_000"])
 def test_traps_are_warned_of(text: str) -> None:
     (trap,) = faults(f"a: {text}\n")
-    assert (trap.code, trap.severity, trap.help) == ("W003", "warning", "quote it")
+    assert (trap.code, trap.severity) == ("W003", "warning")
+    assert "quote it" in str(trap.help)
     assert (trap.place.line, trap.place.column, trap.place.length) == (1, 4, len(text))
     assert faults(f"a: '{text}'\n") == []
     assert faults(f"{text}: a\n") == []

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import importlib
 from dataclasses import dataclass
 from functools import lru_cache
 from json import dumps, loads
-
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import ValidationError
-from referencing import Registry
+from typing import TYPE_CHECKING
 
 from girih.language.spec.tree import JsonObject, JsonSchema, JsonValue
+
+if TYPE_CHECKING:
+    from jsonschema.exceptions import ValidationError
 
 MAX_FAULTS = 20
 MAX_MESSAGE = 240
@@ -35,8 +36,10 @@ class Contract:
     """A JSON Schema (2020-12), ready to be held against data. It never fetches a schema from anywhere."""
 
     def __init__(self, schema: JsonSchema) -> None:
+        # Loaded by name with the first contract: compiling specs needs none, and it is a sixth of a `girih validate`.
+        validator = importlib.import_module("jsonschema").Draft202012Validator
         # The explicit registry matters: without one, jsonschema looks remote `$ref`s up over the network.
-        self._validator = Draft202012Validator(schema, registry=Registry())
+        self._validator = validator(schema, registry=importlib.import_module("referencing").Registry())
 
     def misfits(self, value: JsonValue) -> tuple[Misfit, ...]:
         """Every place where `value` does not fit, at most `MAX_FAULTS`; none means that it fits."""

@@ -77,8 +77,8 @@ _EXPECTED = {
     "number": "a number",
     "count": "a whole number from 0 on",
     "boolean": "true or false",
-    "texts": "a list of names",
-    "text map": "a mapping of names to lists of names",
+    "texts": "a list of different names",
+    "text map": "a mapping of names to lists of different names",
     "values": "a list",
     "choices": "a list of one or more values",
     "reference": "text",
@@ -86,7 +86,7 @@ _EXPECTED = {
 
 
 def _is_texts(value: JsonValue) -> bool:
-    return isinstance(value, list) and all(isinstance(item, str) for item in value)
+    return isinstance(value, list) and all(isinstance(item, str) for item in value) and len(set(value)) == len(value)
 
 
 def _fits(holds: str, value: JsonValue) -> bool:

@@ -80,7 +80,9 @@ def _faults(spec: JsonValue, path: Path, *, optional: bool = False) -> Iterator[
         if len(spec) == 1 and not isinstance(spec[0], bool):
             yield from _faults(spec[0], (*path, 0))
         else:
-            yield Fault(path, f"a list type names one type, found {_number_of(spec)}", "write [string], or a JSON Schema")
+            yield Fault(
+                path, f"a list type names one type, found {_number_of(spec)}", "write [string], or a JSON Schema"
+            )
     elif isinstance(spec, dict):
         for keyword, value in spec.items():
             yield from _keyword_faults(keyword, value, (*path, keyword), optional=optional)
@@ -133,6 +135,8 @@ def _type_keyword_faults(value: JsonValue, path: Path, *, optional: bool) -> Ite
         for i, item in enumerate(value):
             if item not in TYPE_NAMES:
                 yield Fault((*path, i), f"unknown type {found(item)}", hint(str(item), TYPE_NAMES, "types"))
+            elif item in value[:i]:
+                yield Fault((*path, i), f"'{item}' is named twice", "name each type once")
     elif value != "null":
         yield Fault(path, f"'type' must be a type name, found {found(value)}", hint("", SHORT_NAMES, "types"))
 

@@ -18,7 +18,6 @@ from girih.language.spec.yaml_faults import explain
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _STYLES: dict[str | None, Style] = {"'": "single", '"': "double", "|": "block", ">": "block"}
 _PROPERTIES = re.compile(r"(?:[&!]\S*(?:\s|#[^\r\n]*[\r\n])*)+")
-_QUOTE_IT = "quote it"
 
 
 def read_yaml(source: Source, found: list[Diagnostic]) -> Tree:
@@ -32,6 +31,11 @@ def read_yaml(source: Source, found: list[Diagnostic]) -> Tree:
     finally:
         loader.dispose()
     return reader.builder.build(root)
+
+
+def _way_out(text: str) -> str:
+    value = resolve_plain(text)
+    return "quote it" if isinstance(value, str) else f"write {value}, or quote it if it is meant as text"
 
 
 class _YamlReader:
@@ -120,7 +124,7 @@ class _YamlReader:
         if text.style != "plain":
             return text.value
         if sentence := trap(text.value):
-            self.found.append(Diagnostic("W003", sentence, place, help=_QUOTE_IT, severity="warning"))
+            self.found.append(Diagnostic("W003", sentence, place, help=_way_out(text.value), severity="warning"))
         try:
             return resolve_plain(text.value)
         except NotJsonError as fault:
