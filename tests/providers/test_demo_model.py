@@ -44,7 +44,7 @@ def answer(prompt: str, **options: Any) -> AIMessage:
     [
         ("How many days of holiday do I have?", "Everyone has 28 days of holiday in a full year. [1]"),
         (
-            "How long do I have to send something back?",
+            "How long do I have to send it back?",
             "You may return any article within 30 days after it arrived. [2]",
         ),
         ("May I bring my dog to the workshop?", "Dogs are welcome in the shop but not in the workshop room. [3]"),

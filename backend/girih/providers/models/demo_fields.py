@@ -29,6 +29,7 @@ _HINTS: Mapping[str, str] = {
 }
 """Words that people use for common labels; a label's own words and its line in the prompt count too."""
 MAX_DEPTH = 12
+_UNBOUND = {"type", "description", "title"}
 
 
 def fill(schema: Mapping[str, Any], request: Request) -> Any:
@@ -80,7 +81,11 @@ class _Form:
             found = [option for option in item["enum"] if _cues(str(option), item, self.request) & asked]
             rest = [option for option in item["enum"] if option not in found]
             return (found + rest[: max(0, least - len(found))])[:most]
-        if isinstance(item, Mapping) and _type(item) == "string" and "$ref" not in item:
+        if (
+            isinstance(item, Mapping)
+            and item.get("type") == "string"
+            and item.keys() <= {"type", "description", "title"}
+        ):
             words = list(self.request.words[: max(least, min(3, most))])
             return words + [self.value(item, name, depth + 1)] * (least - len(words))
         return [self.value(item, name, depth + 1) for _ in range(min(most, max(1, least)))]
