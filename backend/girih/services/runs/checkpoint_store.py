@@ -7,6 +7,7 @@ from typing import TypeAlias
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, and_, select, tuple_
+from sqlalchemy.dialects.postgresql import distinct_on
 
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import UnitOfWork, Work
@@ -100,7 +101,9 @@ class SqlCheckpointStore:
             self._mine(table), table.ns.in_(spaces)
         )
         if newest_only:
-            query = query.distinct(table.ns, table.channel).order_by(table.ns, table.channel, table.version.desc())
+            query = query.ext(distinct_on(table.ns, table.channel)).order_by(
+                table.ns, table.channel, table.version.desc()
+            )
         found: BlobsBySpace = {}
         for ns, channel, version, form, data in await work.session.execute(query):
             found.setdefault(ns, []).append((channel, version, form, data))

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from uuid import UUID
 
 from girih.db.tenancy import OrgScope
-from girih.engine.events import RunEvent
+from girih.engine.events import TERMINAL, RunEvent
 
 KEPT_EVENTS = 512
 KEPT_CHARACTERS = 1_000_000
@@ -38,6 +38,11 @@ class Feed:
             self.last = self._events[-1].seq
         self._forget()
         self._ring()
+
+    @property
+    def ended(self) -> bool:
+        """Whether the newest event is the run's last."""
+        return bool(self._events) and self._events[-1].event.type in TERMINAL
 
     def since(self, after: int) -> list[RunEvent] | None:
         """The events after number `after`; `None` when the oldest of them are no longer kept."""

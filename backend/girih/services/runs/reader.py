@@ -42,7 +42,7 @@ class Reader:
         """
         feed = self._hub.feed(scope, run_id)
         if feed is not None and 0 <= after <= feed.last:
-            return True
+            return after < feed.last or not feed.ended
         async with self._uow(scope) as work:
             row = await repository.run(work, scope, run_id)
             if row is None:
