@@ -38,9 +38,10 @@ def make_role() -> None:
     """The application's role. It outlives a downgrade: other databases of the server may use it."""
     if not ask(f"SELECT 1 FROM pg_roles WHERE rolname = '{APP_ROLE}'"):
         if not ask("SELECT 1 FROM pg_roles WHERE rolname = current_user AND (rolsuper OR rolcreaterole)"):
+            login = op.get_bind().scalar(sa.text("SELECT quote_ident(current_user)"))
             raise Unavailable(
                 f"the database has no role `{APP_ROLE}`, and this login may not create one",
-                help=f"let a superuser run: CREATE ROLE {APP_ROLE} NOLOGIN",
+                help=f"let a superuser run: CREATE ROLE {APP_ROLE} NOLOGIN; GRANT {APP_ROLE} TO {login}",
             )
         op.execute(f"CREATE ROLE {APP_ROLE} NOLOGIN")
     # One login for both, migrations and application, must be able to step down to the role. A login that may not grant
