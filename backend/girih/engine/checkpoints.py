@@ -120,7 +120,7 @@ class RunSaver(BaseCheckpointSaver[str]):
         self._contained: str | None = None
         """The checkpoint whose tasks' writes the newest checkpoint contains."""
 
-    def get_next_version(self, current: str | None, channel: None = None) -> str:
+    def get_next_version(self, current: str | None, channel: None = None) -> str:  # noqa: ARG002 - LangGraph's signature
         """Versions are counts as text of one length, so that a store can sort them."""
         return f"{int(current or 0) + 1:010d}"
 
@@ -220,7 +220,7 @@ class RunSaver(BaseCheckpointSaver[str]):
             self._stored_ns(config), put.checkpoint_id, put.parent_id, put.checkpoint, put.metadata, put.blobs
         )
 
-    def _store_of(self, config: RunnableConfig) -> CheckpointStore:
+    def _store_of(self, config: RunnableConfig) -> CheckpointStore:  # noqa: ARG002 - one run, whatever thread is named
         return self._store
 
     def _stored_ns(self, config: RunnableConfig) -> str:

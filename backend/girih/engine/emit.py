@@ -112,5 +112,5 @@ def _schema(name: str, nodes: Iterable[str], *, inputs: bool = True) -> type:
     if inputs:
         channels[INPUTS] = dict[str, Any]
     channels |= {slot(node): dict[str, Any] for node in nodes}
-    schema: type = TypedDict(name, channels)  # type: ignore[misc]  # the names come from a plan
+    schema: type = TypedDict(name, channels)  # type: ignore[misc]  # - the names come from a plan
     return schema
