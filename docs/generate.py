@@ -6,14 +6,14 @@ import json
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
-import click
-import typer
-from girih.cli.app import app as cli
 from pydantic_core import PydanticUndefined
 
 from girih.api.app import create_app
+from girih.cli.app import COMMANDS, load_command
+from girih.language.nodes.base import NodeConfig
 from girih.language.nodes.registry import kinds
 from girih.settings import Settings
 
@@ -47,7 +47,8 @@ def type_of(schema: dict[str, Any]) -> str:
 
 def nodes_page() -> str:
     """Every node kind: what it does, its keys, its result, an example."""
-    page = "# Node kinds\n\nA node is written under `nodes:` by its name; its verb says what kind it is.\n"
+    page = "# Node kinds\n\nA node is written under `nodes:` by its name; its verb says what kind it is. "
+    page += "Beside its own keys, every node may carry `next`, `title` and `description`.\n"
     for verb, kind in sorted(kinds().items()):
         schema = kind.Config.model_json_schema()
         required = set(schema.get("required", ()))
@@ -59,6 +60,7 @@ def nodes_page() -> str:
                 code(json.dumps(field["default"])) if "default" in field else "",
             ]
             for name, field in schema["properties"].items()
+            if name not in NodeConfig.model_fields
         ]
         page += f"\n## {verb}\n\n{paragraphs(kind.__doc__ or '')}\n\n"
         page += table(["key", "type", "required", "default"], rows)
@@ -87,18 +89,14 @@ def settings_page() -> str:
 
 def cli_page() -> str:
     """Every command with its arguments and options, as `--help` prints them."""
-    group = typer.main.get_command(cli)
-    root = click.Context(group, info_name="girih")
-    page = "# Command line\n\n"
-    page += "Data goes to standard output, progress to standard error.\n\n"
-    page += table(["exit code", "meaning"], [[str(k), v] for k, v in EXIT_CODES.items()])
-    for name in group.list_commands(root):  # type: ignore[attr-defined]
-        command = group.get_command(root, name)  # type: ignore[attr-defined]
-        context = click.Context(command, info_name=f"girih {name}")
-        page += (
-            f"\n## girih {name}\n\n{paragraphs(command.help or '')}\n\n```text\n{command.get_usage(context)}\n```\n\n"
-        )
-        page += table(["parameter", "default", "what it is"], map(parameter_row, shown_parameters(command)))
+    page = "# Command line\n\nData goes to standard output, progress to standard error.\n\n"
+    page += table(["exit code", "meaning"], [[str(number), meaning] for number, meaning in EXIT_CODES.items()])
+    for name in COMMANDS:
+        command = load_command(name)
+        usage = command.get_usage(command.make_context(f"girih {name}", [], resilient_parsing=True))
+        page += f"\n## girih {name}\n\n{paragraphs(command.help or '')}\n\n```text\n{usage}\n```\n"
+        rows = [parameter_row(parameter) for parameter in command.params if parameter.name != "help"]
+        page += "\n" + table(["parameter", "default", "what it is"], rows) if rows else ""
     return page
 
 
@@ -113,28 +111,19 @@ EXIT_CODES = {
 }
 
 
-def shown_parameters(command: click.Command) -> list[click.Parameter]:
-    """The parameters a reader wants to see."""
-    return [p for p in command.params if not getattr(p, "hidden", False) and p.name != "help"]
-
-
-def parameter_row(parameter: click.Parameter) -> list[str]:
+def parameter_row(parameter: Any) -> list[str]:
     """One row of a command's table."""
-    is_option = (
-        isinstance(parameter, click.Option)
-        or (hasattr(parameter, "secondary_opts")
-        and parameter.opts[0].startswith("-"))
-    )
-    name = ", ".join(parameter.opts) if is_option else str(parameter.human_readable_name)
-    default = (
-        parameter.default if isinstance(parameter.default, str | int | float) and parameter.default is not False else ""
-    )
-    return [code(name), code(default) if default not in ("", None) else "", str(getattr(parameter, "help", "") or "")]
+    is_option = parameter.param_type_name == "option"
+    name = ", ".join([*parameter.opts, *parameter.secondary_opts]) if is_option else parameter.name.upper()
+    default = parameter.default
+    shown = code(default) if isinstance(default, str | int | float) and default not in ("", False, True) else ""
+    return [code(name), shown, str(parameter.help or "").replace("|", "\\|")]
 
 
 def api_page() -> str:
     """Every route by resource, with the permission it asks for."""
-    document = create_app(None).openapi()
+    facts = SimpleNamespace(version="", cors_origins=[])
+    document = create_app(cast("Any", SimpleNamespace(facts=facts))).openapi()
     page = "# HTTP API\n\nThe full description is served as OpenAPI at `/openapi.json` and as a page at `/docs`.\n"
     page += "Every fault is `application/problem+json` (RFC 9457).\n"
     groups: dict[str, list[list[str]]] = {}
@@ -142,7 +131,11 @@ def api_page() -> str:
         for method, route in methods.items():
             tag = route.get("tags", ["system"])[0]
             permission = route.get("x-permission", "")
-            row = [code(f"{method.upper()} {path}"), code(permission) if permission else "", route.get("summary", "")]
+            row = [
+                code(f"{method.upper()} {path}"),
+                code(permission) if permission else "",
+                (route.get("description") or route["summary"]).splitlines()[0],
+            ]
             groups.setdefault(tag, []).append(row)
     for tag, rows in sorted(groups.items()):
         page += f"\n## {tag}\n\n" + table(["route", "permission", "what it does"], rows)

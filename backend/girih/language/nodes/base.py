@@ -123,15 +123,15 @@ class NodeKind(ABC, Generic[C]):
     example: ClassVar[str]
     """A whole node in YAML, as it would stand under `nodes:`."""
 
-    def uses(self, config: C) -> Iterable[Use]:  # noqa: ARG002 - most kinds need nothing
+    def uses(self, config: C) -> Iterable[Use]:
         """The names of `use:` this node needs."""
         return ()
 
-    def slots(self, config: C, scope: Scope) -> Iterable[Slot]:  # noqa: ARG002 - see `uses`
+    def slots(self, config: C, scope: Scope) -> Iterable[Slot]:
         """Each place that may hold `${ … }`."""
         return ()
 
-    def files(self, config: C) -> Iterable[PromptFile]:  # noqa: ARG002 - see `uses`
+    def files(self, config: C) -> Iterable[PromptFile]:
         """The prompt files this node reads."""
         return ()
 
@@ -139,7 +139,7 @@ class NodeKind(ABC, Generic[C]):
     def returns(self, config: C, scope: Scope) -> JsonSchema:
         """The JSON Schema of the node's result: always an object."""
 
-    def lower(self, config: C, scope: Scope) -> JsonObject:  # noqa: ARG002 - see `uses`
+    def lower(self, config: C, scope: Scope) -> JsonObject:
         """The settings `run` will be given: plain JSON, with every reference resolved."""
         return {}
 
