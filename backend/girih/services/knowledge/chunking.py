@@ -121,7 +121,8 @@ def _windows(units: list[_Unit], size: int, overlap: int) -> Iterator[tuple[int,
         yield first, last
         if last + 1 == len(units):
             return
-        first = _step_back(units, first, last, overlap)
+        # What is repeated must leave room for something new.
+        first = _step_back(units, first, last, min(overlap, size - units[last + 1].words))
 
 
 def _step_back(units: list[_Unit], first: int, last: int, overlap: int) -> int:

@@ -1,0 +1,237 @@
+"""Documents become ready through a real Celery worker, also when it is killed or the broker is away."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+from tests.providers.parsers import samples
+
+from girih.db.engine import make_sessions
+from girih.db.tenancy import OrgScope
+from girih.db.unit_of_work import UnitOfWork
+from girih.embedded.valkey import ValkeyServer, start_valkey
+from girih.jobs import INGEST, make_client, make_dispatch
+from girih.language.compiler.workspace import OtherSpec
+from girih.providers.embeddings.ladder import Embedders
+from girih.services.knowledge.schemas import DocumentOut
+from girih.services.knowledge.service import KnowledgeService
+
+LONG = "\n\n".join(
+    f"# Part {n}\n\n" + f"Sentence {n} says something about matter {n}. " * 12 for n in range(160)
+).encode()
+LEASE = 2.0
+
+StartWorker = Callable[[], subprocess.Popen[bytes]]
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[ValkeyServer]:
+    server = start_valkey(tmp_path / "valkey")
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def start_worker(database_url: str, broker: ValkeyServer, tmp_path: Path) -> Iterator[StartWorker]:
+    """Starts workers that end with the test; their output lies beside the data."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start() -> subprocess.Popen[bytes]:
+        script = Path(__file__).with_name("worker_process.py")
+        command = [sys.executable, str(script), database_url, broker.url, str(tmp_path / "data"), str(LEASE)]
+        with (tmp_path / f"worker-{len(started)}.log").open("wb") as log:
+            process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        kill(process)
+
+
+def kill(process: subprocess.Popen[bytes]) -> None:
+    """SIGKILL for the worker and everything it started."""
+    if process.poll() is None:
+        children = psutil.Process(process.pid).children(recursive=True)
+        process.kill()
+        for child in children:
+            if child.is_running():
+                child.kill()
+    process.wait()
+
+
+@pytest.fixture
+async def uow(engine: AsyncEngine, broker: ValkeyServer) -> AsyncIterator[UnitOfWork]:
+    """Transactions that ring at the real broker."""
+    yield UnitOfWork(make_sessions(engine), make_dispatch(broker.url))
+
+
+@pytest.fixture
+async def knowledge(uow: UnitOfWork, scope: OrgScope, tmp_path: Path) -> KnowledgeService:
+    service = KnowledgeService(uow, tmp_path / "data", Embedders("hashing"))
+    document: dict[str, Any] = {"kind": "collection/v1", "name": "docs", "chunk": {"size": 50, "overlap": 10}}
+    async with uow(scope) as work:
+        await service.put_collections(work, [OtherSpec("collection/v1", "docs", "docs.yaml", document, "1")])
+    return service
+
+
+async def until(ask: Callable[[], Awaitable[Any]], seconds: float = 40) -> Any:
+    """Ask until the answer is true."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if answer := await ask():
+            return answer
+        await asyncio.sleep(0.1)
+    raise AssertionError(f"not within {seconds} s")
+
+
+async def settled(knowledge: KnowledgeService, scope: OrgScope) -> list[DocumentOut]:
+    async def ask() -> list[DocumentOut] | None:
+        documents = await knowledge.documents(scope, "docs")
+        return documents if all(d.status in ("ready", "failed") for d in documents) else None
+
+    found: list[DocumentOut] = await until(ask)
+    return found
+
+
+async def passages(uow: UnitOfWork, scope: OrgScope) -> list[Any]:
+    async with uow(scope) as work:
+        statement = 'SELECT ordinal, text, page, heading, start, "end", words, embedding FROM chunks ORDER BY ordinal'
+        return list((await work.session.execute(text(statement))).all())
+
+
+async def test_every_kind_of_file(scope: OrgScope, knowledge: KnowledgeService, start_worker: StartWorker) -> None:
+    worker = start_worker()
+    files = {
+        "a.pdf": samples.good_pdf(),
+        "b.docx": samples.good_docx(),
+        "c.html": samples.HTML,
+        "d.md": samples.MARKDOWN,
+        "e.txt": samples.TEXT,
+        "f.pdf": samples.encrypted_pdf(),
+        "g.pdf": samples.scan(),
+        "h.docx": b"broken",
+    }
+    for name, content in files.items():
+        await knowledge.upload(scope, "docs", name, content)
+    documents = await settled(knowledge, scope)
+    assert [d.status for d in documents] == ["ready"] * 5 + ["failed"] * 3
+    assert all(d.reason for d in documents[5:])
+    worker.send_signal(signal.SIGTERM)
+    assert worker.wait(20) == 0
+
+
+async def test_a_killed_worker_loses_nothing(
+    scope: OrgScope, uow: UnitOfWork, knowledge: KnowledgeService, start_worker: StartWorker
+) -> None:
+    document = await knowledge.upload(scope, "docs", "a.md", LONG)
+
+    async def in_the_middle() -> bool:
+        now = await knowledge.document(scope, document.id)
+        return now.stage == "embed" and now.done > 16
+
+    worker = start_worker()
+    await until(in_the_middle)
+    kill(worker)
+    killed_at = time.monotonic()
+    start_worker()
+    [ready] = await settled(knowledge, scope)
+    assert ready.status == "ready", ready.reason
+    assert time.monotonic() - killed_at < 30
+    killed = await passages(uow, scope)
+    await knowledge.delete_document(scope, document.id)
+    await knowledge.upload(scope, "docs", "b.md", LONG)
+    await settled(knowledge, scope)
+    assert await passages(uow, scope) == killed
+    assert len(killed) > 160
+
+
+async def test_a_message_delivered_three_times_is_one_ingestion(
+    scope: OrgScope, uow: UnitOfWork, knowledge: KnowledgeService, start_worker: StartWorker, broker: ValkeyServer
+) -> None:
+    await knowledge.upload(scope, "docs", "a.md", samples.MARKDOWN)
+    async with uow(scope) as work:
+        job = str(await work.session.scalar(text("SELECT id FROM ingest_jobs")))
+    client = make_client(broker.url)
+    for _ in range(3):
+        client.send_task(INGEST, args=[job])
+    start_worker()
+    start_worker()
+    [ready] = await settled(knowledge, scope)
+    assert ready.status == "ready"
+    before = await passages(uow, scope)
+    client.send_task(INGEST, args=[job])
+    await knowledge.upload(scope, "docs", "b.md", samples.TEXT)
+    await settled(knowledge, scope)
+    assert [p for p in await passages(uow, scope) if p.text in {b.text for b in before}] == before
+    async with uow(scope) as work:
+        attempts = await work.session.scalars(text("SELECT attempts FROM ingest_jobs"))
+        assert attempts.all() == [1, 1]
+
+
+async def test_the_broker_away_at_upload(
+    scope: OrgScope, uow: UnitOfWork, knowledge: KnowledgeService, start_worker: StartWorker, broker: ValkeyServer,
+    tmp_path: Path,
+) -> None:  # fmt: skip
+    broker.stop()
+    started = time.monotonic()
+    document = await knowledge.upload(scope, "docs", "a.md", samples.MARKDOWN)
+    assert time.monotonic() - started < 1
+    assert document.status == "queued"
+    start_worker()
+    await asyncio.sleep(3)
+    assert (await knowledge.document(scope, document.id)).status == "queued"
+    again = start_valkey(tmp_path / "valkey")
+    try:
+        assert again.url == broker.url
+        [ready] = await settled(knowledge, scope)
+        assert ready.status == "ready"
+    finally:
+        again.stop()
+
+
+async def test_a_worker_told_to_stop_hands_its_work_on(
+    scope: OrgScope, uow: UnitOfWork, knowledge: KnowledgeService, start_worker: StartWorker
+) -> None:
+    very_long = LONG + b"\n\n" + LONG.replace(b"matter", b"theme") + b"\n\n" + LONG.replace(b"matter", b"topic")
+    document = await knowledge.upload(scope, "docs", "a.md", very_long + very_long.replace(b"says", b"tells"))
+
+    async def in_the_middle() -> bool:
+        return (await knowledge.document(scope, document.id)).stage == "embed"
+
+    worker = start_worker()
+    await until(in_the_middle)
+    worker.send_signal(signal.SIGTERM)
+    started = time.monotonic()
+    assert await asyncio.to_thread(worker.wait, 20) == 0
+    assert time.monotonic() - started < 10
+    assert (await knowledge.document(scope, document.id)).status == "queued"
+    start_worker()
+    [ready] = await settled(knowledge, scope)
+    assert ready.status == "ready"
+    async with uow(scope) as work:
+        assert await work.session.scalar(text("SELECT attempts FROM ingest_jobs")) == 1
+
+
+def test_ringing_never_waits_and_says_once_that_nobody_answers(caplog: pytest.LogCaptureFixture) -> None:
+    dispatch = make_dispatch("redis://127.0.0.1:1/0")
+    with caplog.at_level(logging.WARNING, "girih.jobs"):
+        started = time.monotonic()
+        for number in range(5):
+            dispatch(INGEST, str(number))
+        assert time.monotonic() - started < 0.2
+        time.sleep(3)
+    said = [record for record in caplog.records if record.name == "girih.jobs"]
+    assert len(said) == 1
