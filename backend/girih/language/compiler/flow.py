@@ -92,10 +92,10 @@ class Flow:
                     draft.strays.append(
                         Stray(path, f"'{entry}' is where the graph starts and cannot be a branch", help_)
                     )
-                elif claimed is not None:
+                elif claimed is not None and claimed.fork != name:
                     message = f"'{entry}' is already a branch of '{claimed.fork}'"
                     draft.strays.append(Stray(path, message, "give each branch a node of its own"))
-                else:
+                elif claimed is None:
                     draft.regions[entry] = Region(entry, name)
 
     def _fill(self, draft: _Draft, region: Region, begin: str) -> None:

@@ -6,7 +6,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from girih.language.expressions.check import check_expression
-from girih.language.expressions.kinds import ANY, TEXT, field, field_names, items, kind_of, kinds, misfit, phrase, union
+from girih.language.expressions.kinds import (
+    ANY,
+    TEXT,
+    choices,
+    field,
+    field_names,
+    items,
+    kind_of,
+    kinds,
+    misfit,
+    phrase,
+    union,
+)
 from girih.language.expressions.names import Finding, Names
 from girih.language.expressions.values import Expression, Unterminated, expressions_in
 from girih.language.nodes.base import object_of
@@ -98,12 +110,8 @@ class Values:
         if wrong is None:
             return
         source = f" from ${{ {expression.text} }}" if expression else ""
-        at = f" in '{wrong.at}'" if wrong.at else ""
-        message = f"{label} expects {wrong.wants}{at}, got {wrong.got}{source}"
-        help_ = "turn it into text with string(…)" if "string" in (kinds(wants) or ()) and not at else None
-        if kinds(got) is not None and "array" in (kinds(got) or ()):
-            help_ = None
-        self.on_value("E202", message, help_, path, expression)
+        message = f"{label} expects {wrong.wants}{_within(wrong.at)}, got {wrong.got}{source}"
+        self.on_value("E202", message, _way_out(got, wants), path, expression)
 
     def _typed(self, value: JsonValue, path: Path) -> tuple[JsonSchema, Expression | None, bool]:
         """The type, the expression when the value is one and nothing else, and whether no fault was found in it."""
@@ -134,6 +142,27 @@ class Values:
         if checked and checked[0][0].lone:
             return checked[0][1].schema, checked[0][0], sound
         return TEXT, None, sound
+
+
+def _within(at: str) -> str:
+    """Where inside of a value it does not fit: `[].text` is the field `text` of each item."""
+    owner, is_list, name = at.rpartition("[]")
+    if not is_list:
+        return f" in '{at}'" if at else ""
+    where = f"in '{name.removeprefix('.')}' of each item" if name else "for each item"
+    return f" {where} of '{owner}'" if owner else f" {where}"
+
+
+def _way_out(got: JsonSchema, wants: JsonSchema) -> str | None:
+    have, need = kinds(got) or frozenset(), kinds(wants) or frozenset()
+    allowed, given = choices(wants), choices(got)
+    if allowed is not None and given is not None and have <= need:
+        return f"not taken here: {one_of(str(value) for value in given if value not in allowed)}"
+    if need != {"string"} or "string" in have:
+        return None
+    if have <= {"integer", "number", "boolean"}:
+        return "turn it into text with string(…)"
+    return "write some text around it, which puts it in as JSON, or take a part of it"
 
 
 def _literal_fault(value: JsonValue, wants: JsonSchema) -> str | None:

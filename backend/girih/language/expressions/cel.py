@@ -13,7 +13,7 @@ from cel_expr_python import cel
 from cel_expr_python.ext import ext_optional
 
 from girih.language.expressions.syntax_reader import read
-from girih.language.expressions.syntax_tree import Expr, free_names, paths
+from girih.language.expressions.syntax_tree import Expr, Field, Name, free_names, paths
 from girih.language.spec.tree import JsonValue
 
 MAX_RESULT = 1_000_000
@@ -55,21 +55,16 @@ class Compiled:
     """An expression and the names it reads."""
 
     def __init__(self, text: str) -> None:
-        tree = parse(text)
-        self.names = frozenset(free_names(tree))
-        self._paths = frozenset(paths(tree))
-        try:
-            self.program = _environment(self.names).compile(text)
-        except RuntimeError as refused:
-            fault = first_fault(str(refused), text)
-            raise ExpressionError(f"'{text}' cannot be evaluated: {fault.message}") from refused
+        self.program, self.tree = _parsed(text)
+        self.names = frozenset(free_names(self.tree))
+        self._paths = frozenset(paths(self.tree))
 
     def shown(self, data: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
         """The part of the data that the expression reads: binding all of a large state costs a thousand times more."""
         seen: dict[str, JsonValue] = {}
         for path in self._paths:
             _pick(data, seen, path)
-        return seen
+        return {name: _without_nul(value) for name, value in seen.items()}
 
 
 def _pick(data: Mapping[str, JsonValue], seen: dict[str, JsonValue], path: tuple[str, ...]) -> None:
@@ -85,28 +80,75 @@ def _pick(data: Mapping[str, JsonValue], seen: dict[str, JsonValue], path: tuple
         seen[name] = value
 
 
+def _without_nul(value: JsonValue) -> JsonValue:
+    """The value with NUL characters replaced: the binding ends a text at one, so that 'a\\0b' would equal 'a'."""
+    if isinstance(value, str):
+        return value.replace("\0", "\ufffd") if "\0" in value else value
+    if isinstance(value, dict):
+        return {_without_nul(key): _without_nul(item) for key, item in value.items()}
+    return [_without_nul(item) for item in value] if isinstance(value, list | tuple) else value
+
+
 def evaluate_expression(text: str, data: Mapping[str, JsonValue]) -> JsonValue:
     """The JSON value of an expression. Raises `ExpressionError` when it has none, `ParseFault` when it is not CEL.
 
     A name without data counts as an empty mapping, so that `node.?field.orValue(…)` works for a node that did not run.
     """
-    return _json(text, _evaluate(text, compiled(text), data))
+    program = compiled(text)
+    found = _looked_up(program.tree, data)
+    return found if found is not MISSING else _json(text, _evaluate(text, program, data))
 
 
-@lru_cache(maxsize=_CACHED)
+def _looked_up(tree: Expr, data: Mapping[str, JsonValue]) -> JsonValue:
+    """The value of a plain path (`a.b.c`), which most expressions are: the data itself, without a way through CEL."""
+    steps: list[str] = []
+    while isinstance(tree, Field) and not tree.test and not tree.optional:
+        steps.append(tree.name)
+        tree = tree.operand
+    if not isinstance(tree, Name):
+        return MISSING
+    value: JsonValue = data
+    for step in (tree.name, *reversed(steps)):
+        if not isinstance(value, Mapping) or step not in value:
+            return MISSING
+        value = value[step]
+    return value
+
+
 def parse(text: str) -> Expr:
     """The tree of an expression. Raises `ParseFault`."""
-    try:
-        parsed = _environment(frozenset()).compile(text, disable_check=True)
-    except RuntimeError as refused:
-        raise first_fault(str(refused), text) from refused
-    return read(parsed.serialize(), text)
+    return compiled(text).tree
 
 
 @lru_cache(maxsize=_CACHED)
 def compiled(text: str) -> Compiled:
-    """The program of an expression. Raises `ParseFault`, or `ExpressionError` for what no data can ever satisfy."""
+    """The program of an expression. Raises `ParseFault`.
+
+    It is not checked by CEL, whose rules for whole and other numbers are stricter than JSON's: `check` does that.
+    """
     return Compiled(text)
+
+
+def _parsed(text: str) -> tuple[Any, Expr]:
+    try:
+        program = _ENVIRONMENT.compile(text, disable_check=True)
+    except RuntimeError as refused:
+        raise first_fault(str(refused), text) from refused
+    return program, read(program.serialize(), text)
+
+
+_MIXED = re.compile(r"no matching overload for '(_(==|!=|<|<=|>|>=)_|@in|_\?_:_)'")
+
+
+def refusal(text: str) -> ParseFault | None:
+    """What CEL's own checker has against an expression that parses, but for kinds of numbers it keeps apart."""
+    names = compiled(text).names
+    try:
+        _environment(dict.fromkeys(names, cel.Type.DYN)).compile(text)
+    except RuntimeError as refused:
+        fault = first_fault(str(refused), text)
+        return None if _MIXED.search(fault.message) else fault
+    return None
 
 
 _FAULT = re.compile(r"ERROR: <input>:(-?\d+):(-?\d+): (.*)")
@@ -213,11 +255,10 @@ def _cap(text: str, value: JsonValue) -> None:
             waiting.extend(item)
 
 
-@lru_cache(maxsize=_CACHED)
-def _environment(names: frozenset[str]) -> Any:
+def _environment(variables: dict[str, Any]) -> Any:
     return cel.NewEnv(
         config=_CONFIG,
-        variables=dict.fromkeys(names, cel.Type.DYN),
+        variables=variables,
         extensions=[ext_optional.ExtOptional()],
         functions=_ARITHMETIC,
     )
@@ -259,3 +300,4 @@ _ARITHMETIC = [_mixed(function, name, work) for function, (name, work) in _OPERA
 _CONFIG = cel.NewEnvConfigFromYaml(
     "stdlib:\n  exclude_functions:\n" + "".join(f"    - name: {function}\n" for function in _OPERATIONS)
 )
+_ENVIRONMENT = _environment({})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from girih.language.expressions.cel import ExpressionError, ParseFault, compiled, parse
+from girih.language.expressions.cel import ParseFault, parse, refusal
 from girih.language.expressions.complaints import explain
 from girih.language.expressions.inference import Inference
 from girih.language.expressions.kinds import ANY, BOOLEAN, choices, kinds, phrase
@@ -85,10 +85,6 @@ def _compared(name: str | None, schema: JsonSchema) -> str:
 
 def _refused(text: str) -> Iterator[Finding]:
     """What CEL's own checker still refuses: it has the last word on what can run."""
-    try:
-        compiled(text)
-    except ExpressionError as refused:
-        said = str(refused).partition("cannot be evaluated: ")[2] or str(refused)
-        if "'_?_:_'" in said:
-            said = "the two sides of '? :' must be of one type"
-        yield Finding("E302", said, 0, len(text))
+    fault = refusal(text)
+    if fault is not None:
+        yield Finding("E302", fault.message, fault.offset, 1)

@@ -47,7 +47,10 @@ def _foreign(bare: str) -> tuple[str, int, int, str | None] | None:
         return f"'{found.group()}' is no operator", found.start(), len(found.group()), f"write {_WORDS[found.group()]}"
     found = re.search(r"(?<!&)&(?!&)|(?<!\|)\|(?!\|)", bare)
     if found:
-        return f"'{found.group()}' is no operator", found.start(), 1, f"write {found.group() * 2}"
+        way_out = f"write {found.group() * 2}"
+        if found.group() == "|":
+            way_out += "; filters are for prompt files"
+        return "'" + found.group() + "' is no operator", found.start(), 1, way_out
     found = re.search(r"\$\{?|\{\{", bare)
     if found:
         help_ = "an expression is written without ${ } here: the whole text is one already"

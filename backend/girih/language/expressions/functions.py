@@ -9,7 +9,8 @@ from girih.language.spec.tree import JsonSchema
 
 _TEXT = frozenset({"string"})
 _SIZED = frozenset({"string", "array", "object"})
-_WHOLE = frozenset({"integer"})
+_NUMBERS = frozenset({"integer", "number"})
+_BOOLEAN = frozenset({"boolean"})
 
 
 @dataclass(frozen=True)
@@ -22,14 +23,14 @@ class Signature:
 
 FUNCTIONS: dict[str, Signature] = {
     "size": Signature((_SIZED,), WHOLE),
-    "int": Signature((None,), WHOLE),
-    "double": Signature((None,), NUMBER),
-    "string": Signature((None,), TEXT),
-    "bool": Signature((None,), BOOLEAN),
+    "int": Signature((_TEXT | _NUMBERS,), WHOLE),
+    "double": Signature((_TEXT | _NUMBERS,), NUMBER),
+    "string": Signature((_TEXT | _NUMBERS | _BOOLEAN,), TEXT),
+    "bool": Signature((_TEXT | _BOOLEAN,), BOOLEAN),
     "dyn": Signature((None,), ANY),
     "matches": Signature((_TEXT, _TEXT), BOOLEAN),
-    "timestamp": Signature((None,), ANY),
-    "duration": Signature((None,), ANY),
+    "timestamp": Signature((_TEXT | _NUMBERS,), ANY),
+    "duration": Signature((_TEXT,), ANY),
     "optional.none": Signature((), ANY),
     "optional.of": Signature((None,), ANY),
     "optional.ofNonZeroValue": Signature((None,), ANY),

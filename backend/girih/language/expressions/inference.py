@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from girih.language.expressions import fields, operations
 from girih.language.expressions.functions import FUNCTIONS, METHODS, OPERATORS, Signature
 from girih.language.expressions.guards import guarded
-from girih.language.expressions.kinds import ANY, BOOLEAN, is_kind, items, kind_of, kinds, union, words
+from girih.language.expressions.kinds import ANY, BOOLEAN, NEVER, is_kind, items, kind_of, kinds, union, words
 from girih.language.expressions.names import Finding, Names
 from girih.language.expressions.syntax_tree import Call, Expr, Field, ListOf, Literal, Loop, MapOf, Name, spoken
 from girih.language.spec.suggest import did_you_mean, one_of
@@ -258,7 +258,9 @@ class Inference:
             self.findings.append(Finding("E301", f"there is no function '{expr.function}'", *at, way_out))
             return _UNKNOWN
         self._arguments(expr, signature, parts, types)
-        return Typed(signature.gives, optional=expr.function.startswith("optional."))
+        if expr.function.startswith("optional."):
+            return Typed(types[0] if types else NEVER, optional=True)
+        return Typed(signature.gives)
 
     def _arguments(self, expr: Call, signature: Signature, parts: tuple[Expr, ...], types: list[JsonSchema]) -> None:
         if len(parts) != len(signature.takes):

@@ -14,6 +14,8 @@ TEXT: JsonSchema = {"type": "string"}
 WHOLE: JsonSchema = {"type": "integer"}
 NUMBER: JsonSchema = {"type": "number"}
 BOOLEAN: JsonSchema = {"type": "boolean"}
+NEVER: JsonSchema = {"enum": []}
+"""The type without any value, as of `optional.none()`: it adds nothing to a union."""
 
 NUMERIC = frozenset({"integer", "number"})
 _MANY_CHOICES = 8
@@ -85,7 +87,7 @@ def union(schemas: Sequence[JsonSchema]) -> JsonSchema:
     """The type of a value that is of one of these types."""
     distinct: list[JsonSchema] = []
     for schema in schemas:
-        if schema not in distinct:
+        if schema not in distinct and schema != NEVER:
             distinct.append(schema)
     if not distinct or any(kinds(schema) is None for schema in distinct):
         return ANY

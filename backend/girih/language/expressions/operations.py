@@ -146,4 +146,4 @@ def _arithmetic(expr: Call, types: list[JsonSchema]) -> Outcome:
             return Outcome(f"'{sign}' works on {wanted}, not on {described(argument, schema)}", None, ANY)
     if any(kinds(schema) is None for schema in types):
         return Outcome(None, None, ANY)
-    return Outcome(None, None, WHOLE if all(kinds(schema) == {"integer"} for schema in types) else NUMBER)
+    return Outcome(None, None, WHOLE if all(is_kind(schema, "integer") for schema in types) else NUMBER)

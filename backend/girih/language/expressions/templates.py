@@ -178,6 +178,8 @@ def _known_filters() -> tuple[str, ...]:
 
 def _explained(fault: TemplateError, text: str) -> PromptError:
     detail = (fault.detail or fault.message).rstrip()
+    if detail.startswith("unexpected end of input"):
+        detail = "a tag or a block ({% if %}, {% for %}) is never closed"
     if fault.kind == "OutOfFuel":
         detail = "the prompt takes too much work to render"
     start, end = fault.range or (None, None)

@@ -30,11 +30,20 @@ def check(unit: Unit) -> Iterator[Diagnostic]:
             yield finding(unit, "E104", message, ("nodes", node.name, "next", "[key]"), "add { else: NODE }")
         elif left[1]:
             subject, values = left
-            what = subject.rpartition(".")[2]
-            wording = f"{what} {one_of(_quoted(v) for v in values)} match{'es' if len(values) == 1 else ''} no rule"
-            message = f"'{node.name}.next' has no else, and {wording}"
-            help_ = f"add {{ else: NODE }}, or a rule for {_quoted(values[0])}"
+            message = f"'{node.name}.next' has no else, and {_unmatched(subject, values)}"
+            help_ = (
+                f"add {{ else: NODE }}, or a rule for {_quoted(values[0])}"
+                if len(values) == 1
+                else "add { else: NODE }"
+            )
             yield finding(unit, "E104", message, ("nodes", node.name, "next", "[key]"), help_)
+
+
+def _unmatched(subject: str, values: list[JsonValue]) -> str:
+    if any(isinstance(value, bool) for value in values):
+        return f"no rule matches when {subject} is {one_of(_quoted(v) for v in values)}"
+    what = subject.rpartition(".")[2]
+    return f"{what} {one_of(_quoted(v) for v in values)} match{'es' if len(values) == 1 else ''} no rule"
 
 
 def _quoted(value: JsonValue) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from girih.language.compiler.typed_values import Contract, Values
 from girih.language.compiler.unit import PointNames, Unit
@@ -25,7 +26,8 @@ def check(unit: Unit) -> Iterator[Diagnostic]:
         if not isinstance(output, Merged):
             report = Report(unit, ("outputs", name))
             Values(unit.names_at_end(), report.expression, report.value).type_of(output)
-            yield from report.found
+            for fault in report.found:
+                yield replace(fault, help=f"{fault.help}, or from: with more nodes") if fault.code == "E203" else fault
 
 
 class Report:

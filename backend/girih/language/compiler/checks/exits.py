@@ -15,10 +15,10 @@ def check(unit: Unit) -> Iterator[Diagnostic]:
     flow, nodes = unit.flow, unit.graph.nodes
     for name, node in nodes.items():
         goes_nowhere = node.sound and "next" not in node.raw and flow.shape(name) != "end"
-        if goes_nowhere and flow.regions[name].fork is None:
+        if goes_nowhere and flow.regions[name].fork is None and name in flow.reached:
             message = f"'{name}' has no next: the run could not go on"
             yield finding(unit, "E103", message, ("nodes", name, "[key]"), "add next: $end")
-    for circle in _circles(flow, _stuck(flow, nodes)):
+    for circle in _circles(flow, _stuck(flow, nodes) & flow.reached):
         in_branch = flow.regions[circle[0]].fork is not None
         goal = "the end of its branch" if in_branch else "$end"
         message = f"from '{circle[0]}' no path reaches {goal}: {shown([*circle, circle[0]])}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from girih.language.compiler.unit import Unit, finding
 from girih.language.spec.diagnostics import Diagnostic
@@ -14,22 +14,32 @@ def check(unit: Unit) -> Iterator[Diagnostic]:
     flow, nodes = unit.flow, unit.graph.nodes
     if not unit.is_flow_known or unit.graph.start not in nodes:
         return
-    lost = [name for name in nodes if name not in flow.reached | _meant(unit)]
-    led_to = {to for name in lost for to in (*flow.edges[name], *flow.branches[name]) if to != name}
-    # Lost nodes that lead to each other in a circle have no first one: then the first in the file stands for all.
-    for name in [name for name in lost if name not in led_to] or lost[:1]:
+    known = flow.reached | _led_to(unit, _meant(unit))
+    lost = [name for name in nodes if name not in known]
+    has_caller = {to for name in lost for to in (*flow.edges[name], *flow.branches[name]) if to != name}
+    first = [name for name in lost if name not in has_caller]
+    explained = _led_to(unit, first)
+    for name in lost:  # those that lead to each other in a circle: its first in the file stands for all
+        if name not in explained:
+            first.append(name)
+            explained |= _led_to(unit, [name])
+    for name in first:
         help_ = f"lead there with next: {name}, or delete it"
         yield finding(unit, "E102", f"'{name}' can never run: nothing leads to it", ("nodes", name, "[key]"), help_)
 
 
-def _meant(unit: Unit) -> set[str]:
+def _meant(unit: Unit) -> list[str]:
     """The nodes that would be reached if faults that have a finding of their own were put right."""
     nodes = unit.graph.nodes
     targets = [route.to for node in nodes.values() for route in node.routes]
     for name, node in nodes.items():
         targets += getattr(node.config, node.verb) if node.sound and unit.flow.shape(name) == "fork" else ()
-    waiting = [near for name in targets if name not in nodes and (near := did_you_mean(name, nodes))]
-    waiting += [name for stray in unit.flow.strays if (name := str(unit.tree.get(stray.path))) in nodes]
+    near = [near for name in targets if name not in nodes and (near := did_you_mean(name, nodes))]
+    return near + [name for stray in unit.flow.strays if (name := str(unit.tree.get(stray.path))) in nodes]
+
+
+def _led_to(unit: Unit, names: Iterable[str]) -> set[str]:
+    waiting = list(names)
     seen: set[str] = set()
     while waiting:
         name = waiting.pop()
