@@ -13,9 +13,9 @@ from girih.cli.output import wants_color
 from girih.language.spec.tree import JsonObject
 
 QUESTIONS = (
-    "How long do I have to send something back?",
-    "What do I do when the parcel arrives damaged?",
-    "What is the capital of Australia?",
+    "Within how many days can I send something back?",
+    "When is a parcel late?",
+    "Which telephone number has the office in Madrid?",
 )
 """The last one is not in the handbook, and the answer has to say so."""
 

@@ -1,0 +1,70 @@
+"""The container set-up, as far as it can be judged without an engine."""
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from girih.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+SECRETS = {"POSTGRES_PASSWORD": "a", "GIRIH_APP_PASSWORD": "b", "REDIS_PASSWORD": "c"}
+
+
+@pytest.fixture(scope="module")
+def compose() -> dict[str, Any]:
+    return yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+
+
+def has_client() -> bool:
+    version = ["docker", "compose", "version"]
+    return bool(shutil.which("docker")) and not subprocess.run(version, capture_output=True, check=False).returncode
+
+
+def test_a_client_accepts_the_file_and_wants_the_secrets() -> None:
+    if not has_client():
+        pytest.skip("no client of docker compose here")
+    config = ["docker", "compose", "--file", str(ROOT / "docker-compose.yml"), "config", "--quiet"]
+    assert subprocess.run(config, env=os.environ | SECRETS, capture_output=True, check=False).returncode == 0
+    bare = {name: value for name, value in os.environ.items() if name not in SECRETS}
+    assert subprocess.run(config, env=bare, capture_output=True, check=False).returncode != 0
+
+
+def test_every_secret_is_required_and_none_is_written_down() -> None:
+    text = (ROOT / "docker-compose.yml").read_text()
+    for name in SECRETS:
+        uses = re.findall(rf"(?<!\$)\$\{{{name}([^}}]*)\}}", text)
+        assert uses
+        assert all(use.startswith(":?") for use in uses)
+
+
+def test_every_long_running_service_says_whether_it_is_well(compose: dict[str, Any]) -> None:
+    dockerfile = (ROOT / "Dockerfile").read_text()
+    for name, service in compose["services"].items():
+        once = name in ("roles", "migrate")
+        own_image = str(service.get("image", "")).startswith("girih:")
+        assert once or "healthcheck" in service or (own_image and "HEALTHCHECK" in dockerfile), name
+
+
+def test_the_application_logs_in_as_one_who_owns_nothing(compose: dict[str, Any]) -> None:
+    for name in ("api", "worker"):
+        environment = compose["services"][name]["environment"]
+        assert environment["GIRIH_DATABASE_URL"].startswith("postgresql://girih_app:")
+        assert "GIRIH_MIGRATION_DATABASE_URL" not in environment
+
+
+def test_containers_are_set_up_by_the_same_settings(compose: dict[str, Any]) -> None:
+    known = {f"GIRIH_{name.upper()}" for name in Settings.model_fields}
+    for name in ("migrate", "api", "worker"):
+        assert set(compose["services"][name]["environment"]) <= known
+
+
+def test_the_image_runs_as_nobody_special() -> None:
+    last = (ROOT / "Dockerfile").read_text().rpartition("FROM ")[2]
+    assert re.search(r"^USER girih$", last, re.MULTILINE)
+    assert "slim" in last.splitlines()[0]
