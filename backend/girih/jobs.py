@@ -47,6 +47,9 @@ def make_client(redis_url: str) -> Celery:
         broker_connection_max_retries=None,
         broker_transport_options={
             "visibility_timeout": _LONGEST_JOB,
+            # A ring does not wait for a broker that is away; the worker's own connection is tried for ever, see above.
+            "max_retries": 1,
+            "interval_start": 0,
             "socket_connect_timeout": 1,
             "socket_timeout": 5,
             "socket_keepalive": True,
