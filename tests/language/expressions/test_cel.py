@@ -21,14 +21,32 @@ DATA: dict[str, Any] = {
 @pytest.mark.parametrize(
     ("text", "value"),
     [
-        ("a.i", 2), ("a.f", 2.5), ("a.s", "x"), ("a.b", True), ("a.n", None), ("a.l", [1, None, {"z": None}]),
-        ("a.l[2].z", None), ("{'q': null, 'r': [null]}", {"q": None, "r": [None]}), ("a.l.map(x, x)", DATA["a"]["l"]),
-        ("a.?i.orValue(7)", 2), ("a.?zz.orValue(7)", 7), ("gone.?zz.orValue(7)", 7), ("a.l[?9].orValue(null)", None),
-        ("has(gone.x)", False), ("has(a.n)", True), ("a['k-k']", 1), ("size(a.l)", 3), ("a.l.size() > 2", True),
-        ("'é😀'.size()", 2), ("string(a.f)", "2.5"), ("a.s in ['x', 'y']", True), ("1 == 1.0", True),
-        ("a.b ? a.i : 3", 2), ("a.i > 1.5 && a.f < 3", True),
+        ("a.i", 2),
+        ("a.f", 2.5),
+        ("a.s", "x"),
+        ("a.b", True),
+        ("a.n", None),
+        ("a.l", [1, None, {"z": None}]),
+        ("a.l[2].z", None),
+        ("{'q': null, 'r': [null]}", {"q": None, "r": [None]}),
+        ("a.l.map(x, x)", DATA["a"]["l"]),
+        ("a.?i.orValue(7)", 2),
+        ("a.?zz.orValue(7)", 7),
+        ("gone.?zz.orValue(7)", 7),
+        ("a.l[?9].orValue(null)", None),
+        ("has(gone.x)", False),
+        ("has(a.n)", True),
+        ("a['k-k']", 1),
+        ("size(a.l)", 3),
+        ("a.l.size() > 2", True),
+        ("'é😀'.size()", 2),
+        ("string(a.f)", "2.5"),
+        ("a.s in ['x', 'y']", True),
+        ("1 == 1.0", True),
+        ("a.b ? a.i : 3", 2),
+        ("a.i > 1.5 && a.f < 3", True),
     ],
-)  # fmt: skip
+)
 def test_values(text: str, value: Any) -> None:
     result = evaluate_expression(text, DATA)
     assert result == value
@@ -38,11 +56,22 @@ def test_values(text: str, value: Any) -> None:
 @pytest.mark.parametrize(
     ("text", "value"),
     [
-        ("a.i * a.f", 5.0), ("a.f * a.i", 5.0), ("a.i + 0.5", 2.5), ("0.5 + a.i", 2.5), ("a.f - 1", 1.5), ("5 - a.f", 2.5),
-        ("a.f / 2", 1.25), ("5 / a.f", 2.0), ("a.i + 1", 3), ("a.i * 3", 6), ("7 / a.i", 3), ("a.s + 'y'", "xy"),
-        ("[1] + [2]", [1, 2]), ("a.f + 0.5", 3.0),
+        ("a.i * a.f", 5.0),
+        ("a.f * a.i", 5.0),
+        ("a.i + 0.5", 2.5),
+        ("0.5 + a.i", 2.5),
+        ("a.f - 1", 1.5),
+        ("5 - a.f", 2.5),
+        ("a.f / 2", 1.25),
+        ("5 / a.f", 2.0),
+        ("a.i + 1", 3),
+        ("a.i * 3", 6),
+        ("7 / a.i", 3),
+        ("a.s + 'y'", "xy"),
+        ("[1] + [2]", [1, 2]),
+        ("a.f + 0.5", 3.0),
     ],
-)  # fmt: skip
+)
 def test_whole_and_other_numbers_work_together(text: str, value: Any) -> None:
     assert evaluate_expression(text, DATA) == value
 
@@ -50,15 +79,28 @@ def test_whole_and_other_numbers_work_together(text: str, value: Any) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("a.zz", "there is no 'zz'"), ("gone.x", "'gone' did not run"), ("a.l[7]", "size=3"), ("a.i / 0", "divide by zero"),
-        ("a.f / 0", "divide by zero"), ("a.s > 1", "No matching overloads"), ("a.i.foo", "a field is asked"),
-        ("a.?i", "add .orValue"), ("optional.none()", "add .orValue"), ("timestamp('2020-01-01T00:00:00Z')", "no JSON"),
-        ("b'x'", "no JSON"), ("1u", "no JSON"), ("{1: 2}", "not text"), ("type(1)", "no JSON"), ("foo(1)", "foo"),
-        ("a.s.matches('(')", "regular expression"), ("'a' + 1", "overload"), ("1.0 / 0.0", "no JSON"),
+        ("a.zz", "there is no 'zz'"),
+        ("gone.x", "'gone' did not run"),
+        ("a.l[7]", "size=3"),
+        ("a.i / 0", "divide by zero"),
+        ("a.f / 0", "divide by zero"),
+        ("a.s > 1", "No matching overloads"),
+        ("a.i.foo", "a field is asked"),
+        ("a.?i", "add .orValue"),
+        ("optional.none()", "add .orValue"),
+        ("timestamp('2020-01-01T00:00:00Z')", "no JSON"),
+        ("b'x'", "no JSON"),
+        ("1u", "no JSON"),
+        ("{1: 2}", "not text"),
+        ("type(1)", "no JSON"),
+        ("foo(1)", "foo"),
+        ("a.s.matches('(')", "regular expression"),
+        ("'a' + 1", "overload"),
+        ("1.0 / 0.0", "no JSON"),
     ],
-)  # fmt: skip
+)
 def test_what_has_no_value_is_raised_and_never_passes_for_data(text: str, says: str) -> None:
-    with pytest.raises(ExpressionError, match="(?s).*") as raised:
+    with pytest.raises(ExpressionError) as raised:
         evaluate_expression(text, DATA)
     assert says in str(raised.value)
 
@@ -85,7 +127,7 @@ def test_only_what_is_read_is_bound() -> None:
     assert compiled("a.i + size(a)").shown({"a": {"i": 1, "z": 2}}) == {"a": {"i": 1, "z": 2}}
     assert compiled("a.i.j + a.i.k").shown({"a": {"i": 3}}) == {"a": {"i": 3}}
     with pytest.raises(ExpressionError, match="64 bits"):
-        evaluate_expression("a.big", data)
+        evaluate_expression("a.big + 1", data)
 
 
 def test_what_is_bound_is_never_changed() -> None:
@@ -97,10 +139,18 @@ def test_what_is_bound_is_never_changed() -> None:
 
 def test_a_large_result_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(subject, "MAX_RESULT", 100)
-    assert evaluate_expression("a", {"a": "x" * 99}) == "x" * 99
+    assert evaluate_expression("[a][0]", {"a": "x" * 99}) == "x" * 99
     for large in ("x" * 101, ["xx"] * 60, {"x" * 60: "y" * 60}):
         with pytest.raises(ExpressionError, match="more than"):
-            evaluate_expression("a", {"a": large})
+            evaluate_expression("[a]", {"a": large})
+
+
+def test_half_a_character_is_an_error() -> None:
+    for data in ({"a": "\ud800"}, {"a": {"\udfff": 1}}):
+        with pytest.raises(ExpressionError):
+            evaluate_expression("[a]", data)
+    with pytest.raises(ParseFault):
+        evaluate_expression("'\ud800'", {})
 
 
 def test_a_nul_character_ends_no_text() -> None:
@@ -121,12 +171,17 @@ def test_conditions() -> None:
         Condition("a ==")
 
 
-TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
+CHARACTERS = st.characters(exclude_characters="\0", exclude_categories=["Cs"])
+TEXT = st.text(CHARACTERS)
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False, allow_infinity=False) | TEXT,
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**63 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | TEXT,
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXT, inner, max_size=4),
     max_leaves=12,
-)  # fmt: skip
+)
 
 
 @given(JSON)

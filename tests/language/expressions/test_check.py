@@ -18,12 +18,22 @@ TEXT, WHOLE, NUMBER = {"type": "string"}, {"type": "integer"}, {"type": "number"
 PLACE = object_of({"page": WHOLE}, optional=("page",))
 TYPES = {
     "inputs": object_of(
-        {"s": TEXT, "n": WHOLE, "f": NUMBER, "b": {"type": "boolean"}, "any": {}, "opt": TEXT, "e": {"enum": ["x", "y"]},
-         "maybe": {"type": ["string", "null"]}, "tags": {"type": "array", "items": TEXT}, "open": {"type": "object"}},
+        {
+            "s": TEXT,
+            "n": WHOLE,
+            "f": NUMBER,
+            "b": {"type": "boolean"},
+            "any": {},
+            "opt": TEXT,
+            "e": {"enum": ["x", "y"]},
+            "maybe": {"type": ["string", "null"]},
+            "tags": {"type": "array", "items": TEXT},
+            "open": {"type": "object"},
+        },
         optional=("opt",),
     ),
     "hits": object_of({"list": {"type": "array", "items": object_of({"text": TEXT, "score": NUMBER, "place": PLACE})}}),
-}  # fmt: skip
+}
 
 
 class Skipped(FixedNames):
@@ -38,18 +48,34 @@ def codes(text: str, **options: Any) -> list[str]:
 @pytest.mark.parametrize(
     ("text", "schema"),
     [
-        ("inputs.s", TEXT), ("inputs.e", {"enum": ["x", "y"]}), ("inputs.n + 1", WHOLE), ("inputs.n + inputs.f", NUMBER),
-        ("inputs.n > 1.5", {"type": "boolean"}), ("inputs.any.x.y", {}), ("inputs.open.x", {}), ("inputs.tags[0]", TEXT),
-        ("hits.list.map(h, h.score)", {"type": "array", "items": NUMBER}), ("hits.list[0].text", TEXT),
-        ("hits.list.filter(h, h.score > 0.5)[0].text", TEXT), ("inputs.?opt.orValue('')", TEXT), ("size(inputs.tags)", WHOLE),
-        ("inputs.b ? inputs.n : 2", WHOLE), ("inputs.b ? inputs.n : 2.5", NUMBER), ("inputs['s']", TEXT),
-        ("hits.list[?0].?place.?page.orValue(0)", WHOLE), ("hits.list.exists(h, h.text == 'a')", {"type": "boolean"}),
-        ("{'a': inputs.n}", object_of({"a": WHOLE})), ("inputs.maybe == null", {"type": "boolean"}),
-        ("has(inputs.opt) ? inputs.opt : inputs.s", TEXT), ("!has(inputs.opt) || inputs.opt == 'x'", {"type": "boolean"}),
-        ("inputs.?opt.hasValue() && inputs.opt == 'x'", {"type": "boolean"}), ("string(inputs.n) + 'x'", TEXT),
-        ("inputs.?opt.optMap(o, size(o)).orValue(0)", WHOLE), ("inputs.s in inputs.tags", {"type": "boolean"}),
+        ("inputs.s", TEXT),
+        ("inputs.e", {"enum": ["x", "y"]}),
+        ("inputs.n + 1", WHOLE),
+        ("inputs.n + inputs.f", NUMBER),
+        ("inputs.n > 1.5", {"type": "boolean"}),
+        ("inputs.any.x.y", {}),
+        ("inputs.open.x", {}),
+        ("inputs.tags[0]", TEXT),
+        ("hits.list.map(h, h.score)", {"type": "array", "items": NUMBER}),
+        ("hits.list[0].text", TEXT),
+        ("hits.list.filter(h, h.score > 0.5)[0].text", TEXT),
+        ("inputs.?opt.orValue('')", TEXT),
+        ("size(inputs.tags)", WHOLE),
+        ("inputs.b ? inputs.n : 2", WHOLE),
+        ("inputs.b ? inputs.n : 2.5", NUMBER),
+        ("inputs['s']", TEXT),
+        ("hits.list[?0].?place.?page.orValue(0)", WHOLE),
+        ("hits.list.exists(h, h.text == 'a')", {"type": "boolean"}),
+        ("{'a': inputs.n}", object_of({"a": WHOLE})),
+        ("inputs.maybe == null", {"type": "boolean"}),
+        ("has(inputs.opt) ? inputs.opt : inputs.s", TEXT),
+        ("!has(inputs.opt) || inputs.opt == 'x'", {"type": "boolean"}),
+        ("inputs.?opt.hasValue() && inputs.opt == 'x'", {"type": "boolean"}),
+        ("string(inputs.n) + 'x'", TEXT),
+        ("inputs.?opt.optMap(o, size(o)).orValue(0)", WHOLE),
+        ("inputs.s in inputs.tags", {"type": "boolean"}),
     ],
-)  # fmt: skip
+)
 def test_types(text: str, schema: Any) -> None:
     checked = check_expression(text, FixedNames(TYPES))
     assert checked.findings == ()
@@ -59,31 +85,50 @@ def test_types(text: str, schema: Any) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("inputs.zz + nope.x", ["E201", "E201"]), ("inputs.zz.y.z > 3", ["E201"]), ("nope > 3 && nope2", ["E201", "E201"]),
-        ("inputs.opt", ["E203"]), ("hits.list[0].place.page", ["E203"]), ("inputs.s < 3 && inputs.n == 'x'", ["E302"] * 2),
-        ("has(inputs.opt) || inputs.opt == 'x'", ["E203"]), ("inputs.s +", ["E301"]), ("inputs.e == 'z'", ["E302"]),
-        ("inputs.tags.map(t, t)[0] == 1", ["E302"]), ("x" * 513, ["E304"]),
+        ("inputs.zz + nope.x", ["E201", "E201"]),
+        ("inputs.zz.y.z > 3", ["E201"]),
+        ("nope > 3 && nope2", ["E201", "E201"]),
+        ("inputs.opt", ["E203"]),
+        ("hits.list[0].place.page", ["E203"]),
+        ("inputs.s < 3 && inputs.n == 'x'", ["E302"] * 2),
+        ("has(inputs.opt) || inputs.opt == 'x'", ["E203"]),
+        ("inputs.s +", ["E301"]),
+        ("inputs.e == 'z'", ["E302"]),
+        ("inputs.tags.map(t, t)[0] == 1", ["E302"]),
+        ("x" * 513, ["E304"]),
         ("inputs.tags.all(a, inputs.tags.all(b, inputs.tags.all(c, a == b)))", ["E304"]),
     ],
-)  # fmt: skip
+)
 def test_each_fault_once(text: str, expected: list[str]) -> None:
     assert codes(text) == expected
 
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [("inputs.b", []), ("inputs.any.x", []), ("inputs.s", ["E303"]), ("inputs.tags.map(t, t) == []", ["E304"]),
-     ("inputs.zz", ["E201"]), ("", ["E301"])],
-)  # fmt: skip
+    [
+        ("inputs.b", []),
+        ("inputs.any.x", []),
+        ("inputs.s", ["E303"]),
+        ("inputs.tags.map(t, t) == []", ["E304"]),
+        ("inputs.zz", ["E201"]),
+        ("", ["E301"]),
+    ],
+)
 def test_conditions(text: str, expected: list[str]) -> None:
     assert codes(text, condition=True) == expected
 
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [("hits.list", ["E203"]), ("hits", ["E203"]), ("hits.?list.orValue([])", []), ("has(hits.list)", []),
-     ("has(hits.list) && size(hits.list) > 0", []), ("size(hits.list) > 0 && has(hits.list)", ["E203"])],
-)  # fmt: skip
+    [
+        ("hits.list", ["E203"]),
+        ("hits", ["E203"]),
+        ("hits.?list.orValue([])", []),
+        ("has(hits.list)", []),
+        ("has(hits.list) && size(hits.list) > 0", []),
+        ("size(hits.list) > 0 && has(hits.list)", ["E203"]),
+    ],
+)
 def test_a_node_that_may_be_skipped(text: str, expected: list[str]) -> None:
     assert [f.code for f in check_expression(text, Skipped(TYPES)).findings] == expected
 
@@ -91,19 +136,66 @@ def test_a_node_that_may_be_skipped(text: str, expected: list[str]) -> None:
 @pytest.mark.parametrize(
     ("text", "marked"),
     [
-        ("inputs.n + inputs.zzz", "zzz"), ("inputs . zzz", "zzz"), ("'é😀' == nope.x", "nope"), ("inputs.s < 3", "<"),
-        ("inputs.e == 'nope'", "'nope'"), ("inputs.opt == 'a'", "inputs.opt"), ("inputs.n == 1 and true", "and"),
-        ("size( inputs.n )", "inputs.n"), ("inputs.s.startWith('a')", "startWith"), ("inputs.tags['k']", "'k'"),
-        ("inputs.n =  3", "="), ("'=' + inputs.n", "+"), ("inputs.tags.foo", "foo"),
+        ("inputs.n + inputs.zzz", "zzz"),
+        ("inputs . zzz", "zzz"),
+        ("'é😀' == nope.x", "nope"),
+        ("inputs.s < 3", "<"),
+        ("inputs.e == 'nope'", "'nope'"),
+        ("inputs.opt == 'a'", "inputs.opt"),
+        ("inputs.n == 1 and true", "and"),
+        ("size( inputs.n )", "inputs.n"),
+        ("inputs.s.startWith('a')", "startWith"),
+        ("inputs.tags['k']", "'k'"),
+        ("inputs.n =  3", "="),
+        ("'=' + inputs.n", "+"),
+        ("inputs.tags.foo", "foo"),
     ],
-)  # fmt: skip
+)
 def test_places(text: str, marked: str) -> None:
     (finding,) = check_expression(text, FixedNames(TYPES)).findings
     assert text[finding.offset : finding.offset + finding.length] == marked
 
 
-PARTS = ["inputs", ".", "s", "n", "f", "tags", "opt", "any", "?", "[", "]", "0", "1.5", "'x'", "(", ")", "==", "<", "+", "*",
-         "&&", "||", "!", ":", ",", "size", "has", "map", "filter", "t", "orValue", "null", "true", "in", "{", "}", " ", "-"]  # fmt: skip
+PARTS = [
+    "inputs",
+    ".",
+    "s",
+    "n",
+    "f",
+    "tags",
+    "opt",
+    "any",
+    "?",
+    "[",
+    "]",
+    "0",
+    "1.5",
+    "'x'",
+    "(",
+    ")",
+    "==",
+    "<",
+    "+",
+    "*",
+    "&&",
+    "||",
+    "!",
+    ":",
+    ",",
+    "size",
+    "has",
+    "map",
+    "filter",
+    "t",
+    "orValue",
+    "null",
+    "true",
+    "in",
+    "{",
+    "}",
+    " ",
+    "-",
+]
 
 
 @given(st.lists(st.sampled_from(PARTS), max_size=14).map("".join) | st.text(max_size=30))
@@ -116,8 +208,25 @@ def test_no_text_breaks_the_check_and_every_place_is_inside(text: str) -> None:
             assert finding.message
 
 
-LEAVES = st.sampled_from(["inputs.n", "inputs.f", "inputs.s", "inputs.b", "inputs.tags", "inputs.tags[0]", "1", "2.5", "'a'", "true",
-                          "inputs.?opt.orValue('o')", "inputs.e", "inputs.maybe", "null", "size(inputs.tags)"])  # fmt: skip
+LEAVES = st.sampled_from(
+    [
+        "inputs.n",
+        "inputs.f",
+        "inputs.s",
+        "inputs.b",
+        "inputs.tags",
+        "inputs.tags[0]",
+        "1",
+        "2.5",
+        "'a'",
+        "true",
+        "inputs.?opt.orValue('o')",
+        "inputs.e",
+        "inputs.maybe",
+        "null",
+        "size(inputs.tags)",
+    ]
+)
 TREES = st.recursive(
     LEAVES,
     lambda inner: st.one_of(

@@ -17,18 +17,29 @@ NUMBER: dict[str, Any] = {"type": "number"}
 @pytest.mark.parametrize(
     ("got", "wants", "at"),
     [
-        (TEXT, TEXT, None), (WHOLE, NUMBER, None), (NUMBER, WHOLE, ""), (TEXT, {}, None), ({}, TEXT, None), (TEXT, WHOLE, ""),
-        ({"type": ["string", "null"]}, TEXT, ""), ({"enum": ["a"]}, {"enum": ["a", "b"]}, None),
-        ({"enum": ["a", "c"]}, {"enum": ["a", "b"]}, ""), (TEXT, {"enum": ["a"]}, ""), ({"const": "a"}, {"enum": ["a"]}, None),
-        ({"type": "array", "items": TEXT}, {"type": "array", "items": WHOLE}, "[]"), ({"type": "array"}, {"type": "array"}, None),
-        (object_of({"a": TEXT}), object_of({"a": TEXT}), None), (object_of({"a": TEXT}), object_of({"a": WHOLE}), "a"),
+        (TEXT, TEXT, None),
+        (WHOLE, NUMBER, None),
+        (NUMBER, WHOLE, ""),
+        (TEXT, {}, None),
+        ({}, TEXT, None),
+        (TEXT, WHOLE, ""),
+        ({"type": ["string", "null"]}, TEXT, ""),
+        ({"enum": ["a"]}, {"enum": ["a", "b"]}, None),
+        ({"enum": ["a", "c"]}, {"enum": ["a", "b"]}, ""),
+        (TEXT, {"enum": ["a"]}, ""),
+        ({"const": "a"}, {"enum": ["a"]}, None),
+        ({"type": "array", "items": TEXT}, {"type": "array", "items": WHOLE}, "[]"),
+        ({"type": "array"}, {"type": "array"}, None),
+        (object_of({"a": TEXT}), object_of({"a": TEXT}), None),
+        (object_of({"a": TEXT}), object_of({"a": WHOLE}), "a"),
         (object_of({"a": TEXT}), object_of({"a": TEXT, "b": TEXT}), "b"),
         (object_of({"a": TEXT}, optional=("a",)), object_of({"a": TEXT}), "a"),
         (object_of({"a": TEXT}), object_of({"a": TEXT, "b": TEXT}, optional=("b",)), None),
         (object_of({"a": object_of({"b": TEXT})}), object_of({"a": object_of({"b": WHOLE})}), "a.b"),
-        ({"anyOf": [TEXT, WHOLE]}, TEXT, ""), ({"anyOf": [TEXT, WHOLE]}, {"type": ["string", "integer"]}, None),
+        ({"anyOf": [TEXT, WHOLE]}, TEXT, ""),
+        ({"anyOf": [TEXT, WHOLE]}, {"type": ["string", "integer"]}, None),
     ],
-)  # fmt: skip
+)
 def test_misfit(got: Any, wants: Any, at: str | None) -> None:
     found = misfit(got, wants)
     assert (found.at if isinstance(found, Misfit) else None) == at

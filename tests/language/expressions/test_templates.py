@@ -16,12 +16,16 @@ from girih.language.expressions.templates import PromptError, render_template, t
 @pytest.mark.parametrize(
     ("text", "result"),
     [
-        ("Hi {{ name }}\n", "Hi <b>&\n"), ("{% for d in docs %}{{ loop.index }}{{ d.t }}{% endfor %}", "1a2b"),
-        ("{{ docs }}", '[{"t": "a"}, {"t": "b"}]'), ("{{ none }}|{{ n }}|{{ ok }}", "|1.5|true"),
-        ("{{ docs | map(attribute='t') | join(', ') }}", "a, b"), ("{{ name | replace('b', 'i') | upper }}", "<I>&"),
-        ("{{ gone | default('x') }}", "x"), ("{% if gone is defined %}a{% else %}b{% endif %}", "b"),
+        ("Hi {{ name }}\n", "Hi <b>&\n"),
+        ("{% for d in docs %}{{ loop.index }}{{ d.t }}{% endfor %}", "1a2b"),
+        ("{{ docs }}", '[{"t": "a"}, {"t": "b"}]'),
+        ("{{ none }}|{{ n }}|{{ ok }}", "|1.5|true"),
+        ("{{ docs | map(attribute='t') | join(', ') }}", "a, b"),
+        ("{{ name | replace('b', 'i') | upper }}", "<I>&"),
+        ("{{ gone | default('x') }}", "x"),
+        ("{% if gone is defined %}a{% else %}b{% endif %}", "b"),
     ],
-)  # fmt: skip
+)
 def test_render(text: str, result: str) -> None:
     data = {"name": "<b>&", "docs": [{"t": "a"}, {"t": "b"}], "none": None, "n": 1.5, "ok": True}
     assert render_template(text, data).rstrip("\n") == result.rstrip("\n")
@@ -29,9 +33,17 @@ def test_render(text: str, result: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "line"),
-    [("a\n{{ gone }}", 2), ("{{ d.gone }}", 1), ("{{ d.x.y.z }}", 1), ("{% if %}", 1), ("{{ 'x' | format }}", 1),
-     ("{% include 'x' %}", 1), ("{{ debug() }}", 1), ("{{ namespace() }}", 1)],
-)  # fmt: skip
+    [
+        ("a\n{{ gone }}", 2),
+        ("{{ d.gone }}", 1),
+        ("{{ d.x.y.z }}", 1),
+        ("{% if %}", 1),
+        ("{{ 'x' | format }}", 1),
+        ("{% include 'x' %}", 1),
+        ("{{ debug() }}", 1),
+        ("{{ namespace() }}", 1),
+    ],
+)
 def test_what_cannot_be_rendered(text: str, line: int) -> None:
     with pytest.raises(PromptError) as raised:
         render_template(text, {"d": {}})
@@ -73,19 +85,27 @@ def test_variables_at_their_first_use() -> None:
     text = "it's {{ name }}, isn't it {# {{ no }} #}\n{% for d in docs %}{{ d.x }}{{ loop.index }}{% endfor %}\n"
     text += "{% set y = other %}{{ y }} {{ x.name }} {% raw %}{{ raw }}{% endraw %} {{ 'lit ' ~ last }}"
     assert [(v.name, v.line, v.column) for v in template_variables(text)] == [
-        ("name", 1, 9), ("docs", 2, 13), ("other", 3, 12), ("x", 3, 31), ("last", 3, 84),
-    ]  # fmt: skip
+        ("name", 1, 9),
+        ("docs", 2, 13),
+        ("other", 3, 12),
+        ("x", 3, 31),
+        ("last", 3, 84),
+    ]
 
 
 @pytest.mark.parametrize(
     ("text", "line", "column", "says"),
     [
-        ("a\n{% if %}", 2, 7, "end of block"), ("a\n{{ x | uper }}", 2, 8, "no filter 'uper'"), ("é {{ a..b }}", 1, 8, "unexpected"),
-        ("{% include 'a' %}", 1, 4, "no 'include'"), ("{{ x | format(1) }}", 1, 8, "no filter 'format'"),
-        ("{% macro a() %}{% endmacro %}", 1, 4, "no 'macro'"), ("x" * 200_001, 1, 1, "longer"),
+        ("a\n{% if %}", 2, 7, "end of block"),
+        ("a\n{{ x | uper }}", 2, 8, "no filter 'uper'"),
+        ("é {{ a..b }}", 1, 8, "unexpected"),
+        ("{% include 'a' %}", 1, 4, "no 'include'"),
+        ("{{ x | format(1) }}", 1, 8, "no filter 'format'"),
+        ("{% macro a() %}{% endmacro %}", 1, 4, "no 'macro'"),
+        ("x" * 200_001, 1, 1, "longer"),
         ("\n".join("{% set a = 1 %}" for _ in range(13)), 13, 4, "at most 12"),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_read(text: str, line: int, column: int, says: str) -> None:
     with pytest.raises(PromptError) as raised:
         template_variables(text)

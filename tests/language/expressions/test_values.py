@@ -18,15 +18,30 @@ DATA = {"inputs": {"n": 3, "f": 1.0, "s": "x", "l": [1, "a"], "none": None, "ok"
 @pytest.mark.parametrize(
     ("value", "result"),
     [
-        ("${ inputs.n }", 3), ("  ${inputs.n}\n", 3), ("n=${ inputs.n }", "n=3"), ("${inputs.n}${inputs.s}", "3x"),
-        ("${ inputs.none }", None), ("a ${ inputs.none }", "a null"), ("a ${ inputs.l }", 'a [1, "a"]'),
-        ("is ${ inputs.ok }", "is true"), ("${ inputs.l }", [1, "a"]), ("f ${ inputs.f }", "f 1.0"),
-        ("{ braces } $5 {{ x }} $ {", "{ braces } $5 {{ x }} $ {"), ("}", "}"), ("", ""), (5, 5), (None, None),
-        ("${ {'a': {'b': '}'}}['a'].b }", "}"), ("${ '${' + \"}\" }", "${}"), (r"${ 'it\'s }' }", "it's }"),
-        (r"${ r'\d' + '}' }", "\\d}"), ("${ '''a'}''' }", "a'}"), ("${ size('''x''') }", 1),
+        ("${ inputs.n }", 3),
+        ("  ${inputs.n}\n", 3),
+        ("n=${ inputs.n }", "n=3"),
+        ("${inputs.n}${inputs.s}", "3x"),
+        ("${ inputs.none }", None),
+        ("a ${ inputs.none }", "a null"),
+        ("a ${ inputs.l }", 'a [1, "a"]'),
+        ("is ${ inputs.ok }", "is true"),
+        ("${ inputs.l }", [1, "a"]),
+        ("f ${ inputs.f }", "f 1.0"),
+        ("{ braces } $5 {{ x }} $ {", "{ braces } $5 {{ x }} $ {"),
+        ("}", "}"),
+        ("", ""),
+        (5, 5),
+        (None, None),
+        ("${ {'a': {'b': '}'}}['a'].b }", "}"),
+        ("${ '${' + \"}\" }", "${}"),
+        (r"${ 'it\'s }' }", "it's }"),
+        (r"${ r'\d' + '}' }", "\\d}"),
+        ("${ '''a'}''' }", "a'}"),
+        ("${ size('''x''') }", 1),
         ({"a": ["${ inputs.n }", {"b": "x ${ inputs.s }"}]}, {"a": [3, {"b": "x x"}]}),
     ],
-)  # fmt: skip
+)
 def test_evaluate(value: Any, result: Any) -> None:
     assert evaluate(value, DATA) == result
 

@@ -134,6 +134,10 @@ def _parsed(text: str) -> tuple[Any, Expr]:
         program = _ENVIRONMENT.compile(text, disable_check=True)
     except RuntimeError as refused:
         raise first_fault(str(refused), text) from refused
+    except TypeError as fault:
+        # The binding takes no text that UTF-8 cannot hold.
+        at = next((i for i, character in enumerate(text) if "\ud800" <= character <= "\udfff"), 0)
+        raise ParseFault("half of a character (a lone surrogate)", at) from fault
     return program, read(program.serialize(), text)
 
 
@@ -165,7 +169,11 @@ def first_fault(report: str, text: str) -> ParseFault:
 
 
 def _evaluate(text: str, program: Compiled, data: Mapping[str, JsonValue]) -> Any:
-    result = program.program.eval(data={key: {} for key in program.names} | program.shown(data))
+    absent: dict[str, JsonValue] = {name: {} for name in program.names}
+    try:
+        result = program.program.eval(data=absent | program.shown(data))
+    except (RuntimeError, TypeError, UnicodeError) as fault:
+        raise ExpressionError(f"'{text}' meets data that is no JSON") from fault
     if _kind(result) == "error":
         # `eval` hands an error back as a value: taken as one, it would pass for data.
         raise ExpressionError(f"'{text}' has no value: {_reason(_error(result), program.names - data.keys())}")

@@ -74,6 +74,8 @@ def template_variables(text: str) -> tuple[Variable, ...]:
         environment.add_template("prompt", text)
     except TemplateError as fault:
         raise _explained(fault, text) from fault
+    except UnicodeEncodeError as fault:
+        raise PromptError("half of a character (a lone surrogate)", *_position(text, fault.start)) from fault
     finally:
         environment.remove_template("prompt")
     bare = _blanked(text)
