@@ -57,5 +57,7 @@ class Settings(BaseSettings):
     cors_origins: list[str] = Field(
         default_factory=list, description="Origins that browsers may call the API from, as JSON. Default: none."
     )
-    log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="The least level logged.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="The least level logged."
+    )
     log_format: Literal["json", "console"] = Field(default="json", description="How log lines look.")
