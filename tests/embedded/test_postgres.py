@@ -216,3 +216,16 @@ async def test_below_a_private_folder_the_data_lies_elsewhere_and_is_found_again
     finally:
         server.stop()
         shutil.rmtree(home)
+
+
+@ROOT_ONLY
+def test_a_user_without_a_name_is_told_so() -> None:
+    program = (
+        "import os; from pathlib import Path; from girih.embedded.unprivileged import server_user\n"
+        "os.setuid(54321)\n"
+        "try: server_user(Path('/nowhere'))\n"
+        "except Exception as fault: print(fault, fault.help)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert "user 54321 has none" in done.stdout
+    assert "GIRIH_DATABASE_URL" in done.stdout

@@ -31,9 +31,11 @@ def server_user(data: Path) -> OsUser | None:
     """The user to run a server on `data` as: `None` (stay who we are) unless this process is root's.
 
     Data that somebody else made before stays theirs: with `sudo` and without, the same folder works.
-    Raises `Unavailable` when root has no unprivileged user to switch to.
+    Raises `Unavailable` when root has no unprivileged user to switch to, or when we are a user without a name, which
+    PostgreSQL does not take.
     """
     if os.geteuid() != 0:
+        _require_name(os.geteuid())
         return None
     if data.exists() and data.stat().st_uid != 0:
         return OsUser(data.stat().st_uid, data.stat().st_gid)
@@ -45,6 +47,16 @@ def server_user(data: Path) -> OsUser | None:
         "PostgreSQL does not run as root, and this system has no user `nobody`",
         help="run girih as an ordinary user, or set GIRIH_DATABASE_URL",
     )
+
+
+def _require_name(uid: int) -> None:
+    try:
+        pwd.getpwuid(uid)
+    except KeyError:
+        raise Unavailable(
+            f"PostgreSQL runs only as a user with a name, and user {uid} has none on this system",
+            help="run girih as a user of /etc/passwd, or set GIRIH_DATABASE_URL",
+        ) from None
 
 
 def reachable(path: Path) -> bool:
