@@ -15,7 +15,7 @@ from pathlib import Path
 
 import httpx
 
-LIMIT = 30.0
+LIMIT = 60.0
 """Seconds a process may take to start or to stop."""
 
 

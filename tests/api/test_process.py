@@ -25,7 +25,7 @@ from girih.wiring import Girih
 SLOW = """\
 kind: graph/v1
 name: slow
-inputs: { n: integer }
+inputs: { n: string }
 use: { model: model://demo }
 nodes:
   answer:
@@ -50,7 +50,7 @@ def client_of(url: str, key: str) -> httpx.Client:
 
 def test_a_run_survives_its_reader(database_url: str, tmp_path: Path, key: str) -> None:
     with api_process(database_url, tmp_path) as api, client_of(api.url, key) as client:
-        with client.stream("POST", "/v1/runs/stream", json={"agent": "slow", "inputs": {"n": 1}}) as answer:
+        with client.stream("POST", "/v1/runs/stream", json={"agent": "slow", "inputs": {"n": "1"}}) as answer:
             path = answer.headers["location"]
             first = next(frames(answer.iter_bytes()))
         assert first["seq"] == 1
@@ -64,7 +64,7 @@ def test_a_run_survives_its_reader(database_url: str, tmp_path: Path, key: str) 
 def test_a_stop_ends_streams_and_another_process_goes_on(database_url: str, tmp_path: Path, key: str) -> None:
     received: list[bytes] = []
     with api_process(database_url, tmp_path) as api, client_of(api.url, key) as client:
-        with client.stream("POST", "/v1/runs/stream", json={"agent": "slow", "inputs": {"n": 2}}) as answer:
+        with client.stream("POST", "/v1/runs/stream", json={"agent": "slow", "inputs": {"n": "2"}}) as answer:
             path = answer.headers["location"]
             stopping = threading.Timer(0.3, api.process.send_signal, [signal.SIGTERM])
             stopping.start()
@@ -119,21 +119,12 @@ def refused(**settings: str) -> str:
     return result.stderr
 
 
-@pytest.mark.parametrize(
-    ("settings", "words"),
-    [
-        ({}, "GIRIH_DATABASE_URL is not set"),
-        ({"GIRIH_DATABASE_URL": "mysql://a:hunter2@h/d"}, "not a PostgreSQL URL"),
-        ({"GIRIH_DATABASE_URL": "no url"}, "not a database URL"),
-        ({"GIRIH_DATABASE_URL": "postgresql://a:hunter2@127.0.0.1:1/d"}, "does not answer"),
-        ({"GIRIH_PORT": "many"}, "GIRIH_PORT"),
-        ({"GIRIH_CORS_ORIGINS": "not json"}, "cors_origins"),
-        ({"GIRIH_CORS_ORIGINS": '["*"]'}, "GIRIH_CORS_ORIGINS"),
-        ({"GIRIH_LOG_LEVEL": "loud"}, "GIRIH_LOG_LEVEL"),
-    ],
-)
-def test_what_cannot_work_is_one_sentence(settings: dict[str, str], words: str) -> None:
-    assert words in refused(**settings)
+def test_a_setting_that_cannot_work_is_one_sentence() -> None:
+    assert "GIRIH_PORT" in refused(GIRIH_PORT="many")
+
+
+def test_a_database_that_is_away_is_one_sentence() -> None:
+    assert "does not answer" in refused(GIRIH_DATABASE_URL="postgresql://a:hunter2@127.0.0.1:1/d")
 
 
 def test_a_taken_port_is_one_sentence(database_url: str) -> None:
@@ -143,16 +134,6 @@ def test_a_taken_port_is_one_sentence(database_url: str) -> None:
         port = str(taken.getsockname()[1])
         said = refused(GIRIH_DATABASE_URL=database_url, GIRIH_PORT=port)
     assert f"cannot listen on 127.0.0.1:{port}" in said
-
-
-def test_a_wrong_password_is_one_sentence(database_url: str) -> None:
-    wrong = make_url(database_url).set(password="hunter2").render_as_string(hide_password=False)
-    assert "refuses the login" in refused(GIRIH_DATABASE_URL=wrong)
-
-
-def test_an_unknown_database_is_one_sentence(database_url: str) -> None:
-    wrong = make_url(database_url).set(database="nowhere").render_as_string(hide_password=False)
-    assert "there is no database" in refused(GIRIH_DATABASE_URL=wrong)
 
 
 def test_port_0_takes_a_free_one_and_says_which(database_url: str, tmp_path: Path) -> None:

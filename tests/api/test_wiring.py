@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy.engine import make_url
 from tests.api.conftest import settings_for
 from tests.conftest import Logins
 
 from girih.db.health import DatabaseHealth, examine
 from girih.db.migrations import head
-from girih.errors import GirihError, Unavailable
-from girih.wiring import open_girih, require_usable
+from girih.errors import GirihError, InvalidInput, Unavailable
+from girih.wiring import open_girih, read_settings, require_usable
 
 GOOD = DatabaseHealth("girih_app", superuser=False, bypasses=False, owns=False, revision="0042")
 
@@ -67,3 +69,40 @@ async def test_settings_that_cannot_work_are_refused(
         async with open_girih(settings_for(**{"database_url": database_url, "data_dir": tmp_path} | settings)):  # type: ignore[arg-type]
             raise AssertionError("it opened")
     assert caught.value.help
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("GIRIH_PORT", "many"),
+        ("GIRIH_PORT", "70000"),
+        ("GIRIH_CORS_ORIGINS", "not json"),
+        ("GIRIH_ENDPOINTS", "{"),
+        ("GIRIH_LOG_LEVEL", "loud"),
+        ("GIRIH_MAX_UPLOAD_MB", "0"),
+    ],
+)
+def test_a_variable_that_cannot_be_read_is_named(monkeypatch: pytest.MonkeyPatch, variable: str, value: str) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(InvalidInput) as caught:
+        read_settings()
+    assert variable.removeprefix("GIRIH_").lower() in caught.value.message.lower()
+    assert caught.value.help
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"password": "hunter2"}, "refuses the login"),
+        ({"database": "nowhere"}, "there is no database"),
+        ({"port": 1}, "does not answer"),
+    ],
+)
+async def test_a_login_that_does_not_work_is_explained_without_its_password(
+    database_url: str, tmp_path: Path, changed: dict[str, Any], words: str
+) -> None:
+    wrong = make_url(database_url).set(**changed).render_as_string(hide_password=False)
+    with pytest.raises(Unavailable, match=words) as caught:
+        async with open_girih(settings_for(wrong, tmp_path)):
+            raise AssertionError("it opened")
+    assert "hunter2" not in caught.value.message + str(caught.value.help)

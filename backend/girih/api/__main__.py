@@ -38,6 +38,13 @@ class Server(uvicorn.Server):
             for number, handler in before.items():
                 signal.signal(number, handler)
 
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Say where, once requests are answered there."""
+        await super().startup(sockets)
+        for listener in sockets or ():
+            host, port = listener.getsockname()[:2]
+            log.info("listening", url=f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}")
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End the streams between two frames, then everything else as uvicorn does."""
         app = self.config.app
@@ -60,8 +67,6 @@ async def serve() -> None:
             timeout_graceful_shutdown=GRACE,
             lifespan="on",
         )
-        host, port = listener.getsockname()[:2]
-        log.info("listening", url=f"http://{host}:{port}", version=girih.facts.version)
         await Server(config).serve(sockets=[listener])
 
 

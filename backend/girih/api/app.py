@@ -63,8 +63,7 @@ def create_app(girih: Girih) -> FastAPI:
     app.include_router(system.router)
     _surround(app, girih.facts.cors_origins)
     check_permissions(app)
-    description = _describe(app)
-    app.openapi = lambda: description  # type: ignore[method-assign]
+    app.openapi_schema = _describe(app)
     return app
 
 

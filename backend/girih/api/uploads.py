@@ -19,6 +19,8 @@ FIELD = "file"
 FRAMING = 64 * 1024
 """Bytes that the multipart form itself may take beside the file."""
 
+_LONGEST_BOUNDARY = 70
+"""As RFC 2046 has it."""
 _HELP = f"send multipart/form-data with one part named `{FIELD}` that has a filename"
 
 
@@ -71,7 +73,7 @@ async def _content(form: _Form, chunks: AsyncIterator[bytes], limit: int) -> Asy
 def _boundary(content_type: str) -> bytes:
     kind, options = parse_options_header(content_type)
     boundary = options.get(b"boundary", b"")
-    if kind != b"multipart/form-data" or not boundary:
+    if kind != b"multipart/form-data" or not 1 <= len(boundary) <= _LONGEST_BOUNDARY:
         raise Unsupported("an upload must be multipart/form-data", help=_HELP)
     return boundary
 

@@ -46,7 +46,7 @@ class Failure:
         return CONFLICT if self.status == 409 else FINDINGS
 
 
-class Refused(Exception):  # noqa: N818 - an answer, which some commands expect
+class Refused(Exception):
     """The server's answer is a problem. Commands that do not expect it end through `Server.call`."""
 
     def __init__(self, failure: Failure) -> None:

@@ -60,6 +60,8 @@ class Following:
     """For a run yet to be started."""
     _key: str = field(default_factory=lambda: uuid4().hex)
     _since: float = 0.0
+    _met: bool = False
+    """Whether the server has ever answered."""
 
     def events(self) -> Iterator[JsonObject]:
         """Every event after `last`, ending with the terminal one, through any number of cuts."""
@@ -73,7 +75,7 @@ class Following:
                     if event["type"] in TERMINAL:
                         return
             except _CUT as error:
-                if self.run_id is None and isinstance(error, httpx.ConnectError):
+                if not self._met and isinstance(error, httpx.ConnectError):
                     self.server.unreachable(error)
             except Refused as refused:
                 if refused.failure.status != 503:
@@ -83,6 +85,7 @@ class Following:
 
     def _once(self) -> Iterator[JsonObject]:
         with self._connect() as response:
+            self._met = True
             if response.is_error:
                 response.read()
                 raise Refused(failure_of(response))
