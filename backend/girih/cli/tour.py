@@ -56,6 +56,7 @@ class Guide:
             print(f"the demo did not go as it should: {surprise}")
         if not self._surprises:
             print("That was the main job: published, ingested, answered with citations, traced, proven.")
+        sys.stdout.flush()
         return 1 if self._surprises else 0
 
 
