@@ -1,4 +1,4 @@
-"""Checkpoints in PostgreSQL mean what the in-memory double means, whatever is put; and hold the engine's whole suite."""
+"""Checkpoints in PostgreSQL mean what the in-memory double means, whatever is put and in whatever order."""
 
 from __future__ import annotations
 

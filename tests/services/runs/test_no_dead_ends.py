@@ -18,8 +18,8 @@ from girih.services.runs.executor import Held
 from girih.services.runs.schemas import ENDED
 from girih.services.runs.service import RunService
 
-Step = Literal["succeed", "fail", "break", "vanish", "expire", "pause", "hand on", "cancel", "look", "renew"]
-STEPS: list[Step] = ["succeed", "fail", "break", "vanish", "expire", "pause", "hand on", "cancel", "look", "renew"]
+Step = Literal["succeed", "fail", "break", "vanish", "expire", "hand on", "cancel", "look", "renew"]
+STEPS: list[Step] = ["succeed", "fail", "break", "vanish", "expire", "hand on", "cancel", "look", "renew"]
 ONE = plan(node("a", "$end"))
 
 
@@ -60,16 +60,8 @@ class Walk:
     async def do(self, step: Step, service: RunService) -> None:
         if step in ("succeed", "fail", "break"):
             self.puppet.tell(self.run_id, step)
-        elif step in ("expire", "vanish", "pause"):
-            for held in self.holders() if step == "vanish" else ():
-                assert held.task is not None
-                held.task.cancel()
-            if step != "pause":
-                await self.office.sql(
-                    "UPDATE runs SET lease_until = now() - interval '1 second' "
-                    "WHERE id = CAST(:id AS uuid) AND status = 'running'",
-                    id=self.run_id,
-                )
+        elif step in ("expire", "vanish"):
+            await self.lose(with_process=step == "vanish")
         elif step == "hand on":
             for held in self.holders():
                 held.stop("release")
@@ -80,6 +72,16 @@ class Walk:
         else:
             await service._reconciler._renew()
         await asyncio.sleep(0.004)
+
+    async def lose(self, *, with_process: bool) -> None:
+        for held in self.holders() if with_process else ():
+            assert held.task is not None
+            held.task.cancel()
+        await self.office.sql(
+            "UPDATE runs SET lease_until = now() - interval '1 second' "
+            "WHERE id = CAST(:id AS uuid) AND status = 'running'",
+            id=self.run_id,
+        )
 
     async def state(self) -> tuple[Any, ...]:
         (row,) = await self.office.sql(
