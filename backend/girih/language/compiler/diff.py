@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from girih.language.compiler.plan import Plan
-from girih.language.expressions.kinds import field, field_names, misfit
+from girih.language.expressions.kinds import field, field_names, is_kind, items, misfit
 from girih.language.spec.tree import JsonSchema
 
 Verdict = Literal["major", "minor", "patch"]
@@ -27,17 +27,13 @@ def breaks_callers(old: Plan, new: Plan) -> bool:
 
 def _takes_less(old: JsonSchema, new: JsonSchema) -> bool:
     """An input is gone, became required, or takes less than before."""
-    required = set(new.get("required", ())) - set(old.get("required", ()))
+    if set(new.get("required", ())) - set(old.get("required", ())):
+        return True
     for name in field_names(old):
         before, after = field(old, name), field(new, name)
-        if (
-            before is None
-            or after is None
-            or misfit(before.schema, after.schema)
-            or _is_bounded(before.schema, after.schema)
-        ):
+        if before is None or after is None or _is_narrower(before.schema, after.schema):
             return True
-    return bool(required)
+    return False
 
 
 def _gives_less(old: JsonSchema, new: JsonSchema) -> bool:
@@ -51,20 +47,24 @@ def _gives_less(old: JsonSchema, new: JsonSchema) -> bool:
     return False
 
 
-_BOUNDS = ("minimum", "exclusiveMinimum", "minLength", "minItems", "pattern", "format", "multipleOf", "maximum",
-           "exclusiveMaximum", "maxLength", "maxItems", "uniqueItems")  # fmt: skip
+_BOUNDS = ("minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties", "pattern", "format", "multipleOf",
+           "maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties", "uniqueItems")  # fmt: skip
 
 
-def _is_bounded(old: JsonSchema, new: JsonSchema) -> bool:
-    """Whether the new type has a bound that is new or tighter."""
-    return any(keyword in new and _tighter(keyword, old.get(keyword), new[keyword]) for keyword in _BOUNDS) or (
-        bool(new) and not old
-    )
+def _is_narrower(old: JsonSchema, new: JsonSchema) -> bool:
+    """Whether some value of the old type is none of the new type, as far as can be told."""
+    if not old:
+        return bool(new)
+    if misfit(old, new) is not None or any(_tighter(word, old.get(word), new[word]) for word in _BOUNDS if word in new):
+        return True
+    if is_kind(old, "array") and is_kind(new, "array"):
+        return _is_narrower(items(old), items(new))
+    return is_kind(old, "object") and is_kind(new, "object") and bool(field_names(old)) and _takes_less(old, new)
 
 
 def _tighter(keyword: str, old: object, new: object) -> bool:
     if old is None:
-        return True
-    if isinstance(old, int | float) and isinstance(new, int | float) and keyword != "multipleOf":
-        return new > old if keyword[1:3] == "in" or "Minimum" in keyword else new < old
+        return new is not False
+    if isinstance(old, int | float) and isinstance(new, int | float) and keyword not in ("multipleOf", "uniqueItems"):
+        return new > old if keyword.startswith(("min", "exclusiveMin")) else new < old
     return old != new

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from girih.language.compiler.plan import Plan, PlanNode, PlanOutput, PlanRoute
 from girih.language.compiler.typed_values import Values
 from girih.language.compiler.unit import Unit
@@ -21,8 +23,8 @@ def lower(unit: Unit) -> Plan:
         name=graph.name,
         title=graph.head.title,
         description=graph.head.description,
-        inputs=unit.inputs_schema,
-        outputs=object_of({name: _output_type(unit, output) for name, output in graph.outputs.items()}),
+        inputs=_ordered(unit.inputs_schema),
+        outputs=_ordered(object_of({name: _output_type(unit, output) for name, output in graph.outputs.items()})),
         chat=graph.head.chat.model_dump() if graph.head.chat else None,
         start=graph.start or "",
         # By name: the order nodes are written in says nothing but which one is the first, which `start` holds.
@@ -42,14 +44,26 @@ def _node(unit: Unit, node: GraphNode) -> PlanNode:
         name=node.name,
         verb=node.verb,
         shape=kind.shape,
-        settings=kind.lower(node.config, unit.scope),
+        settings=_ordered(kind.lower(node.config, unit.scope)),
         values=values,
         reads=tuple(sorted(read)),
-        returns=unit.type_of(node.name) or ANY,
+        returns=_ordered(unit.type_of(node.name) or ANY),
         routes=tuple(PlanRoute(to=r.to, condition=r.condition, max_visits=r.max_visits) for r in node.routes),
         branches=unit.flow.branches[node.name],
         region=region.entry if region.fork is not None else None,
     )
+
+
+def _ordered(value: Any) -> Any:
+    """The data with the `required` of its schemas sorted: the one list whose order comes from a mapping's."""
+    if isinstance(value, list):
+        return [_ordered(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    result = {key: _ordered(item) for key, item in value.items()}
+    if "properties" in result and isinstance(result.get("required"), list):
+        result["required"] = sorted(result["required"])
+    return result
 
 
 def _sources(output: JsonValue | Merged) -> tuple[JsonValue, ...]:

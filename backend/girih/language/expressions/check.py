@@ -85,6 +85,6 @@ def _compared(name: str | None, schema: JsonSchema) -> str:
 
 def _refused(text: str) -> Iterator[Finding]:
     """What CEL's own checker still refuses: it has the last word on what can run."""
-    fault = refusal(text)
-    if fault is not None:
-        yield Finding("E302", fault.message, fault.offset, 1)
+    message = refusal(text)
+    if message is not None:
+        yield Finding("E302", message, 0, len(text))

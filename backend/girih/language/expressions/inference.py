@@ -28,6 +28,12 @@ _UNKNOWN = Typed(ANY)
 _OPTIONAL_METHODS = ("orValue", "or", "hasValue", "value")
 
 
+def _literal(value: object) -> JsonSchema:
+    if isinstance(value, bytes):
+        return {"type": "bytes"}  # no type of JSON: it fits nowhere but beside other bytes
+    return {"const": value} if isinstance(value, str) else {"type": kind_of(value)}
+
+
 class Inference:
     """One expression's types. A part with a fault is of any type from there on, so that one fault is told once."""
 
@@ -50,7 +56,7 @@ class Inference:
     def _type(self, expr: Expr) -> Typed:
         match expr:
             case Literal():
-                return Typed({"const": expr.value} if isinstance(expr.value, str) else {"type": kind_of(expr.value)})
+                return Typed(_literal(expr.value))
             case Name():
                 return Typed(self._name(expr, alone=True))
             case Field():

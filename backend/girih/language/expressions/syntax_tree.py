@@ -123,6 +123,15 @@ def paths(expr: Expr, bound: frozenset[str] = frozenset()) -> Iterator[tuple[str
             yield from paths(part, bound)
 
 
+def free_places(expr: Expr, bound: frozenset[str] = frozenset()) -> Iterator[tuple[int, str]]:
+    """Where an expression reads a name from outside: the offset and the name."""
+    if isinstance(expr, Name) and expr.name not in bound:
+        yield expr.at, expr.name
+    for i, part in enumerate(children(expr)):
+        inner = bound | {expr.variable} if isinstance(expr, Loop) and i > 0 else bound
+        yield from free_places(part, inner)
+
+
 def spoken(expr: Expr) -> str | None:
     """How an author would name the expression: `classify.intent`; `None` for anything but a name and its fields."""
     match expr:

@@ -1,0 +1,207 @@
+"""Workspaces as a whole: what compiles, what is published, what is never asked for."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Any
+
+import pytest
+
+from girih.language.compiler.pipeline import compile_workspace
+from girih.language.compiler.workspace import Catalog, Workspace
+from girih.language.nodes.base import GraphContract, ToolContract, object_of
+from girih.language.spec.diagnostics import has_errors
+
+SUB = """\
+kind: graph/v1
+name: sub
+inputs: { text: string }
+nodes: { a: { set: { said: "${ inputs.text }" }, next: $end } }
+outputs: { said: "${ a.said }" }
+"""
+CALLER = """\
+kind: graph/v1
+name: caller
+use: { sub: graph://sub }
+nodes: { a: { graph: sub, with: { text: hi }, next: $end } }
+outputs: { said: "${ a.said }" }
+"""
+
+
+def codes(files: dict[str, str], catalog: Catalog | None = None) -> list[str]:
+    return [d.code for d in compile_workspace(Workspace(files), catalog or Catalog()).diagnostics]
+
+
+def test_an_empty_workspace() -> None:
+    assert compile_workspace(Workspace({})).diagnostics == ()
+
+
+def test_subgraphs_are_compiled_first_and_locked() -> None:
+    compilation = compile_workspace(Workspace({"a.yaml": CALLER, "z.yaml": SUB}))
+    assert compilation.diagnostics == ()
+    assert list(compilation.plans) == ["sub", "caller"]
+    caller, sub = compilation.plans["caller"], compilation.plans["sub"]
+    assert caller.node("a").settings == {"name": "sub", "digest": sub.digest}
+    assert [(e.alias, e.scheme, e.name, e.digest) for e in caller.lock] == [("sub", "graph", "sub", sub.digest)]
+    assert caller.outputs["properties"] == {"said": {"type": "string"}}
+    assert compilation.sources == {"caller": "a.yaml", "sub": "z.yaml"}
+
+
+def test_a_change_of_a_subgraph_changes_its_callers_digest() -> None:
+    first = compile_workspace(Workspace({"a.yaml": CALLER, "b.yaml": SUB})).plans
+    second = compile_workspace(Workspace({"a.yaml": CALLER, "b.yaml": SUB.replace('said: "${', 'said: "x ${')})).plans
+    assert first["caller"].digest != second["caller"].digest
+
+
+def test_a_fault_in_a_subgraph_is_told_once_and_publishes_neither() -> None:
+    compilation = compile_workspace(Workspace({"a.yaml": CALLER, "b.yaml": SUB.replace("inputs.text", "inputs.txt")}))
+    assert [(d.code, d.place.file) for d in compilation.diagnostics] == [("E201", "b.yaml")]
+    assert compilation.plans == {}
+    assert set(compilation.sources) == {"caller", "sub"}
+
+
+def test_the_workspaces_own_graph_comes_before_the_catalogs() -> None:
+    published = GraphContract("sub", "sha256:old", object_of({}), object_of({"other": {}}))
+    catalog = Catalog(graphs={"sub": published, "sub@1.0.0": published})
+    plans = compile_workspace(Workspace({"a.yaml": CALLER, "b.yaml": SUB}), catalog).plans
+    assert plans["caller"].lock[0].digest == plans["sub"].digest
+    assert codes({"a.yaml": CALLER.replace("graph://sub", "graph://sub@1.0.0"), "b.yaml": SUB}, catalog) == [
+        "E402",
+        "E201",
+    ]
+    assert codes({"a.yaml": CALLER.replace("graph://sub", "graph://sub@2.0.0")}, catalog) == ["E401"]
+
+
+def test_the_catalog_is_what_a_server_knows() -> None:
+    tool = ToolContract(
+        "t", "sha256:t", object_of({"x": {"type": "integer"}}), object_of({"y": {"type": "string"}}), {"name": "t"}
+    )
+    catalog = Catalog(knowledge=frozenset({"kb"}), tools={"t": tool})
+    text = """\
+kind: graph/v1
+name: a
+use: { t: tool://t, kb: knowledge://kb, m: { first_of: [model://default, model://demo] } }
+nodes:
+  a: { call: t, with: { x: 1 }, next: b }
+  b: { retrieve: kb, query: "${ a.y }", next: c }
+  c: { llm: m, prompt: hi, next: $end }
+"""
+    compilation = compile_workspace(Workspace({"a.yaml": text}), catalog)
+    assert compilation.diagnostics == ()
+    plan = compilation.plans["a"]
+    assert plan.node("a").settings["tool"] == {"name": "t"}
+    assert plan.node("b").settings["collection"] == "kb"
+    assert plan.node("c").settings["models"] == ["default", "demo"]
+    assert [(e.alias, e.name, e.digest) for e in plan.lock] == [
+        ("kb", "kb", None), ("m", "default", None), ("m", "demo", None), ("t", "t", "sha256:t"),
+    ]  # fmt: skip
+    assert codes({"a.yaml": text}) == ["E401", "E401"]
+
+
+def test_the_plan_of_a_fork() -> None:
+    text = """\
+kind: graph/v1
+name: fork
+inputs: { q: string }
+nodes:
+  gather: { parallel: [left, right], next: { to: gather, max_visits: 1 } }
+  left: { set: { x: "${ inputs.q }" }, next: inner }
+  inner: { parallel: [deep, deeper] }
+  deep: { set: { x: "${ left.x }" } }
+  deeper: { set: { x: 1 } }
+  right: { set: { x: 1 } }
+  late: { set: { x: "${ deep.x } ${ right.x }" }, next: [{ if: "size(late.x) > 1 && deeper.x == 1", to: $fail }, { else: $end }] }
+limits: { steps: 7 }
+""".replace("next: { to: gather, max_visits: 1 }", "next: late")
+    compilation = compile_workspace(Workspace({"a.yaml": text}))
+    assert compilation.diagnostics == ()
+    plan = compilation.plans["fork"]
+    assert {n.name: (n.shape, n.region, n.branches) for n in plan.nodes} == {
+        "gather": ("fork", None, ("left", "right")), "left": ("step", "left", ()), "inner": ("fork", "left", ("deep", "deeper")),
+        "deep": ("step", "deep", ()), "deeper": ("step", "deeper", ()), "right": ("step", "right", ()),
+        "late": ("step", None, ()),
+    }  # fmt: skip
+    late = plan.node("late")
+    assert late.reads == ("deep", "deeper", "late", "right")
+    assert [(r.to, r.condition) for r in late.routes] == [
+        ("$fail", "size(late.x) > 1 && deeper.x == 1"),
+        ("$end", None),
+    ]
+    assert (plan.start, plan.steps) == ("gather", 7)
+
+
+def test_json_is_the_same_graph() -> None:
+    json = (
+        '{"outputs": {"said": "${ a.said }"}, "inputs": {"text": "string"}, "name": "sub", "kind": "graph/v1",'
+        ' "nodes": {"a": {"next": "$end", "set": {"said": "${ inputs.text }"}}}}'
+    )
+    assert compile_workspace(Workspace({"a.json": json})).plans == compile_workspace(Workspace({"a.yaml": SUB})).plans
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"a.yaml": SUB, "b.yaml": SUB}, {"a.yaml": "kind: tool/v1\nname: x\n"}, {"a.yaml": "kind: nothing/v1\n"},
+        {"a.yaml": "kind: graph/v1\n"}, {"a.yaml": "kind: graph/v1\nname: a\nnodes: []\n"}, {"a.yaml": "kind: [\n"},
+        {"a.json": '{"kind": 5}'}, {"a.yaml": "kind: graph/v1\nname: a\nstart: b\nnodes: { a: 5, b: { llm: } }\n"},
+    ],
+)  # fmt: skip
+def test_broken_specs_are_findings(files: dict[str, str]) -> None:
+    compilation = compile_workspace(Workspace(files))
+    assert has_errors(compilation.diagnostics)
+
+
+def test_other_files_are_left_alone() -> None:
+    assert codes({"a.yaml": "no: spec\n", "b.json": "[1]", "c.yml": "- x\n\t- y\n", "d.md": "kind: graph/v1\n"}) == []
+
+
+def test_a_node_that_could_not_be_read_gives_no_further_findings() -> None:
+    text = """\
+kind: graph/v1
+name: a
+use: { m: model://default }
+nodes:
+  first: { llm: m, promt: hi, next: gather }
+  gather: { paralel: [left, right], next: last }
+  left: { set: { x: "${ first.text }" } }
+  right: { set: { x: "${ left.x } ${ gather.y }" } }
+  last: { set: { x: "${ left.x }" }, next: $end }
+outputs: { text: "${ first.text }" }
+"""
+    found = compile_workspace(Workspace({"a.yaml": text})).diagnostics
+    assert {d.code for d in found} == {"E002"}
+
+
+def big(nodes: int, salt: int) -> str:
+    lines = ["kind: graph/v1\nname: big\ninputs: { q: string }\nuse: { m: model://default }\nnodes:"]
+    for i in range(nodes):
+        after = f"n{i + 1}" if i < nodes - 1 else "$end"
+        lines.append(
+            f'  n{i}:\n    llm: m\n    prompt: "${{ inputs.q }} {salt} {f"${{ n{i - 1}.text }}" if i else ""}"\n'
+            f"    returns: {{ text: string, score: number, kind: {{ enum: [a, b] }} }}\n    next:\n"
+            f"      - {{ if: \"n{i}.score > {salt}.{i} && n{i}.kind == 'a'\", to: {after} }}\n      - {{ else: {after} }}"
+        )
+    return "\n".join(lines) + '\noutputs: { text: "${ n1.text }" }\n'
+
+
+def test_twenty_nodes_compile_in_twenty_milliseconds() -> None:
+    def seconds(salt: int) -> float:
+        workspace = Workspace({"a.yaml": big(20, salt)})
+        began = time.process_time()
+        compilation = compile_workspace(workspace)
+        took = time.process_time() - began
+        assert compilation.diagnostics == ()
+        return took
+
+    seconds(0)
+    # Of the processor's own time, the best of several: other work on the machine is not the compiler's.
+    assert min(seconds(salt) for salt in range(1, 12)) < 0.020
+
+
+def test_validation_loads_no_server() -> None:
+    loaded: Any = set(sys.modules)
+    for module in ("sqlalchemy", "fastapi", "langgraph", "celery", "asyncpg"):
+        if module not in loaded:
+            compile_workspace(Workspace({"a.yaml": SUB}))
+            assert module not in sys.modules
