@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -27,8 +28,7 @@ from girih.jobs import make_dispatch
 from girih.language.nodes.registry import kinds
 from girih.providers.embeddings.base import Embedder
 from girih.providers.embeddings.ladder import Embedders
-from girih.providers.embeddings.openai import OpenAIEmbedder
-from girih.providers.models.chat import ModelOptions, make_models
+from girih.providers.models.chat import ModelOptions, load_openai, make_models
 from girih.providers.outbound import OutboundClient
 from girih.providers.tools.http import HttpTools
 from girih.services.agents.service import AgentService
@@ -200,12 +200,18 @@ def _models(settings: Settings) -> MakeModels:
         openai_base_url=settings.openai_base_url,
         openai_model=settings.openai_model,
     )
+    if options.has_openai:
+        load_openai()  # at start, where a second does not matter, instead of in the first run that waits for it
     return lambda documents: make_models(documents, options)
 
 
 def _embedders(settings: Settings) -> Embedders:
     def remote() -> Embedder:
-        return OpenAIEmbedder(settings.openai_embedding_model, settings.openai_api_key, settings.openai_base_url)
+        module = importlib.import_module("girih.providers.embeddings.openai")  # takes a second to load, so only if used
+        made: Embedder = module.OpenAIEmbedder(
+            settings.openai_embedding_model, settings.openai_api_key, settings.openai_base_url
+        )
+        return made
 
     has_provider = bool(settings.openai_api_key.get_secret_value() or settings.openai_base_url)
     return Embedders(settings.embedder, openai=remote if has_provider else None)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Any, Final, Literal, cast
 
 import stamina
 from langchain_core.language_models import BaseChatModel
@@ -14,10 +15,12 @@ from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, Huma
 from girih.errors import NodeError
 from girih.language.nodes.ports import Message, ModelDone, ModelEvent, ModelRequest, Models, TextDelta, Usage
 from girih.language.spec.tree import JsonObject
-from girih.providers.models import demo, openai
+from girih.providers.models import demo
 from girih.providers.models.demo import DemoChatModel
 from girih.providers.models.faults import as_node_error
-from girih.providers.models.openai import openai_model, openai_options
+
+OPENAI: Final = "openai"
+"""What a binding to an OpenAI-compatible provider is called."""
 
 BUILT_IN: Mapping[str, JsonObject] = {"default": {"provider": "default"}, "demo": {"provider": "demo"}}
 """The models every server has."""
@@ -63,6 +66,11 @@ class _Binding:
     model: str
     client: BaseChatModel
     params: JsonObject
+
+
+def load_openai() -> Any:
+    """The module of the OpenAI client. Loading it takes a second, which a process without a key never spends."""
+    return importlib.import_module("girih.providers.models.openai")
 
 
 def make_models(documents: Mapping[str, JsonObject], options: ModelOptions) -> Models:
@@ -133,10 +141,10 @@ class ChatModels:
                 "unavailable", f"model '{name}' needs an OpenAI key and none is set", help="set OPENAI_API_KEY"
             )
         model = document.get("model") or options.openai_model
-        client = openai_model(
+        client = load_openai().openai_model(
             model, api_key=options.openai_api_key, base_url=options.openai_base_url, timeout=options.timeout
         )
-        return _Binding(name, openai.PROVIDER, model, client, params)
+        return _Binding(name, OPENAI, model, client, params)
 
 
 def _worth_a_retry(error: Exception) -> bool:
@@ -149,8 +157,9 @@ def _message(message: Message) -> BaseMessage:
 
 def _options(binding: _Binding, request: ModelRequest) -> dict[str, Any]:
     params = {**binding.params, **request.params}
-    if binding.provider == openai.PROVIDER:
-        return openai_options(params, request.schema)
+    if binding.provider == OPENAI:
+        options: dict[str, Any] = load_openai().openai_options(params, request.schema)
+        return options
     known: dict[str, Any] = {key: params[key] for key in _DEMO_PARAMS if key in params}
     if request.schema is not None:
         known["response_format"] = {"type": "json_schema", "json_schema": {"schema": request.schema}}

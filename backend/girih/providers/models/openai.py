@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 from langchain_openai import ChatOpenAI
 from pydantic import SecretStr
@@ -10,7 +10,6 @@ from pydantic import SecretStr
 from girih.errors import NodeError
 from girih.language.spec.tree import JsonObject, JsonSchema
 
-PROVIDER: Final = "openai"
 BASE_URL = "https://api.openai.com/v1"
 _RESERVED = frozenset({"messages", "model", "stream", "stream_options", "tools", "functions", "response_format", "n"})
 _STRICT_KEYS = frozenset(
