@@ -10,9 +10,9 @@ import os
 from pathlib import Path
 
 import pytest
-from girih.language.compiler.pipeline import compile_workspace
 
 from girih.language.compiler.folder import read_folder
+from girih.language.compiler.pipeline import compile_workspace
 from girih.language.compiler.workspace import Workspace
 from girih.language.spec import render
 from girih.language.spec.source import Source

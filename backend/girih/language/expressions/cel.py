@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import math
-import operator
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from cel_expr_python import cel
-from cel_expr_python.ext import ext_optional
-
+from girih.language.expressions.environment import CHECKING, SLOTS, UNCHECKED
 from girih.language.expressions.syntax_reader import read
 from girih.language.expressions.syntax_tree import Expr, Field, Name, free_names, free_places, paths
 from girih.language.spec.tree import JsonValue
@@ -27,7 +24,7 @@ class ExpressionError(ValueError):
     """An expression that gives no value for the data it met: something is missing or of the wrong type."""
 
 
-class ParseFault(ValueError):  # noqa: N818 - a fault of the author, not of the program
+class ParseFault(ValueError):
     """Text that is not CEL. `message` is the parser's own first complaint, `offset` where it stands."""
 
     def __init__(self, message: str, offset: int) -> None:
@@ -131,7 +128,7 @@ def compiled(text: str) -> Compiled:
 
 def _parsed(text: str) -> tuple[Any, Expr]:
     try:
-        program = _ENVIRONMENT.compile(text, disable_check=True)
+        program = UNCHECKED.compile(text, disable_check=True)
     except RuntimeError as refused:
         raise first_fault(str(refused), text) from refused
     except TypeError as fault:
@@ -147,20 +144,17 @@ _MIXED = re.compile(r"no matching overload for '(_(==|!=|<|<=|>|>=)_|@in|_\?_:_)
 def refusal(text: str) -> str | None:
     """What CEL's own checker has against an expression that parses, but for kinds of numbers it keeps apart."""
     try:
-        _CHECKING.compile(_anonymous(text), disable_check=False)
+        CHECKING.compile(_anonymous(text), disable_check=False)
     except RuntimeError as refused:
         message = first_fault(str(refused), text).message
         return None if _MIXED.search(message) else message
     return None
 
 
-_SLOTS = 32
-
-
 def _anonymous(text: str) -> str:
     """The expression with other names for what it reads: an environment costs 4 ms, so one has to do for all names."""
     program = compiled(text)
-    slots = {name: f"v{min(i, _SLOTS - 1)}" for i, name in enumerate(sorted(program.names))}
+    slots = {name: f"v{min(i, SLOTS - 1)}" for i, name in enumerate(sorted(program.names))}
     for at, name in sorted(set(free_places(program.tree)), reverse=True):
         text = f"{text[:at]}{slots[name]}{text[at + len(name) :]}"
     return text
@@ -272,52 +266,3 @@ def _cap(text: str, value: JsonValue) -> None:
             waiting.extend(item.values())
         elif isinstance(item, list):
             waiting.extend(item)
-
-
-def _environment(variables: dict[str, Any]) -> Any:
-    return cel.NewEnv(
-        config=_CONFIG,
-        variables=variables,
-        extensions=[ext_optional.ExtOptional()],
-        functions=_ARITHMETIC,
-    )
-
-
-def _divided(left: float, right: float) -> float:
-    if right == 0:
-        raise ValueError("divide by zero")
-    return left / right
-
-
-def _mixed(function: str, overload: str, work: Callable[[Any, Any], Any]) -> Any:
-    """Arithmetic between whole and other numbers, which JSON does not tell apart and CEL does not know."""
-    whole, other, text = cel.Type.INT, cel.Type.DOUBLE, cel.Type.STRING
-    time, span = cel.Type.TIMESTAMP, cel.Type.DURATION
-    known: list[tuple[str, Any, Any, Any]] = [
-        ("int64", whole, whole, whole),
-        ("uint64", cel.Type.UINT, cel.Type.UINT, cel.Type.UINT),
-        ("double", other, other, other),
-    ]
-    if function == "_+_":
-        known += [("string", text, text, text), ("list", cel.Type.LIST, cel.Type.LIST, cel.Type.LIST)]
-        known += [("timestamp_duration", time, span, time), ("duration_timestamp", span, time, time)]
-    if function == "_-_":
-        known += [("timestamp_duration", time, span, time), ("timestamp_timestamp", time, time, span)]
-    overloads = [cel.Overload(f"{overload}_{n}", return_type=r, parameters=[a, b]) for n, a, b, r in known]
-    overloads.append(cel.Overload(f"{overload}_mixed_1", return_type=other, parameters=[whole, other], impl=work))
-    overloads.append(cel.Overload(f"{overload}_mixed_2", return_type=other, parameters=[other, whole], impl=work))
-    return cel.FunctionDecl(function, overloads)
-
-
-_OPERATIONS: dict[str, tuple[str, Callable[[Any, Any], Any]]] = {
-    "_+_": ("add", operator.add),
-    "_-_": ("subtract", operator.sub),
-    "_*_": ("multiply", operator.mul),
-    "_/_": ("divide", _divided),
-}
-_ARITHMETIC = [_mixed(function, name, work) for function, (name, work) in _OPERATIONS.items()]
-_CONFIG = cel.NewEnvConfigFromYaml(
-    "stdlib:\n  exclude_functions:\n" + "".join(f"    - name: {function}\n" for function in _OPERATIONS)
-)
-_ENVIRONMENT = _environment({})
-_CHECKING = _environment({f"v{i}": cel.Type.DYN for i in range(_SLOTS)})

@@ -16,7 +16,7 @@ MAX_TEXT = 1_000_000
 _OPEN = "${"
 
 
-class Unterminated(ValueError):  # noqa: N818 - it is a state of the text, raised to name its place
+class Unterminated(ValueError):
     """A `${` without its `}`; `offset` is where it opens."""
 
     def __init__(self, offset: int) -> None:
