@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import json
 from datetime import UTC, datetime
@@ -27,6 +26,7 @@ from girih.services.runs.reconciler import Timing
 from girih.services.runs.repository import Claim
 from girih.services.runs.roster import Roster
 from girih.services.runs.schemas import RunIn, RunOut
+from girih.services.runs.unstoppable import to_its_end
 
 LONGEST_KEY = 200
 """Characters of an idempotency key."""
@@ -67,7 +67,7 @@ class Admission:
         inputs = checked_inputs(agent.plan.inputs, body.inputs)
         accepting = self._accept(scope, agent, inputs, body.metadata, key, asked)
         # Whoever asked may leave meanwhile: what was accepted is started all the same.
-        accepted = await asyncio.shield(asyncio.create_task(accepting)) or await self._made_with(scope, key, asked)
+        accepted = await to_its_end(accepting) or await self._made_with(scope, key, asked)
         if accepted is None:
             raise Unavailable("the run with that idempotency key was just removed", help="send the request again")
         return accepted

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Literal
@@ -39,6 +40,8 @@ class Ending:
     status: Literal["succeeded", "failed", "cancelled"]
     outputs: JsonObject | None = None
     error: JsonObject | None = None
+    usage: JsonObject = field(default_factory=dict)
+    """What the engine counted. It knows calls that gave no answer, the journal those of nodes that were cut off."""
 
     def event(self, *, usage: JsonObject, duration_ms: int) -> NewEvent:
         """The last event of the run's feed."""
@@ -57,9 +60,18 @@ class Held:
 
     claim: Claim
     feed: Feed
+    give_back: Callable[[], None]
+    """Returns the run's slot; `let_go` calls it, once."""
     task: asyncio.Task[None] | None = None
     reason: Reason | None = None
-    beyond_stopping: bool = field(default=False)
+    beyond_stopping: bool = False
+    is_let_go: bool = False
+
+    def let_go(self) -> None:
+        """Return the slot, if that has not happened yet."""
+        if not self.is_let_go:
+            self.is_let_go = True
+            self.give_back()
 
     def stop(self, reason: Reason) -> None:
         """Stop executing the graph; what happens then depends on the reason."""
@@ -105,7 +117,7 @@ class Executor:
         try:
             ending = await self._ending(held, journal)
             if ending is not None:
-                await self._finish(held.claim, journal, ending)
+                await self._finish(held, journal, ending)
             elif held.reason == "release":
                 await self._release(held.claim, journal)
         except (LeaseLost, Unavailable) as fault:
@@ -139,9 +151,8 @@ class Executor:
         self._announce(claim, journal)
         plan = await self._agents.plan(claim.scope, claim.digest)
         outcome = await self._engine.execute(plan, run=self._context(claim, journal))
-        if journal.fault is not None:
-            raise journal.fault
-        return Ending(outcome.status, outcome.outputs, outcome.error)
+        journal.check()
+        return Ending(outcome.status, outcome.outputs, outcome.error, outcome.usage)
 
     def _announce(self, claim: Claim, journal: Journal) -> None:
         now = datetime.now(UTC)
@@ -164,11 +175,12 @@ class Executor:
             resume=claim.attempt > 1,
         )
 
-    async def _finish(self, claim: Claim, journal: Journal, ending: Ending) -> None:
+    async def _finish(self, held: Held, journal: Journal, ending: Ending) -> None:
         """The run's last event and its final state, in one commit."""
         self._crash.here("finish.before")
-        usage = {"input_tokens": journal.usage.input_tokens, "output_tokens": journal.usage.output_tokens}
-        duration = datetime.now(UTC) - claim.started_at
+        answered = {"input_tokens": journal.usage.input_tokens, "output_tokens": journal.usage.output_tokens}
+        usage = {name: max(count, int(ending.usage.get(name, 0))) for name, count in answered.items()}
+        duration = datetime.now(UTC) - held.claim.started_at
         await journal.write(
             "finish_run",
             ending.status,
@@ -176,6 +188,8 @@ class Executor:
             None if ending.error is None else dump(ending.error),
             dump(usage),
             last=ending.event(usage=usage, duration_ms=max(0, round(duration.total_seconds() * 1000))),
+            # Who sees the end of one run may start the next one at once, and shall find the slot free.
+            committed=held.let_go,
         )
         self._crash.here("finish.after")
 

@@ -14,6 +14,7 @@ from girih.language.nodes.ports import Usage
 from girih.services.runs.feed import Feed
 from girih.services.runs.plain import dump
 from girih.services.runs.repository import Claim
+from girih.services.runs.unstoppable import to_its_end
 
 BATCH = 10
 """So many events are written at once."""
@@ -22,6 +23,8 @@ PATIENCE = 0.015
 PERSISTENCE = 25.0
 """How long (seconds) a write is tried again while the database is away: less than a lease."""
 
+APPEND = "append_run_events"
+
 LOST, HELD, ASKED_TO_STOP = 0, 1, 2
 """The answers of the functions that write for a run."""
 
@@ -29,8 +32,9 @@ LOST, HELD, ASKED_TO_STOP = 0, 1, 2
 class Journal:
     """Numbers a run's events and writes them in batches, alone or together with what must be true at the same moment.
 
-    A checkpoint is committed with all events emitted before it: a node whose result is recorded has its events too,
-    and one that has to run again has not. After `LeaseLost`, and when the database stays away, nothing more is written.
+    A checkpoint is committed with all events emitted before it, and a `node.finished` waits for the checkpoint that
+    follows it: a node whose result is recorded has its events, and one that has to run again has not finished.
+    After `LeaseLost`, and when the database stays away, nothing more is written.
     """
 
     def __init__(self, pool: DirectPool, feed: Feed, claim: Claim, on_asked_to_stop: Callable[[], None]) -> None:
@@ -40,6 +44,8 @@ class Journal:
         self._on_asked_to_stop = on_asked_to_stop
         self._next = feed.last + 1
         self._pending: list[NewEvent] = []
+        self._ready = 0
+        """How many of the pending events wait for no checkpoint."""
         self._lock = asyncio.Lock()
         self._timer: asyncio.TimerHandle | None = None
         self._flushing: asyncio.Task[None] | None = None
@@ -48,6 +54,8 @@ class Journal:
         """Tokens of all answers so far, over all attempts."""
         self.fault: LeaseLost | Unavailable | None = None
         """Why nothing more can be written."""
+        self._mishap: Exception | None = None
+        """What went wrong while nobody waited for it."""
 
     def emit(self, event: NewEvent) -> None:
         """Record an event soon; never blocks."""
@@ -56,21 +64,30 @@ class Journal:
         if event.type == "message.completed":
             counted = event.data.get("usage") or {}
             self.usage += Usage(int(counted.get("input_tokens", 0)), int(counted.get("output_tokens", 0)))
+        if self._ready == len(self._pending) and event.type != "node.finished":
+            self._ready += 1
         self._pending.append(event)
         self._schedule()
 
-    async def write(self, function: str, *arguments: object, last: NewEvent | None = None) -> None:
+    async def write(
+        self,
+        function: str,
+        *arguments: object,
+        last: NewEvent | None = None,
+        committed: Callable[[], None] | None = None,
+    ) -> None:
         """Commit what `function` writes, with every event emitted so far and then `last`.
 
-        Raises `LeaseLost` or `Unavailable`. A caller that is cancelled meanwhile does not undo it: the numbers that
-        were given out stay true.
+        `committed` is called before any reader sees these events. Raises `LeaseLost` or `Unavailable`. A caller that
+        is cancelled meanwhile does not undo it: the numbers that were given out stay true.
         """
-        writing = asyncio.create_task(self._write(function, arguments, last))
-        try:
-            await asyncio.shield(writing)
-        except asyncio.CancelledError:
-            writing.add_done_callback(_observed)
-            raise
+        await to_its_end(self._write(function, arguments, last, committed))
+
+    def check(self) -> None:
+        """Raise what went wrong in the background."""
+        mishap, self._mishap = self._mishap, None
+        if (fault := self.fault or mishap) is not None:
+            raise fault
 
     async def settle(self) -> None:
         """Let a write that is under way end. What is still pending is dropped, and nothing more is taken."""
@@ -82,14 +99,23 @@ class Journal:
         """Take nothing more."""
         self.fault = self.fault or LeaseLost("this run is over here")
         self._pending.clear()
+        self._ready = 0
         self._disarm()
 
-    async def _write(self, function: str, arguments: Sequence[object], last: NewEvent | None = None) -> None:
+    async def _write(
+        self,
+        function: str,
+        arguments: Sequence[object],
+        last: NewEvent | None = None,
+        committed: Callable[[], None] | None = None,
+    ) -> None:
         async with self._lock:
-            if self.fault is not None:
-                raise self.fault
+            self.check()
             self._disarm()
-            events, self._pending = self._pending, []
+            if function == APPEND and not self._ready and last is None:
+                return
+            taken = self._ready if function == APPEND else len(self._pending)
+            events, self._pending, self._ready = self._pending[:taken], self._pending[taken:], 0
             if last is not None:
                 events.append(last)
             texts = [dump(event.data) for event in events]
@@ -98,6 +124,8 @@ class Journal:
             except (LeaseLost, Unavailable) as fault:
                 self.fault = fault
                 raise
+            if committed is not None:
+                committed()
             self._publish(events, texts)
 
     async def _commit(
@@ -131,11 +159,11 @@ class Journal:
         )
 
     def _schedule(self) -> None:
-        if self._flushing is not None:
+        if self._flushing is not None or not self._ready:
             return
         loop = asyncio.get_running_loop()
         wait = self._flushed + PATIENCE - loop.time()
-        if len(self._pending) >= BATCH or wait <= 0:
+        if self._ready >= BATCH or wait <= 0:
             self._flush()
         elif self._timer is None:
             self._timer = loop.call_later(wait, self._flush)
@@ -147,22 +175,16 @@ class Journal:
 
     async def _flush_pending(self) -> None:
         try:
-            if self._pending:
-                await self._write("append_run_events", ())
+            await self._write(APPEND, ())
         except (LeaseLost, Unavailable):
-            return  # kept in `fault`; whoever executes the run looks there
+            return  # it is kept in `fault`
+        except Exception as mishap:  # noqa: BLE001 - the next write raises it, and the run fails with it
+            self._mishap = mishap
         finally:
             self._flushing = None
-        if self._pending:
-            self._schedule()
+        self._schedule()
 
     def _disarm(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-
-
-def _observed(task: asyncio.Task[None]) -> None:
-    """Take note of a failure that nobody waits for any more; it is kept in `fault` too."""
-    if not task.cancelled():
-        task.exception()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import defaultdict
 from contextlib import suppress
 from dataclasses import dataclass
@@ -49,32 +50,37 @@ class Reconciler:
         self._worker = worker
         self._timing = timing
         self._crash = crash
-        self._renewed = 0.0
+        self._looked = self._renewed = -math.inf
         self._ended = False
 
     async def run(self) -> None:
         """Look around until told to end, and at once when a slot that something may wait for becomes free."""
+        freed = self._roster.freed
         while not self._ended:
-            self._roster.freed.clear()
+            is_for_a_slot_only = freed.is_set() and self._now() < self._looked + self._timing.look
+            freed.clear()
             try:
-                await self.look()
+                await (self._take_over() if is_for_a_slot_only else self.look())
             except Exception as fault:  # noqa: BLE001 - the database may be away; the next look may find it again
                 log.warning("cannot look after runs", error=type(fault).__name__, reason=str(fault)[:300])
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._timing.look):
-                    await self._roster.freed.wait()
+                    await freed.wait()
 
     def end(self) -> None:
         """Let `run` return after the look that is under way, so that no run is left claimed and not started."""
         self._ended = True
         self._roster.freed.set()
 
+    def _now(self) -> float:
+        return asyncio.get_running_loop().time()
+
     async def look(self) -> None:
         """Do once what is to be done now."""
-        now = asyncio.get_running_loop().time()
-        if now - self._renewed >= self._timing.renewal:
+        self._looked = self._now()
+        if self._looked >= self._renewed + self._timing.renewal:
             await self._renew()
-            self._renewed = now
+            self._renewed = self._looked
         await self._stop_asked()
         await self._take_over()
 

@@ -69,7 +69,7 @@ class Roster:
 
     def start(self, claim: Claim, feed: Feed) -> None:
         """Execute a claimed run in a slot that was reserved for it."""
-        held = Held(claim, feed)
+        held = Held(claim, feed, self.give_back)
         self._held[claim.run_id] = held
         held.task = asyncio.create_task(self._executor.execute(held), name=f"run {claim.run_id}")
         held.task.add_done_callback(lambda task: self._ended(held, task))
@@ -90,7 +90,7 @@ class Roster:
     def _ended(self, held: Held, task: asyncio.Task[None]) -> None:
         if self._held.get(held.claim.run_id) is held:
             del self._held[held.claim.run_id]
-        self.give_back()
+        held.let_go()
         if not task.cancelled() and (fault := task.exception()) is not None:
             asyncio.get_running_loop().call_exception_handler(
                 {"message": "a run's task failed; its lease will run out", "exception": fault, "task": task}

@@ -1,0 +1,80 @@
+"""The whole way with nothing in place of anything: YAML, compiler, publishing, engine, demo model, database."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tests.engine.plans import NoTools
+from tests.services.runs.office import PATIENT, ask, check_whole, collect
+
+from girih.db.direct import DirectPool
+from girih.db.tenancy import OrgScope
+from girih.db.unit_of_work import UnitOfWork
+from girih.engine.engine import Engine
+from girih.errors import InvalidInput
+from girih.language.nodes.registry import kinds
+from girih.providers.embeddings.ladder import Embedders
+from girih.providers.models.chat import ModelOptions, make_models
+from girih.services.agents.service import AgentService
+from girih.services.knowledge.service import KnowledgeService
+from girih.services.registry.service import RegistryService
+from girih.services.runs.service import RunService
+
+ECHO = (Path(__file__).parents[3] / "agent_specs" / "bench" / "echo50.yaml").read_text()
+
+
+@pytest.fixture
+def knowledge(uow: UnitOfWork, tmp_path: Path) -> KnowledgeService:
+    return KnowledgeService(uow, tmp_path, Embedders("hashing"))
+
+
+@pytest.fixture
+def agents(uow: UnitOfWork, knowledge: KnowledgeService) -> AgentService:
+    return AgentService(uow, RegistryService(uow), knowledge)
+
+
+@pytest.fixture
+def service(uow: UnitOfWork, direct: DirectPool, agents: AgentService, knowledge: KnowledgeService) -> RunService:
+    return RunService(
+        uow,
+        direct,
+        agents,
+        RegistryService(uow),
+        knowledge,
+        Engine(kinds()),
+        make_models=lambda documents: make_models(documents, ModelOptions()),
+        tools=NoTools(),
+        timing=PATIENT,
+    )
+
+
+async def test_a_published_agent_streams_its_fifty_tokens(
+    agents: AgentService, service: RunService, scope: OrgScope
+) -> None:
+    await agents.apply(scope, {"echo50.yaml": ECHO})
+    made = await service.create(scope, ask("echo50", question="go"))
+    events = await collect(service, scope, made.id)
+    check_whole(events)
+    words = [event.event.data["text"] for event in events if event.event.type == "message.delta"]
+    assert len(words) == 50
+    run = await service.run(scope, made.id)
+    assert run.outputs == {"text": "".join(words)}
+    assert run.usage.output_tokens == 50
+    with pytest.raises(InvalidInput, match="question"):
+        await service.create(scope, ask("echo50@1.0.0", question=7))
+
+
+async def test_a_run_finishes_on_the_version_it_began_with(
+    agents: AgentService, service: RunService, scope: OrgScope
+) -> None:
+    await agents.apply(scope, {"echo50.yaml": ECHO})
+    service._roster.closed = True
+    waiting = await service.create(scope, ask("echo50"))
+    await agents.apply(scope, {"echo50.yaml": ECHO.replace("tokens: 50", "tokens: 3")})
+    service._roster.closed = False
+    await service._reconciler.look()
+    new = await service.create(scope, ask("echo50"))
+    for run_id, words in ((waiting.id, 50), (new.id, 3)):
+        events = await collect(service, scope, run_id)
+        assert [event.event.type for event in events].count("message.delta") == words
