@@ -7,10 +7,13 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from tests.acceptance.dev_process import girih_dev
 
 from girih.settings import Settings
 
@@ -53,6 +56,25 @@ def as_script(page: Path) -> str:
     return "\n".join(lines)
 
 
+@pytest.fixture(scope="module")
+def dev_server() -> Iterator[dict[str, str]]:
+    """A running `girih dev --examples`, as the environment of whoever uses it."""
+    with tempfile.TemporaryDirectory(prefix="girih-docs-") as folder:
+        Path(folder).chmod(0o755)
+        workspace = Path(folder) / "empty"
+        workspace.mkdir()
+        arguments = (str(workspace), "--examples", "--port", "0")
+        with girih_dev(Path(folder) / "data", *arguments, output=Path(folder) / "out.txt") as dev:
+            facts = {name: str(dev.facts[key]) for name, key in NAMES.items()}
+            yield facts | {"GIRIH_ENDPOINTS": "{}"}
+
+
+NAMES = {
+    "GIRIH_URL": "url",
+    "GIRIH_API_KEY": "api_key",
+    "GIRIH_DATABASE_URL": "database_url",
+    "GIRIH_REDIS_URL": "redis_url",
+}
 RUNNABLE = [page for page in GUIDES if as_script(page).count("\n")]
 
 
