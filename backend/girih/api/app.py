@@ -31,6 +31,16 @@ _TAGS = [
 _FAULTS = {"4XX": "The request cannot be served as it is.", "5XX": "The server could not do it."}
 
 
+class Api(FastAPI):
+    """FastAPI whose description says more: permissions and problems."""
+
+    def openapi(self) -> JsonObject:
+        """The OpenAPI document, made once."""
+        if self.openapi_schema is None:
+            self.openapi_schema = _describe(self)
+        return self.openapi_schema
+
+
 def create_app(girih: Girih) -> FastAPI:
     """The API over open services. Starting it starts the runs' background work, stopping hands open runs on."""
 
@@ -43,7 +53,7 @@ def create_app(girih: Girih) -> FastAPI:
             app.state.streams.close()
             await girih.runs.stop()
 
-    app = FastAPI(
+    app = Api(
         title="girih",
         version=girih.facts.version,
         description=_ABOUT,
@@ -63,7 +73,6 @@ def create_app(girih: Girih) -> FastAPI:
     app.include_router(system.router)
     _surround(app, girih.facts.cors_origins)
     check_permissions(app)
-    app.openapi_schema = _describe(app)
     return app
 
 

@@ -105,7 +105,8 @@ class Screen:
         rest = {
             name: value
             for name, value in outputs.items()
-            if not is_citations(value) and not (isinstance(value, str) and value.strip() in said)
+            if value not in (None, []) and not is_citations(value)
+            if not (isinstance(value, str) and value.strip() in said)
         }
         for name, value in rest.items():
             text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
