@@ -109,8 +109,9 @@ def _membership(expr: Call, types: list[JsonSchema]) -> Outcome:
         help_ = f"use {spoken(expr.arguments[1]) or '…'}.contains(…)" if found == {"string"} else None
         return Outcome(f"'in' looks into a list, not into {described(expr.arguments[1], group)}", help_, BOOLEAN)
     inside, wanted = kinds(items(group)), kinds(item)
-    if is_kind(group, "array") and inside is not None and wanted is not None and not _overlap(inside, wanted):
-        return Outcome(f"{described(expr.arguments[0], item)} is never in a list of {words(inside)}", None, BOOLEAN)
+    if found is not None and inside is not None and wanted is not None and not _overlap(inside, wanted):
+        where = f"in a list of {words(inside)}" if is_kind(group, "array") else "among the keys of a mapping"
+        return Outcome(f"{described(expr.arguments[0], item)} is never {where}", None, BOOLEAN)
     for literal in getattr(expr.arguments[1], "items", ()):
         wrong = _choice((expr.arguments[0], literal), [item, ANY])
         if wrong is not None:
