@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from uuid import UUID
@@ -14,6 +15,7 @@ from tests.services.runs.office import Office, ask
 
 from girih.db.tenancy import OrgScope
 from girih.engine.checkpoints import StoredCheckpoint
+from girih.engine.events import NewEvent
 from girih.engine.memory_store import MemoryCheckpointStore
 from girih.services.runs.checkpoint_store import SqlCheckpointStore
 from girih.services.runs.crash import CrashPoints
@@ -111,3 +113,20 @@ async def test_another_organization_finds_no_checkpoint(
     foreign = SqlCheckpointStore(office.uow, store._journal, other_scope, store._run_id, CrashPoints())
     assert await foreign.get("", None) is None
     assert await foreign.list(None, None, None) == []
+
+
+async def test_a_node_has_finished_only_once_its_checkpoint_is_there(store: SqlCheckpointStore, office: Office) -> None:
+    run_id = str(store._run_id)
+    for kind, name in (("message.delta", "a"), ("node.finished", "a"), *[("message.delta", "b")] * 30):
+        store._journal.emit(NewEvent(kind, {}, datetime.now(UTC), name))
+    await asyncio.sleep(0.1)
+    assert await office.recorded(run_id) == [(1, "message.delta")]
+    await store.put("", "0001", None, b"c", b"m", [])
+    assert [kind for _, kind in await office.recorded(run_id)] == [
+        "message.delta",
+        "node.finished",
+        *["message.delta"] * 30,
+    ]
+    store._journal.emit(NewEvent("message.delta", {}, datetime.now(UTC), "b"))
+    await asyncio.sleep(0.1)
+    assert [seq for seq, _ in await office.recorded(run_id)] == list(range(1, 34))

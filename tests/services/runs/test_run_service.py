@@ -174,6 +174,24 @@ async def test_more_runs_than_slots_wait_and_all_end(office: Office) -> None:
     assert {run.status for run in (await service.runs(office.scope)).items} == {"succeeded"}
 
 
+async def test_a_new_run_lines_up_behind_those_that_wait(office: Office) -> None:
+    await office.publish(ONE)
+    service = office.service(slots=1)
+    service._roster.reserve()
+    waiting = await service.create(office.scope, ask())
+    service._roster.give_back()
+    assert (await service.create(office.scope, ask())).status == "queued"
+    for _ in range(2):
+        await service._reconciler.look()
+        await soon(lambda: service._roster.free == 1)
+    first, second = [run.started_at for run in reversed((await service.runs(office.scope)).items)]
+    assert first is not None
+    assert second is not None
+    assert first < second
+    assert (await service.run(office.scope, waiting.id)).started_at == first
+    assert (await service.create(office.scope, ask())).status == "running"
+
+
 async def test_two_connections_are_enough_for_twenty_runs(office: Office) -> None:
     office.probe.acts["a"] = speak(30, pause=0.001)
     await office.publish(ONE)
