@@ -124,7 +124,7 @@ def api_page() -> str:
     """Every route by resource, with the permission it asks for."""
     facts = SimpleNamespace(version="", cors_origins=[])
     document = create_app(cast("Any", SimpleNamespace(facts=facts))).openapi()
-    page = "# HTTP API\n\nThe full description is served as OpenAPI at `/openapi.json` and as a page at `/docs`.\n"
+    page = "# HTTP API\n\nThe full description is served as OpenAPI at `/openapi.json`.\n"
     page += "Every fault is `application/problem+json` (RFC 9457).\n"
     groups: dict[str, list[list[str]]] = {}
     for path, methods in document["paths"].items():

@@ -55,7 +55,7 @@ def trace(
 
 
 def grown(events: Iterable[JsonObject]) -> Step:
-    """The run as a tree. A node's path (`refund/lookup`) says which step it belongs to: the latest of that path."""
+    """The run as a tree: nodes of a subgraph (`refund/lookup`) below its node, nodes of a branch below their fork."""
     root = Step("run")
     latest: dict[str, Step] = {}
     for event in events:
@@ -65,13 +65,17 @@ def grown(events: Iterable[JsonObject]) -> Step:
             continue
         step = latest.get(path)
         if event["type"] == "node.started" or step is None:
-            parent, _, name = path.rpartition("/")
-            step = latest[path] = Step(name, event["data"].get("verb", ""))
-            latest.get(parent, root).steps.append(step)
+            step = latest[path] = Step(path.rpartition("/")[2], event["data"].get("verb", ""))
+            latest.get(_parent(path, event["data"].get("fork")), root).steps.append(step)
         note = _NOTES.get(event["type"])
         if note is not None:
             note(step, event["data"])
     return root
+
+
+def _parent(path: str, fork: str | None) -> str:
+    graph, slash, _ = path.rpartition("/")
+    return f"{graph}{slash}{fork}" if fork else graph
 
 
 def drawn(root: Step, lead: str = "") -> Iterator[str]:

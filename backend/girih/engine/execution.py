@@ -48,7 +48,7 @@ class NodeExecution:
         visit = tally.get(node.name, 0) + 1
         models = CountedModels(frame.run.models, frame)
         started = time.perf_counter()
-        frame.emit(node.name, "node.started", {"verb": node.verb, "title": node.name})
+        frame.emit(node.name, "node.started", {"verb": node.verb, "title": node.title, "fork": node.fork})
         try:
             result, taken = await self._work(state, frame, visit, models)
         except Exception as error:

@@ -42,6 +42,7 @@ def _node(unit: Unit, node: GraphNode) -> PlanNode:
     region = unit.flow.regions[node.name]
     return PlanNode(
         name=node.name,
+        title=node.config.title,
         verb=node.verb,
         shape=kind.shape,
         settings=_ordered(kind.lower(node.config, unit.scope)),
@@ -50,6 +51,7 @@ def _node(unit: Unit, node: GraphNode) -> PlanNode:
         returns=_ordered(unit.type_of(node.name) or ANY),
         routes=tuple(PlanRoute(to=r.to, condition=r.condition, max_visits=r.max_visits) for r in node.routes),
         branches=unit.flow.branches[node.name],
+        fork=region.fork,
         region=region.entry if region.fork is not None else None,
     )
 

@@ -30,6 +30,7 @@ class PlanNode(Frozen):
     """One node: its settings are final, its values still hold `${ … }` to be evaluated against what it reads."""
 
     name: str
+    title: str | None = None
     verb: str
     shape: Literal["step", "fork", "end"]
     settings: JsonObject
@@ -41,6 +42,8 @@ class PlanNode(Frozen):
     routes: tuple[PlanRoute, ...]
     branches: tuple[str, ...] = ()
     """For a fork: the first node of each branch."""
+    fork: str | None = None
+    """The innermost fork this node is in a branch of; `None` outside of every fork."""
     region: str | None = None
     """The first node of the innermost branch this node belongs to; `None` outside of every fork."""
 
