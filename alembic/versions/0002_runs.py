@@ -186,16 +186,22 @@ BEGIN
 END $$
 """
 
-# Makes a run, held by `p_worker` from the start or queued without one. NULL: another run has the idempotency key.
+# Makes a run, held by `p_worker` from the start or queued without one. Answers with a stamp that changes with any of
+# the project's models; NULL if another run has the idempotency key; '' if the reference means that version no more.
 OPEN_RUN = """
 CREATE FUNCTION open_run(
-  p_org uuid, p_project uuid, p_run uuid, p_agent text, p_version_id uuid, p_version text, p_digest text,
+  p_org uuid, p_project uuid, p_run uuid, p_agent text, p_alias text, p_version_id uuid, p_version text, p_digest text,
   p_inputs json, p_metadata json, p_key text, p_hash text, p_worker text, p_lease interval,
   p_at timestamptz, p_started json
-) RETURNS timestamptz LANGUAGE plpgsql AS $$
-DECLARE made timestamptz;
+) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
   PERFORM speak_for(p_org);
+  IF NOT EXISTS (
+    SELECT FROM agent_versions v WHERE v.org_id = p_org AND v.id = p_version_id AND (p_alias IS NULL OR EXISTS (
+      SELECT FROM agent_aliases a WHERE a.org_id = p_org AND a.agent_id = v.agent_id AND a.alias = p_alias
+      AND a.version_id = v.id
+    ))
+  ) THEN RETURN ''; END IF;
   INSERT INTO runs (
     id, org_id, project_id, agent, version_id, version, digest, inputs, metadata, idempotency_key, request_hash,
     created_at, status, worker, attempt, fence, lease_until, started_at
@@ -204,12 +210,16 @@ BEGIN
     CASE WHEN p_worker IS NULL THEN 'queued' ELSE 'running' END, p_worker,
     CASE WHEN p_worker IS NULL THEN 0 ELSE 1 END, CASE WHEN p_worker IS NULL THEN 0 ELSE 1 END,
     CASE WHEN p_worker IS NULL THEN NULL ELSE now() + p_lease END, CASE WHEN p_worker IS NULL THEN NULL ELSE p_at END
-  ) ON CONFLICT (org_id, project_id, idempotency_key) DO NOTHING RETURNING created_at INTO made;
-  IF made IS NOT NULL AND p_worker IS NOT NULL THEN
+  ) ON CONFLICT (org_id, project_id, idempotency_key) DO NOTHING;
+  IF NOT FOUND THEN RETURN NULL; END IF;
+  IF p_worker IS NOT NULL THEN
     INSERT INTO run_events (org_id, run_id, seq, attempt, at, type, data)
     VALUES (p_org, p_run, 1, 1, p_at, 'run.started', p_started);
   END IF;
-  RETURN made;
+  RETURN (
+    SELECT md5(coalesce(string_agg(concat_ws(' ', m.name, m.digest, m.updated_at), ',' ORDER BY m.name), ''))
+    FROM models m WHERE m.org_id = p_org AND m.project_id = p_project
+  );
 END $$
 """
 

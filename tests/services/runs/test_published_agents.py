@@ -78,3 +78,16 @@ async def test_a_run_finishes_on_the_version_it_began_with(
     for run_id, words in ((waiting.id, 50), (new.id, 3)):
         events = await collect(service, scope, run_id)
         assert [event.event.type for event in events].count("message.delta") == words
+
+
+async def test_a_changed_model_counts_for_the_next_run(
+    agents: AgentService, service: RunService, scope: OrgScope
+) -> None:
+    graph = ECHO.replace("model://demo", "model://small").replace("    params: { tokens: 50, delay_ms: 0 }\n", "")
+    for words in (4, 7, 4):
+        model = f"kind: model/v1\nname: small\nprovider: demo\nparams: {{ tokens: {words} }}\n"
+        await agents.apply(scope, {"echo50.yaml": graph, "small.yaml": model})
+        for _ in range(2):
+            made = await service.create(scope, ask("echo50"))
+            events = await collect(service, scope, made.id)
+            assert [event.event.type for event in events].count("message.delta") == words

@@ -13,7 +13,7 @@ from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import UnitOfWork
 from girih.engine.events import NewEvent, RunEvent
 from girih.engine.inputs import checked_inputs
-from girih.errors import InvalidInput, Unavailable
+from girih.errors import Conflict, InvalidInput
 from girih.language.spec.tree import JsonObject
 from girih.services.agents.schemas import PublishedAgent
 from girih.services.runs import repository
@@ -24,12 +24,21 @@ from girih.services.runs.plain import dump
 from girih.services.runs.ports import Agents
 from girih.services.runs.reconciler import Timing
 from girih.services.runs.repository import Claim
+from girih.services.runs.resolutions import Resolution, Resolutions
 from girih.services.runs.roster import Roster
 from girih.services.runs.schemas import RunIn, RunOut
 from girih.services.runs.unstoppable import to_its_end
 
 LONGEST_KEY = 200
 """Characters of an idempotency key."""
+
+
+MOVES = 5
+"""How often a reference may come to mean something else while a run of it is being recorded."""
+
+
+class _MovedError(Exception):
+    """The reference no longer means the version it was found to mean."""
 
 
 class Admission:
@@ -49,7 +58,7 @@ class Admission:
     ) -> None:
         self._uow = uow
         self._pool = pool
-        self._agents = agents
+        self._resolutions = Resolutions(agents)
         self._hub = hub
         self._roster = roster
         self._worker = worker
@@ -63,14 +72,20 @@ class Admission:
         known = await self._made_with(scope, key, asked)
         if known is not None:
             return known
-        agent = await self._agents.resolve(scope, body.agent)
-        inputs = checked_inputs(agent.plan.inputs, body.inputs)
-        accepting = self._accept(scope, agent, inputs, body.metadata, key, asked)
-        # Whoever asked may leave meanwhile: what was accepted is started all the same.
-        accepted = await to_its_end(accepting) or await self._made_with(scope, key, asked)
-        if accepted is None:
-            raise Unavailable("the run with that idempotency key was just removed", help="send the request again")
-        return accepted
+        for _ in range(MOVES):
+            found = await self._resolutions.find(scope, body.agent)
+            inputs = checked_inputs(found.agent.plan.inputs, body.inputs)
+            try:
+                # Whoever asked may leave meanwhile: what was accepted is started all the same.
+                accepted = await to_its_end(self._accept(scope, found, inputs, body.metadata, key, asked))
+            except _MovedError:
+                self._resolutions.forget(scope, body.agent)
+                continue
+            if accepted is None:
+                accepted = await self._made_with(scope, key, asked)
+            if accepted is not None:
+                return accepted
+        raise Conflict(f"`{body.agent}` keeps changing its meaning", help="send the request again")
 
     async def _made_with(self, scope: OrgScope, key: str | None, asked: str) -> RunOut | None:
         """The run that was made with the key. Raises `InvalidInput` if something else was asked for then."""
@@ -93,7 +108,7 @@ class Admission:
     async def _accept(
         self,
         scope: OrgScope,
-        agent: PublishedAgent,
+        found: Resolution,
         inputs: JsonObject,
         metadata: JsonObject,
         key: str | None,
@@ -101,34 +116,35 @@ class Admission:
     ) -> RunOut | None:
         """Record the run, and start it if a slot is free; `None` if another run has the key by now."""
         is_here = self._roster.reserve(new=True)
-        run = _new_run(agent, inputs, metadata, is_here=is_here)
+        run = _new_run(found.agent, inputs, metadata, is_here=is_here)
+        stamp = None
         try:
-            made = await self._open(scope, agent, run, key, asked if key else None)
-        except BaseException:
-            if is_here:
+            stamp = await self._open(scope, found, run, key, asked if key else None)
+        finally:
+            if is_here and not stamp:
                 self._roster.give_back()
-            raise
-        if not made:
-            if is_here:
-                self._roster.give_back()
+        if stamp == "":
+            raise _MovedError
+        if stamp is None:
             return None
         self._crash.here("run.created")
         if is_here:
-            self._start(scope, run)
+            self._start(scope, run, stamp)
         else:
             self._roster.expect()
         return run
 
     async def _open(
-        self, scope: OrgScope, agent: PublishedAgent, run: RunOut, key: str | None, asked: str | None
-    ) -> bool:
-        made = await self._pool.call(
+        self, scope: OrgScope, found: Resolution, run: RunOut, key: str | None, asked: str | None
+    ) -> str | None:
+        stamp: str | None = await self._pool.call(
             scope,
             "open_run",
             scope.project_id,
             run.id,
             run.agent,
-            agent.version_id,
+            found.alias,
+            found.agent.version_id,
             run.version,
             run.digest,
             dump(run.inputs),
@@ -140,9 +156,9 @@ class Admission:
             run.created_at,
             dump(started(run.agent, run.version, run.digest, run.inputs)),
         )
-        return made is not None
+        return stamp
 
-    def _start(self, scope: OrgScope, run: RunOut) -> None:
+    def _start(self, scope: OrgScope, run: RunOut, stamp: str) -> None:
         claim = Claim(
             scope=scope,
             run_id=UUID(run.id),
@@ -154,6 +170,7 @@ class Admission:
             inputs=run.inputs,
             started_at=run.created_at,
             last_seq=1,
+            models_stamp=stamp,
         )
         feed = self._hub.open(scope, claim.run_id, 0)
         data = started(run.agent, run.version, run.digest, run.inputs)

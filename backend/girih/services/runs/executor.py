@@ -166,7 +166,7 @@ class Executor:
         return RunContext(
             run_id=str(claim.run_id),
             inputs=claim.inputs,
-            models=RunModels(self._models, scope),
+            models=RunModels(self._models, scope, claim.models_stamp),
             retriever=RunRetriever(self._knowledge, scope),
             tools=self._tools,
             plans=lambda digest: self._agents.plan(scope, digest),

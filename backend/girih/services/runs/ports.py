@@ -60,30 +60,33 @@ class ProjectModels:
     def __init__(self, registry: Registry, make_models: MakeModels) -> None:
         self._registry = registry
         self._make = make_models
-        self._known: dict[tuple[UUID, UUID], tuple[dict[str, JsonObject], Models]] = {}
+        self._known: dict[tuple[UUID, UUID], tuple[str | None, dict[str, JsonObject], Models]] = {}
 
-    async def of(self, scope: OrgScope) -> Models:
-        """The project's models as they are now."""
-        documents = await self._registry.models(scope)
+    async def of(self, scope: OrgScope, stamp: str | None) -> Models:
+        """The project's models as they are now; not asked for again while `stamp` is the one they were read with."""
         project = scope.org_id, scope.project_id
         known = self._known.get(project)
-        if known is None or known[0] != documents:
-            known = self._known[project] = documents, self._make(documents)
-        return known[1]
+        if known is not None and stamp is not None and known[0] == stamp:
+            return known[2]
+        documents = await self._registry.models(scope)
+        models = known[2] if known is not None and known[1] == documents else self._make(documents)
+        self._known[project] = stamp, documents, models
+        return models
 
 
 class RunModels:
     """The models of one run, looked up when the first one is asked."""
 
-    def __init__(self, models: ProjectModels, scope: OrgScope) -> None:
+    def __init__(self, models: ProjectModels, scope: OrgScope, stamp: str | None) -> None:
         self._models = models
         self._scope = scope
+        self._stamp = stamp
         self._found: Models | None = None
 
     async def stream(self, request: ModelRequest) -> AsyncIterator[ModelEvent]:
         """Stream one answer."""
         if self._found is None:
-            self._found = await self._models.of(self._scope)
+            self._found = await self._models.of(self._scope, self._stamp)
         async for event in self._found.stream(request):
             yield event
 

@@ -39,6 +39,8 @@ class Claim:
     last_seq: int = 0
     spent: Usage = field(default_factory=Usage)
     cancel_requested: bool = False
+    models_stamp: str | None = None
+    """Changes with any of the project's models; known only of a run that was accepted here."""
 
 
 @dataclass(frozen=True)
