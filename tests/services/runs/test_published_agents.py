@@ -91,3 +91,16 @@ async def test_a_changed_model_counts_for_the_next_run(
             made = await service.create(scope, ask("echo50"))
             events = await collect(service, scope, made.id)
             assert [event.event.type for event in events].count("message.delta") == words
+
+
+async def test_inputs_are_judged_by_the_version_of_this_moment(
+    agents: AgentService, service: RunService, scope: OrgScope
+) -> None:
+    asks_more = ECHO.replace("inputs:\n", "inputs:\n  tone: string\n")
+    await agents.apply(scope, {"echo50.yaml": ECHO})
+    await service.create(scope, ask("echo50"))
+    await agents.apply(scope, {"echo50.yaml": asks_more})
+    made = await service.create(scope, ask("echo50", tone="calm"))
+    assert made.version == "2.0.0"
+    with pytest.raises(InvalidInput, match="tone"):
+        await service.create(scope, ask("echo50"))

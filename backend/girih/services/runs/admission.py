@@ -73,8 +73,7 @@ class Admission:
         if known is not None:
             return known
         for _ in range(MOVES):
-            found = await self._resolutions.find(scope, body.agent)
-            inputs = checked_inputs(found.agent.plan.inputs, body.inputs)
+            found, inputs = await self._fitting(scope, body)
             try:
                 # Whoever asked may leave meanwhile: what was accepted is started all the same.
                 accepted = await to_its_end(self._accept(scope, found, inputs, body.metadata, key, asked))
@@ -86,6 +85,17 @@ class Admission:
             if accepted is not None:
                 return accepted
         raise Conflict(f"`{body.agent}` keeps changing its meaning", help="send the request again")
+
+    async def _fitting(self, scope: OrgScope, body: RunIn) -> tuple[Resolution, JsonObject]:
+        """What the reference means, and the inputs as that version takes them."""
+        found = await self._resolutions.find(scope, body.agent)
+        try:
+            return found, checked_inputs(found.agent.plan.inputs, body.inputs)
+        except InvalidInput:
+            # It may mean another version by now, one that takes these inputs.
+            self._resolutions.forget(scope, body.agent)
+            found = await self._resolutions.find(scope, body.agent)
+            return found, checked_inputs(found.agent.plan.inputs, body.inputs)
 
     async def _made_with(self, scope: OrgScope, key: str | None, asked: str) -> RunOut | None:
         """The run that was made with the key. Raises `InvalidInput` if something else was asked for then."""
