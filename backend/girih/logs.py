@@ -6,6 +6,7 @@ import logging
 import sys
 from typing import Literal
 
+import stamina.instrumentation
 import structlog
 
 _SHARED: tuple[structlog.typing.Processor, ...] = (
@@ -15,6 +16,15 @@ _SHARED: tuple[structlog.typing.Processor, ...] = (
     structlog.processors.TimeStamper(fmt="iso", utc=True),
     structlog.processors.StackInfoRenderer(),
 )
+
+
+_log = structlog.get_logger("girih.retries")
+
+
+def _say_retry(details: stamina.instrumentation.RetryDetails) -> None:
+    """A retry in one line, without the call's arguments: they hold what people wrote."""
+    reason, seconds = type(details.caused_by).__name__, round(details.wait_for, 2)
+    _log.warning("trying again", call=details.name, retry=details.retry_num, seconds=seconds, reason=reason)
 
 
 def configure_logging(level: str, form: Literal["json", "console"]) -> None:
@@ -49,3 +59,4 @@ def configure_logging(level: str, form: Literal["json", "console"]) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
+    stamina.instrumentation.set_on_retry_hooks([_say_retry])
