@@ -189,5 +189,10 @@ def test_a_frame_that_was_cut_is_no_event() -> None:
         assert [item["seq"] for item in frames([whole[:cut], whole[cut:]])] == [1, 2]
 
 
+def test_a_frame_survives_half_a_character() -> None:
+    (found,) = frames([frame(event(3, text="\ud800"))])
+    assert found["data"]["text"] == "\ud800"
+
+
 def test_clients_that_end_lines_too_eagerly_are_spared() -> None:
     assert len(frame(event(1)).decode().splitlines()) == 4

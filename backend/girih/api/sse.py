@@ -8,7 +8,6 @@ import re
 from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Annotated
 
-import orjson
 import structlog
 from fastapi import Header, Query, Request
 from starlette.responses import Response
@@ -16,6 +15,7 @@ from starlette.types import Receive, Scope, Send
 
 from girih.engine.events import RunEvent
 from girih.errors import GirihError, InvalidInput
+from girih.services.runs.plain import dump
 
 log = structlog.get_logger("girih.api")
 
@@ -37,7 +37,7 @@ _HEADERS = {
 
 def frame(event: RunEvent) -> bytes:
     """One event as it goes over the wire; `id` is what a client resumes after."""
-    data = orjson.dumps(event.as_dict(), default=str)
+    data = dump(event.as_dict()).encode()
     for character, escape in _LINE_ENDS:
         data = data.replace(character, escape)
     return b"id: %d\nevent: %s\ndata: %s\n\n" % (event.seq, event.event.type.encode(), data)

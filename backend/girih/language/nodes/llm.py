@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -15,6 +14,7 @@ from girih.language.nodes.base import STRING, NodeConfig, NodeKind, Scope, Slot,
 from girih.language.nodes.ports import Message, ModelDone, ModelRequest, NodeContext, Usage
 from girih.language.nodes.prompt import PromptField, rendered
 from girih.language.nodes.retrieve import HIT, PLACE
+from girih.language.spec import strict_json
 from girih.language.spec.conform import contract
 from girih.language.spec.model import Name, TypeSpec
 from girih.language.spec.tree import JsonObject, JsonSchema
@@ -186,14 +186,10 @@ def _read(text: str, schema: JsonSchema) -> tuple[JsonObject, tuple[str, ...]]:
     """The data in an answer, and what is wrong with it."""
     fenced = _FENCE.fullmatch(text.strip())
     try:
-        data = json.loads(fenced[1] if fenced else text, parse_constant=_no_constant)
+        data = strict_json.loads(fenced[1] if fenced else text)
     except (ValueError, RecursionError):
         return {}, ("it is not JSON",)
     return data, tuple(map(str, contract(schema).misfits(data)))
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
 
 
 def cited(text: str, hits: list[JsonObject]) -> list[JsonObject]:

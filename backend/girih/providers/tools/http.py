@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from girih.errors import NodeError, RunErrorKind
-from girih.language.spec import conform
+from girih.language.spec import conform, strict_json
 from girih.language.spec.documents import tool_schemas
 from girih.language.spec.tree import JsonObject, JsonSchema, JsonValue
 from girih.providers.outbound import OutboundClient, OutboundError, OutboundResponse, Reason
@@ -118,13 +118,9 @@ def _decoded(name: str, response: OutboundResponse) -> JsonValue:
     if not response.body.strip():
         return {}
     try:
-        return json.loads(response.body, parse_constant=_no_constant)
+        return strict_json.loads(response.body)
     except (ValueError, RecursionError) as error:
         raise NodeError("tool_error", f"tool '{name}' answered something that is not JSON") from error
-
-
-def _no_constant(text: str) -> None:
-    raise ValueError(f"{text} is not JSON")
 
 
 def _declared(schema: JsonSchema, value: JsonValue) -> JsonValue:
