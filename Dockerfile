@@ -10,6 +10,7 @@ RUN uv venv /opt/girih \
     && uv pip install --no-cache --python /opt/girih/bin/python --requirement /tmp/server.txt
 COPY alembic ./alembic
 COPY agent_specs ./agent_specs
+COPY docs/reference/diagnostics ./docs/reference/diagnostics
 COPY backend ./backend
 RUN uv pip install --no-cache --python /opt/girih/bin/python --no-deps .
 

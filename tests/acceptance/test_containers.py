@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import subprocess
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -21,15 +22,20 @@ def compose() -> dict[str, Any]:
     return yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 
 
-def has_client() -> bool:
-    version = ["docker", "compose", "version"]
-    return bool(shutil.which("docker")) and not subprocess.run(version, capture_output=True, check=False).returncode
+def client() -> list[str] | None:
+    """A client of docker compose: the plugin, or the program that Debian 12 and Ubuntu 22.04 have."""
+    for command in (["docker", "compose"], ["docker-compose"]):
+        version = [*command, "version"]
+        if shutil.which(command[0]) and not subprocess.run(version, capture_output=True, check=False).returncode:
+            return command
+    return None
 
 
 def test_a_client_accepts_the_file_and_wants_the_secrets() -> None:
-    if not has_client():
+    command = client()
+    if command is None:
         pytest.skip("no client of docker compose here")
-    config = ["docker", "compose", "--file", str(ROOT / "docker-compose.yml"), "config", "--quiet"]
+    config = [*command, "--file", str(ROOT / "docker-compose.yml"), "config", "--quiet"]
     assert subprocess.run(config, env=os.environ | SECRETS, capture_output=True, check=False).returncode == 0
     bare = {name: value for name, value in os.environ.items() if name not in SECRETS}
     assert subprocess.run(config, env=bare, capture_output=True, check=False).returncode != 0
@@ -62,6 +68,17 @@ def test_containers_are_set_up_by_the_same_settings(compose: dict[str, Any]) -> 
     known = {f"GIRIH_{name.upper()}" for name in Settings.model_fields}
     for name in ("migrate", "api", "worker"):
         assert set(compose["services"][name]["environment"]) <= known
+
+
+def test_the_image_is_built_from_all_that_the_wheel_takes() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    wheel = project["tool"]["hatch"]["build"]["targets"]["wheel"]
+    build = (ROOT / "Dockerfile").read_text().rpartition("FROM ")[0]
+    copied = [word.removeprefix("./") for line in re.findall(r"^COPY (.*)$", build, re.M) for word in line.split()]
+    sent = [line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")]
+    for path in (*wheel["force-include"], *wheel["packages"], project["project"]["readme"], "LICENSE"):
+        for lets_through in (copied, sent):
+            assert any(path == folder or path.startswith(f"{folder}/") for folder in lets_through), path
 
 
 def test_the_image_runs_as_nobody_special() -> None:
