@@ -19,7 +19,7 @@ from girih.language.spec.source import Source
 from girih.language.spec.tree import JsonObject, JsonSchema, JsonValue
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
-_BASE = "https://girih.readthedocs.io/schemas"
+_BASE = "urn:girih:schema"
 
 
 class _Generator(GenerateJsonSchema):

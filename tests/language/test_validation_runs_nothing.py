@@ -1,0 +1,46 @@
+"""Checking a workspace executes nothing: no code is compiled or run, no socket, process or file is touched."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+PROGRAM = """
+import json, sys
+from pathlib import Path
+from girih.language.compiler.folder import read_folder
+from girih.language.compiler.pipeline import compile_workspace
+from girih.language.compiler.workspace import Workspace
+
+workspace = read_folder(Path(sys.argv[1]))
+hostile = {
+    "evil.yaml": "kind: graph/v1\\nname: evil\\nnodes:\\n  a:\\n    set: { x: !!python/object/apply:os.system [id] }\\n",
+    "code.yaml": "kind: graph/v1\\nname: code\\nnodes:\\n  a:\\n    set: { x: '${ __import__(\\"os\\").system(\\"id\\") }' }\\n"
+    "    next: $end\\n",
+    "prompt.yaml": "kind: graph/v1\\nname: prompt\\nuse: { m: 'model://demo' }\\nnodes:\\n  a:\\n    llm: m\\n"
+    "    prompt: { file: ../../../../etc/passwd }\\n    next: $end\\n",
+    "template.yaml": "kind: graph/v1\\nname: template\\nuse: { m: 'model://demo' }\\nnodes:\\n  a:\\n    llm: m\\n"
+    "    prompt: { file: p.md }\\n    next: $end\\n",
+    "p.md": "{{ ''.__class__.__mro__[1].__subclasses__() }} {% include '/etc/passwd' %}",
+}
+# Once before the watch, so that what is loaded lazily is loaded.
+compile_workspace(workspace)
+found = compile_workspace(Workspace(hostile))
+seen = []
+WATCHED = ("exec", "compile", "import", "open", "os.", "socket.", "subprocess.", "shutil.", "urllib.", "ctypes.")
+sys.addaudithook(lambda event, args: seen.append(event) if event.startswith(WATCHED) else None)
+compile_workspace(workspace)
+compile_workspace(Workspace(hostile))
+watched = list(seen)
+print(json.dumps({"seen": watched, "files": sorted({d.place.file for d in found.diagnostics})}))
+"""
+
+
+def test_no_event_of_execution_is_seen() -> None:
+    command = [sys.executable, "-c", PROGRAM, str(ROOT / "agent_specs")]
+    said = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    assert said["seen"] == []
+    assert {"evil.yaml", "code.yaml", "prompt.yaml", "p.md"} <= set(said["files"])
