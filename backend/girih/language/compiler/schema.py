@@ -63,7 +63,7 @@ def graph_schema(kinds: Mapping[str, NodeKind[Any]]) -> JsonSchema:
     described = _described(properties, inspect.getdoc(GraphHead) or "", _HEAD_KEYS)
     return {
         "$schema": DIALECT,
-        "$id": f"{_BASE}/graph.schema.json",
+        "$id": f"{_BASE}:graph:v1",
         "title": "graph/v1",
         "description": "An agent as a graph of nodes.",
         "type": "object",
@@ -94,7 +94,7 @@ def _document(kind: str, model: type[BaseModel]) -> JsonSchema:
     schema["properties"] = _described(schema["properties"], inspect.getdoc(model) or "", {})
     return {
         "$schema": DIALECT,
-        "$id": f"{_BASE}/{kind.partition('/')[0]}.schema.json",
+        "$id": f"{_BASE}:{kind.replace('/', ':')}",
         **schema,
         "title": kind,
         "$defs": {**defs, "type": TYPE},
