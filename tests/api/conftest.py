@@ -14,7 +14,7 @@ from girih.api.app import create_app
 from girih.db.tenancy import OrgScope
 from girih.services.identity.schemas import PERMISSIONS
 from girih.settings import Settings
-from girih.wiring import Girih, open_girih
+from girih.wiring.server import Girih, open_girih
 
 HELLO = """\
 kind: graph/v1

@@ -19,7 +19,7 @@ from girih.api.app import create_app
 from girih.api.errors import STATUS, status_of
 from girih.db.tenancy import OrgScope
 from girih.errors import GirihError, NodeError, Unavailable
-from girih.wiring import Girih, open_girih
+from girih.wiring.server import Girih, open_girih
 
 
 async def test_an_unknown_address_is_404(client: Client) -> None:

@@ -20,7 +20,7 @@ from tests.api.process import api_process, environment, free_port
 
 from girih.cli.stream import frames
 from girih.db.tenancy import OrgScope
-from girih.wiring import Girih
+from girih.wiring.server import Girih
 
 SLOW = """\
 kind: graph/v1

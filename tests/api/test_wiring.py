@@ -12,9 +12,11 @@ from tests.api.conftest import settings_for
 from tests.conftest import Logins
 
 from girih.db.health import DatabaseHealth, examine
-from girih.db.migrations import head
+from girih.db.revisions import head
 from girih.errors import GirihError, InvalidInput, Unavailable
-from girih.wiring import open_girih, read_settings, require_usable
+from girih.wiring.database import require_usable
+from girih.wiring.environment import read_settings
+from girih.wiring.server import open_girih
 
 GOOD = DatabaseHealth("girih_app", superuser=False, bypasses=False, owns=False, revision="0042")
 

@@ -22,10 +22,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from tests.conftest import Logins
 
 import girih.services
-from girih.db import migrations
+from girih.db import migrations, revisions
 from girih.db.base import Base
 from girih.db.engine import make_engine, make_sessions
-from girih.db.migrations import current, downgrade, head, upgrade
+from girih.db.migrations import current, downgrade, upgrade
+from girih.db.revisions import head
 from girih.db.unit_of_work import UnitOfWork
 from girih.errors import Unavailable
 from girih.services.identity.service import IdentityService
@@ -142,7 +143,7 @@ async def test_a_difference_would_be_found(owner_database_url: str) -> None:
 
 
 def test_there_is_one_head_and_one_line_to_it() -> None:
-    scripts = ScriptDirectory(str(migrations._folder()))
+    scripts = ScriptDirectory(str(revisions.folder()))
     assert scripts.get_heads() == [head()]
     assert [script.revision for script in scripts.walk_revisions()][-1] == "0001"
     assert all(not script.is_branch_point and not script.is_merge_point for script in scripts.walk_revisions())

@@ -17,7 +17,8 @@ from uvicorn.loops.auto import auto_loop_factory
 from girih.api.app import create_app
 from girih.errors import GirihError, Unavailable
 from girih.logs import configure_logging
-from girih.wiring import open_girih, read_settings
+from girih.wiring.environment import read_settings
+from girih.wiring.server import open_girih
 
 GRACE = 20
 """Seconds that open requests get to end after a stop was asked for."""
@@ -39,8 +40,11 @@ class Server(uvicorn.Server):
                 signal.signal(number, handler)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Say where, once requests are answered there."""
+        """Say where, once requests are answered there; then load what the first ones would wait for."""
         await super().startup(sockets)
+        app = self.config.app
+        if isinstance(app, FastAPI):
+            app.state.girih.warm_up()
         for listener in sockets or ():
             host, port = listener.getsockname()[:2]
             log.info("listening", url=f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}")

@@ -15,7 +15,7 @@ from girih.api.deps import PUBLIC, check_permissions, declarations
 from girih.api.middleware import Envelope
 from girih.api.sse import Streams
 from girih.language.spec.tree import JsonObject
-from girih.wiring import Girih
+from girih.wiring.server import Girih
 
 _ABOUT = """Agents are graphs in YAML. Apply a workspace, ingest documents, run agents, follow their events.
 

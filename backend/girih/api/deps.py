@@ -15,7 +15,7 @@ from starlette.types import Message
 from girih.api.errors import BodyTooLarge
 from girih.db.tenancy import OrgScope
 from girih.errors import Forbidden, InvalidInput, Unauthorized
-from girih.wiring import Girih
+from girih.wiring.server import Girih
 
 PUBLIC = "public"
 """What a route declares that everybody may call."""

@@ -11,12 +11,13 @@ from redis.exceptions import RedisError
 from girih.cli.doctor_checks import Check, Surroundings, failed, fine, skipped, warned
 from girih.db.engine import make_engine
 from girih.db.health import DatabaseHealth, examine
-from girih.db.migrations import head
+from girih.db.revisions import head
 from girih.embedded.processes import listening
 from girih.errors import GirihError
 from girih.jobs import make_client
 from girih.providers.embeddings.ladder import Embedders
-from girih.wiring import read_settings, require_usable
+from girih.wiring.database import require_usable
+from girih.wiring.environment import read_settings
 
 PING_SECONDS = 2.0
 

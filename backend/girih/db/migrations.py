@@ -6,12 +6,10 @@ import asyncio
 import os
 import sys
 from collections.abc import Callable
-from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from alembic.script.revision import ResolutionError
 from alembic.util import CommandError
 from sqlalchemy import Connection, text
@@ -19,6 +17,7 @@ from sqlalchemy.exc import DBAPIError
 
 from girih.db.engine import make_engine
 from girih.db.outages import outages_named
+from girih.db.revisions import folder
 from girih.errors import GirihError, Unavailable
 
 LOCK = text("SELECT pg_advisory_xact_lock(4713022601)")
@@ -44,14 +43,6 @@ async def downgrade(url: str, revision: str) -> str | None:
 async def current(url: str) -> str | None:
     """The revision of the database at `url` (any login's); `None` for one that was never migrated."""
     return await _run(url, lambda _: None)
-
-
-def head() -> str:
-    """The newest revision this program knows."""
-    revision = ScriptDirectory(str(_folder())).get_current_head()
-    if revision is None:
-        raise Unavailable("this installation of girih has no migrations", help="install girih again")
-    return revision
 
 
 async def _run(url: str, step: Callable[[Connection], None]) -> str | None:
@@ -86,15 +77,8 @@ def _migrate(connection: Connection, step: Callable[[Config, str], None], revisi
 
 def _config(connection: Connection) -> Config:
     config = Config(attributes={"connection": connection})
-    config.set_main_option("script_location", str(_folder()).replace("%", "%%"))
+    config.set_main_option("script_location", str(folder()).replace("%", "%%"))
     return config
-
-
-def _folder() -> Path:
-    """The migrations: inside an installed wheel, else at the top of the checkout."""
-    package = Path(__file__).resolve().parents[1]
-    installed = package / "_migrations"
-    return installed if installed.is_dir() else package.parents[1] / "alembic"
 
 
 def main() -> int:

@@ -1,4 +1,4 @@
-"""The one HTTP client that fetches addresses which people name: guarded against reaching what they must not reach."""
+"""The one door for HTTP to the outside: guarded against reaching what it must not, for tools and providers alike."""
 
 from __future__ import annotations
 
@@ -20,6 +20,9 @@ Reason = Literal["invalid_url", "forbidden", "unreachable", "timeout", "too_larg
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 MAX_BYTES = 5_000_000
+OPENAI_URL = "https://api.openai.com/v1"
+"""Where a provider is when the operator gives a key and no address."""
+
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _NEVER = tuple(
     map(ipaddress.ip_network, ("2002::/16", "2001::/32", "64:ff9b:1::/48", "::/96", "fec0::/10", "192.88.99.0/24"))
@@ -57,18 +60,12 @@ class OutboundClient:
     """
 
     def __init__(self, allowed: Iterable[str] = (), *, max_bytes: int = MAX_BYTES) -> None:
-        self._allowed = tuple(httpx.URL(base) for base in allowed)
         self._max_bytes = max_bytes
-        tls = ssl.create_default_context()
-        # Connections are pooled by address, so a public one is never kept: another name could share its address.
-        alone = httpx.Limits(max_keepalive_connections=0)
-        self._public = httpx.AsyncClient(trust_env=False, verify=tls, follow_redirects=False, limits=alone)
-        self._trusted = httpx.AsyncClient(trust_env=False, verify=tls, follow_redirects=False)
+        self._client = _guarded(allowed)
 
     async def aclose(self) -> None:
         """Close all connections."""
-        await self._public.aclose()
-        await self._trusted.aclose()
+        await self._client.aclose()
 
     async def request(
         self,
@@ -97,17 +94,10 @@ class OutboundClient:
     async def _exchange(
         self, method: str, target: httpx.URL, headers: dict[str, str], content: bytes | None
     ) -> OutboundResponse:
-        client, extensions = self._trusted, {}
         headers = {**headers, "accept-encoding": "gzip, deflate"}
-        if not self._is_allowed(target):
-            headers["host"] = target.netloc.decode("ascii")
-            extensions = {"sni_hostname": target.raw_host.decode("ascii")}
-            client, target = self._public, target.copy_with(host=await _public_address(target))
         # The total time is bounded by `request`; httpx's own limits would only end it earlier.
-        sent = client.build_request(
-            method, target, headers=headers, content=content, timeout=None, extensions=extensions
-        )
-        response = await client.send(sent, stream=True)
+        sent = self._client.build_request(method, target, headers=headers, content=content, timeout=None)
+        response = await self._client.send(sent, stream=True)
         try:
             if response.is_redirect:
                 raise OutboundError(
@@ -135,8 +125,71 @@ class OutboundClient:
                 raise OutboundError("too_large", f"the answer is larger than {self._max_bytes} bytes")
             yield plain
 
-    def _is_allowed(self, target: httpx.URL) -> bool:
-        return any(_is_below(target, base) for base in self._allowed)
+
+class _Guard(httpx.AsyncBaseTransport):
+    """Sends to addresses below `allowed` as they are, and to others only where they are public: looked up once, pinned.
+
+    Whatever client it carries (also a provider's own), no request of it goes past this point.
+    """
+
+    def __init__(self, allowed: Iterable[str]) -> None:
+        self._allowed = tuple(httpx.URL(base) for base in allowed)
+        tls = ssl.create_default_context()
+        self._trusted = httpx.AsyncHTTPTransport(verify=tls, trust_env=False)
+        # Connections are pooled by address, so a public one is never kept: another name could share its address.
+        alone = httpx.Limits(max_keepalive_connections=0)
+        self._public = httpx.AsyncHTTPTransport(verify=tls, trust_env=False, limits=alone)
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send one request. Raises `OutboundError` for an address that must not be reached."""
+        target = _parsed(str(request.url))
+        if any(_is_below(target, base) for base in self._allowed):
+            return await self._trusted.handle_async_request(request)
+        # The request names its host as before; only the connection goes to the address that was looked up.
+        request.headers["host"] = target.netloc.decode("ascii")
+        request.extensions["sni_hostname"] = target.raw_host.decode("ascii")
+        request.url = target.copy_with(host=await _public_address(target))
+        return await self._public.handle_async_request(request)
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        await self._public.aclose()
+        await self._trusted.aclose()
+
+
+class _Closed(httpx.BaseTransport):
+    """No door at all."""
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Refuse."""
+        raise OutboundError("forbidden", f"{request.url.host} is asked without waiting, which this server never does")
+
+
+@dataclass(frozen=True)
+class ProviderClients:
+    """What a provider's library sends with: `http` through the guard; `blocking` sends nothing, as nobody may block."""
+
+    http: httpx.AsyncClient
+    blocking: httpx.Client
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        await self.http.aclose()
+        self.blocking.close()
+
+
+def provider_clients(base_url: str, timeout: float = 60.0) -> ProviderClients:
+    """Clients for the provider at `base_url` (empty: OpenAI), which the operator chose: only it may be private.
+
+    `timeout` (seconds) bounds the wait for the connection and for each piece of an answer, unless a request sets less.
+    """
+    return ProviderClients(
+        _guarded((base_url or OPENAI_URL,), timeout), httpx.Client(transport=_Closed(), trust_env=False)
+    )
+
+
+def _guarded(allowed: Iterable[str], timeout: float | None = None) -> httpx.AsyncClient:
+    return httpx.AsyncClient(transport=_Guard(allowed), trust_env=False, follow_redirects=False, timeout=timeout)
 
 
 def _parsed(url: str) -> httpx.URL:

@@ -8,7 +8,8 @@ from contextlib import asynccontextmanager
 
 from girih.errors import GirihError
 from girih.logs import configure_logging
-from girih.wiring import open_girih, read_settings
+from girih.wiring.environment import read_settings
+from girih.wiring.knowledge import open_knowledge
 from girih.worker.app import Worker
 from girih.worker.tasks import Knowledge
 
@@ -27,8 +28,8 @@ def main() -> int:
 
     @asynccontextmanager
     async def opening() -> AsyncIterator[Knowledge]:
-        async with open_girih(settings) as girih:
-            yield girih.knowledge
+        async with open_knowledge(settings) as knowledge:
+            yield knowledge
 
     return Worker(settings.redis_url, opening).run(CONCURRENCY, settings.log_level)
 

@@ -41,6 +41,10 @@ class Embedder(Protocol):
         """A hash of all that shapes a vector."""
         ...
 
+    def load(self) -> None:
+        """Get ready for the first text, if that takes a while; may be called from any thread. Raises `Unavailable`."""
+        ...
+
     async def embed(self, texts: Sequence[str]) -> list[list[float]]:
         """One vector per text, in order. Raises `errors.Unavailable`."""
         ...

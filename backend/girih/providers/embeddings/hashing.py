@@ -26,6 +26,9 @@ class Hashing:
     dims = DIMS
     fingerprint = f"blake2b:words+3-5grams:{DIMS}"
 
+    def load(self) -> None:
+        """Nothing: it is always ready."""
+
     async def embed(self, texts: Sequence[str]) -> list[list[float]]:
         """One vector of 1024 numbers per text, computed in a thread."""
         return await asyncio.to_thread(lambda: [_vector(text) for text in texts])

@@ -37,6 +37,10 @@ class Embedders:
                 return self._default()
             return self._named(name)
 
+    def load_default(self) -> None:
+        """Make what `default` means ready for its first text. Raises `Unavailable`."""
+        self.get("default").load()
+
     def _default(self) -> Embedder:
         if self._choice not in DEFAULT_NAMES:
             return self._named(self._choice)

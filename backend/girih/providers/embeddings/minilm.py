@@ -49,6 +49,10 @@ class MiniLM:
         self._session: Any = None
         self._tokens = WordPiece(load_vocabulary(), MAX_TOKENS)
 
+    def load(self) -> None:
+        """Read and check the model's file; the first `embed` does so otherwise. Raises `Unavailable`."""
+        self._loaded()
+
     async def embed(self, texts: Sequence[str]) -> list[list[float]]:
         """One vector of 384 numbers per text, computed in a thread."""
         return await asyncio.to_thread(self._embed, list(texts))

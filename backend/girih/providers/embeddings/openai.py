@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import openai
 from langchain_openai import OpenAIEmbeddings
 from pydantic import SecretStr
 
 from girih.errors import Unavailable
+from girih.providers.outbound import OPENAI_URL, ProviderClients, provider_clients
 
 _KNOWN_DIMS = {"text-embedding-3-small": 1536, "text-embedding-3-large": 3072, "text-embedding-ada-002": 1536}
 _BATCH = 64
@@ -24,8 +24,11 @@ class OpenAIEmbedder:
 
     name = "openai"
 
-    def __init__(self, model: str, api_key: SecretStr, base_url: str = "", http_client: Any = None) -> None:
-        """`http_client` is the guarded `httpx.AsyncClient` every outgoing call of the server should use."""
+    def __init__(
+        self, model: str, api_key: SecretStr, base_url: str = "", clients: ProviderClients | None = None
+    ) -> None:
+        """It sends with `clients`; without them it makes its own, guarded just the same."""
+        clients = clients or provider_clients(base_url, _SECONDS)
         self.model = model
         self.dims = _KNOWN_DIMS.get(model, 0)
         where = hashlib.sha256(base_url.rstrip("/").encode()).hexdigest()[:12]
@@ -33,14 +36,19 @@ class OpenAIEmbedder:
         self._remote = OpenAIEmbeddings(
             model=model,
             openai_api_key=api_key,
-            openai_api_base=base_url or None,
+            openai_api_base=base_url or OPENAI_URL,
             chunk_size=_BATCH,
             request_timeout=_SECONDS,
             max_retries=_RETRIES,
             # Counting tokens locally would download a vocabulary.
             check_embedding_ctx_length=False,
-            http_async_client=http_client,
+            http_async_client=clients.http,
+            http_client=clients.blocking,
+            openai_proxy="",  # else OPENAI_PROXY of the environment is taken
         )
+
+    def load(self) -> None:
+        """Nothing: its model is elsewhere, and is not asked before there is a text."""
 
     async def embed(self, texts: Sequence[str]) -> list[list[float]]:
         """One vector per text. Raises `errors.Unavailable` when the provider does not answer well."""

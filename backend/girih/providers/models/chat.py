@@ -18,6 +18,7 @@ from girih.language.spec.tree import JsonObject
 from girih.providers.models import demo
 from girih.providers.models.demo import DemoChatModel
 from girih.providers.models.faults import as_node_error
+from girih.providers.outbound import ProviderClients
 
 OPENAI: Final = "openai"
 """What a binding to an OpenAI-compatible provider is called."""
@@ -42,7 +43,8 @@ class ModelOptions:
     """What the operator set. Without key and base URL, `provider: default` is the demo model.
 
     `timeout`: seconds to wait for a connection, the first token, and each further one. `attempts`: how often one model
-    is asked in all before the next one is.
+    is asked in all before the next one is. `clients` are what everything is sent with; without them each model makes
+    its own, guarded just the same.
     """
 
     openai_api_key: str = ""
@@ -50,6 +52,7 @@ class ModelOptions:
     openai_model: str = "gpt-5-mini"
     timeout: float = 60.0
     attempts: int = 3
+    clients: ProviderClients | None = None
 
     @property
     def has_openai(self) -> bool:
@@ -142,7 +145,11 @@ class ChatModels:
             )
         model = document.get("model") or options.openai_model
         client = load_openai().openai_model(
-            model, api_key=options.openai_api_key, base_url=options.openai_base_url, timeout=options.timeout
+            model,
+            api_key=options.openai_api_key,
+            base_url=options.openai_base_url,
+            timeout=options.timeout,
+            clients=options.clients,
         )
         return _Binding(name, OPENAI, model, client, params)
 

@@ -40,6 +40,8 @@ def as_node_error(error: Exception, model: str) -> NodeError:
 def _other(status: int) -> tuple[RunErrorKind, str]:
     if status >= 500:
         return "unavailable", "the provider has a fault of its own"
+    if status < 400:
+        return "unavailable", "the provider answers with a redirect, which is not followed"
     return "refused", "the provider rejected the request"
 
 

@@ -9,28 +9,35 @@ from pydantic import SecretStr
 
 from girih.errors import NodeError
 from girih.language.spec.tree import JsonObject, JsonSchema
+from girih.providers.outbound import OPENAI_URL, ProviderClients, provider_clients
 
-BASE_URL = "https://api.openai.com/v1"
 _RESERVED = frozenset({"messages", "model", "stream", "stream_options", "tools", "functions", "response_format", "n"})
 _STRICT_KEYS = frozenset(
     {"type", "properties", "required", "additionalProperties", "items", "enum", "const", "description", "title"}
 )
 
 
-def openai_model(model: str, *, api_key: str, base_url: str, timeout: float) -> ChatOpenAI:
+def openai_model(
+    model: str, *, api_key: str, base_url: str, timeout: float, clients: ProviderClients | None = None
+) -> ChatOpenAI:
     """A client for one model. `timeout` (seconds) bounds the wait for the connection and for each chunk.
 
-    Its own retries are off: `chat.py` retries, for all providers alike.
+    It sends with `clients` (its own, if none are given). Its own retries are off: `chat.py` retries, for all providers
+    alike.
     """
+    clients = clients or provider_clients(base_url, timeout)
     return ChatOpenAI(
         model=model,
         api_key=SecretStr(api_key or "not-needed"),
-        base_url=base_url or BASE_URL,
+        base_url=base_url or OPENAI_URL,
         timeout=timeout,
         stream_chunk_timeout=timeout,
         max_retries=0,
         stream_usage=True,
         use_responses_api=False,
+        http_async_client=clients.http,
+        http_client=clients.blocking,
+        openai_proxy="",  # else OPENAI_PROXY of the environment is taken
     )
 
 

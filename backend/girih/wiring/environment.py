@@ -1,0 +1,67 @@
+"""The environment's settings, and the refusal of those that cannot work, in words that name the variable."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from pydantic import ValidationError
+
+from girih.db.unit_of_work import Dispatch
+from girih.errors import InvalidInput
+from girih.jobs import make_dispatch
+from girih.providers.outbound import ProviderClients, provider_clients
+from girih.settings import Settings
+
+
+def read_settings() -> Settings:
+    """The environment's settings. Raises `InvalidInput` that names the variable and what is wrong with it."""
+    try:
+        return Settings()
+    except ValidationError as fault:
+        first = fault.errors(include_url=False, include_input=False)[0]
+        name = "_".join(str(part) for part in first["loc"]).upper()
+        variable = name if name.startswith(("GIRIH_", "OPENAI_")) else f"GIRIH_{name}"
+        raise InvalidInput(f"{variable} is not usable: {first['msg']}", help="correct or unset it") from None
+    except ValueError as fault:
+        # pydantic-settings' own words for a list or mapping that is not JSON name the variable, not its value.
+        raise InvalidInput(f"a setting is not usable: {fault}", help="write lists and mappings as JSON") from None
+
+
+def origins_of(settings: Settings) -> tuple[str, ...]:
+    """The origins that browsers may call from. Raises `InvalidInput` for what is no single origin."""
+    for origin in settings.cors_origins:
+        parts = urlsplit(origin)
+        if parts.scheme not in ("http", "https") or not parts.netloc or origin != f"{parts.scheme}://{parts.netloc}":
+            raise InvalidInput(
+                f"GIRIH_CORS_ORIGINS holds '{origin}', which is not one origin",
+                help="write each as `https://app.example.com`, without path and without `*`",
+            )
+    return tuple(settings.cors_origins)
+
+
+def endpoints_of(settings: Settings) -> dict[str, str]:
+    """The base URLs that tools name. Raises `InvalidInput` for one that is not http."""
+    for name, url in settings.endpoints.items():
+        if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
+            raise InvalidInput(
+                f"GIRIH_ENDPOINTS gives '{name}' an address that is not http",
+                help="write it as `http://host:port/base`",
+            )
+    return settings.endpoints
+
+
+def dispatch_of(settings: Settings) -> Dispatch:
+    """Rings for jobs at the broker, if one is set."""
+    return make_dispatch(settings.redis_url) if settings.redis_url else _unheard
+
+
+def provider_of(settings: Settings) -> ProviderClients | None:
+    """What a provider is asked through; `None` when none is set (a local one needs an address only)."""
+    if not (settings.openai_api_key.get_secret_value() or settings.openai_base_url):
+        return None
+    return provider_clients(settings.openai_base_url)
+
+
+def _unheard(job: str, job_id: str) -> None:
+    """Without a broker nothing rings: the worker finds the rows by itself, a little later."""
+    del job, job_id

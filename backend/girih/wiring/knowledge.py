@@ -1,0 +1,66 @@
+"""The parts that ingestion needs and nothing else: the worker starts with these alone."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import threading
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from girih.db.engine import make_sessions
+from girih.db.unit_of_work import UnitOfWork
+from girih.errors import GirihError
+from girih.providers.embeddings.base import Embedder
+from girih.providers.embeddings.ladder import Embedders
+from girih.providers.outbound import ProviderClients
+from girih.services.knowledge.service import KnowledgeService
+from girih.settings import Settings
+from girih.wiring.database import open_database
+from girih.wiring.environment import dispatch_of, provider_of
+
+_log = logging.getLogger(__name__)
+
+
+@asynccontextmanager
+async def open_knowledge(settings: Settings) -> AsyncIterator[KnowledgeService]:
+    """The knowledge service of a worker, its embedder loading. Raises what `open_database` raises."""
+    async with AsyncExitStack() as stack:
+        engine = await stack.enter_async_context(open_database(settings))
+        provider = provider_of(settings)
+        if provider:
+            stack.push_async_callback(provider.aclose)
+        embedders = make_embedders(settings, provider)
+        warm_up(embedders.load_default)
+        yield make_knowledge(settings, UnitOfWork(make_sessions(engine), dispatch_of(settings)), embedders)
+
+
+def make_knowledge(settings: Settings, uow: UnitOfWork, embedders: Embedders) -> KnowledgeService:
+    """The service over an open database."""
+    return KnowledgeService(uow, settings.data_dir, embedders, max_upload_bytes=settings.max_upload_mb * 2**20)
+
+
+def make_embedders(settings: Settings, provider: ProviderClients | None) -> Embedders:
+    """Embedders by name; the remote one where a provider is set."""
+
+    def remote() -> Embedder:
+        module = importlib.import_module("girih.providers.embeddings.openai")  # takes a second to load, so only if used
+        made: Embedder = module.OpenAIEmbedder(
+            settings.openai_embedding_model, settings.openai_api_key, settings.openai_base_url, provider
+        )
+        return made
+
+    return Embedders(settings.embedder, openai=remote if provider else None)
+
+
+def warm_up(*loads: Callable[[], object]) -> None:
+    """Do what would make the first request or document wait, one after another in a thread of its own."""
+
+    def load_all() -> None:
+        for load in loads:
+            try:
+                load()
+            except GirihError as fault:
+                _log.warning("not loaded ahead, and tried again when it is needed: %s", fault)
+
+    threading.Thread(target=load_all, name="girih-warm-up", daemon=True).start()
