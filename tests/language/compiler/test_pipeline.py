@@ -162,8 +162,8 @@ kind: graph/v1
 name: a
 use: { m: model://default }
 nodes:
-  first: { llm: m, promt: hi, next: gather }
-  gather: { paralel: [left, right], next: last }
+  first: { llm: m, next: gather }
+  gather: { par: [left, right], next: last }
   left: { set: { x: "${ first.text }" } }
   right: { set: { x: "${ left.x } ${ gather.y }" } }
   last: { set: { x: "${ left.x }" }, next: $end }
@@ -171,6 +171,49 @@ outputs: { text: "${ first.text }" }
 """
     found = compile_workspace(Workspace({"a.yaml": text})).diagnostics
     assert {d.code for d in found} == {"E002"}
+
+
+def test_a_misspelt_node_is_read_as_it_was_meant() -> None:
+    text = """\
+kind: graph/v1
+name: a
+use: { m: model://default }
+nods:
+  first: { llm: m, promt: "${ inputs.q }", retruns: { sure: number }, nxet: gather }
+  gather: { paralel: [left, right], next: last }
+  left: { set: { x: "${ first.shure }" } }
+  right: { set: { x: "${ left.x }" } }
+  last: { set: { x: "${ left.x }" }, next: $ende }
+"""
+    found = compile_workspace(Workspace({"a.yaml": text})).diagnostics
+    assert [(d.code, d.place.line) for d in found] == [
+        *[("E002", 4), ("E002", 5), ("E201", 5), ("E002", 5), ("E002", 5), ("E002", 6)],
+        *[("E201", 7), ("E203", 8), ("E101", 9)],
+    ]
+
+
+def test_a_guess_that_would_not_fit_is_only_a_suggestion() -> None:
+    text = "kind: graph/v1\nname: a\nuse: { m: model://default }\nnodes:\n  a: { llm: m, promt: [1], next: $end }\n"
+    (fault,) = compile_workspace(Workspace({"a.yaml": text})).diagnostics
+    assert (fault.code, fault.help) == ("E002", fault.help)
+    assert str(fault.help).startswith("did you mean 'prompt'?")
+
+
+def test_graphs_without_a_name_of_their_own_are_checked_to_the_end() -> None:
+    nameless = "kind: graph/v1\nname: {}\nnodes:\n  a: {{ set: {{ x: 1 }}, next: b }}\n"
+    files = {"1.yaml": nameless.format("Ä"), "2.yaml": nameless.format("Ö"), "3.yaml": nameless.format("c")}
+    found = compile_workspace(Workspace(files | {"4.yaml": nameless.format("c")})).diagnostics
+    assert [(d.code, d.place.file) for d in found] == [
+        *[("E002", "1.yaml"), ("E101", "1.yaml"), ("E002", "2.yaml"), ("E101", "2.yaml")],
+        *[("E101", "3.yaml"), ("E002", "4.yaml"), ("E101", "4.yaml")],
+    ]
+
+
+def test_a_byte_order_mark_is_no_fault() -> None:
+    text = "\ufeffkind: graph/v1\r\nname: a\r\nnodes:\r\n  a: { set: { x: 1 }, next: $end }\r\n"
+    compilation = compile_workspace(Workspace({"a.yaml": text, "b.json": "\ufeff[]"}))
+    assert compilation.diagnostics == ()
+    assert set(compilation.plans) == {"a"}
 
 
 def big(nodes: int, salt: int) -> str:

@@ -10,6 +10,7 @@ from girih.language.compiler.folder import is_spec
 from girih.language.compiler.workspace import OtherSpec, Workspace
 from girih.language.spec.diagnostics import Diagnostic, Related
 from girih.language.spec.documents import kind_of, parse_document
+from girih.language.spec.mending import mend
 from girih.language.spec.model import AgentGraph
 from girih.language.spec.parser import GRAPH_KIND, parse_graph
 from girih.language.spec.reader import read
@@ -32,6 +33,8 @@ class Specs:
     """Everything a workspace holds."""
 
     graphs: dict[str, GraphFile] = field(default_factory=dict)
+    nameless: list[GraphFile] = field(default_factory=list)
+    """Graphs without a name that is theirs alone: nobody can use them, but their other faults are worth knowing."""
     others: list[OtherSpec] = field(default_factory=list)
     diagnostics: list[Diagnostic] = field(default_factory=list)
     faulty: set[tuple[str, str]] = field(default_factory=set)
@@ -57,11 +60,18 @@ def load(workspace: Workspace, kinds: Kinds) -> Specs:
 
 def _add(specs: Specs, tree: Tree, kinds: Kinds, is_second: bool, is_faulty: bool) -> None:
     if kind_of(tree) == GRAPH_KIND:
+        tree, misspelt = mend(tree, kinds)
         graph, faults = parse_graph(tree, kinds)
-        specs.diagnostics += faults
-        if graph is not None and not is_second:
-            is_sound = not is_faulty and not _errors(faults)
-            specs.graphs[graph.name] = GraphFile(tree.source.name, tree, graph, is_sound)
+        specs.diagnostics += [*misspelt, *faults]
+        if graph is None:
+            return
+        is_named = not is_second and tree.value.get("name") == graph.name
+        is_sound = is_named and not is_faulty and not misspelt and not _errors(faults)
+        file = GraphFile(tree.source.name, tree, graph, is_sound)
+        if is_named:
+            specs.graphs[graph.name] = file
+        else:
+            specs.nameless.append(file)
         return
     other, faults = parse_document(tree)
     specs.diagnostics += faults

@@ -19,7 +19,7 @@ MAX_TOTAL = 20_000_000
 SPEC_SUFFIXES = frozenset({".yaml", ".yml", ".json"})
 """The files that may hold specs."""
 
-_KIND = re.compile(r"""(?:^|[{,])\s*["']?kind["']?\s*:""", re.MULTILINE)
+_KIND = re.compile(r"""(?:^|[{,\ufeff])\s*["']?kind["']?\s*:""", re.MULTILINE)
 _NEVER = frozenset({"node_modules", "__pycache__"})
 
 

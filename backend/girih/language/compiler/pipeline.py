@@ -46,6 +46,8 @@ def compile_workspace(workspace: Workspace, catalog: Catalog = Catalog()) -> Com
             plans[plan.name] = plan
             known.graphs[plan.name] = GraphContract(plan.name, plan.digest, plan.inputs, plan.outputs)
             known.unfinished.discard(("graph", plan.name))
+    for file in specs.nameless:
+        found += _compile_graph(file, kinds, known, workspace)[1]
     sources = {name: file.path for name, file in specs.graphs.items()}
     return Compilation(in_order(found), plans, sources, tuple(specs.others))
 

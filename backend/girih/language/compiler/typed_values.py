@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -25,6 +26,9 @@ from girih.language.nodes.base import object_of
 from girih.language.spec.suggest import did_you_mean, one_of
 from girih.language.spec.tree import JsonSchema, JsonValue, Path
 from girih.language.spec.words import found
+
+_REFERENCE = re.compile(r"\s*([a-z][a-z0-9_]*)\.([A-Za-z_][A-Za-z0-9_]*)[A-Za-z0-9_.\[\]]*\s*")
+"""A text that is written as nothing but a reference to a field: `search.hits`, `inputs.items[0].name`."""
 
 OnExpression = Callable[[Path, int, Finding], None]
 """Takes a finding in the expression that begins at an offset of the text at a path."""
@@ -66,10 +70,20 @@ class Values:
         elif isinstance(value, list) and "array" in (kinds(wants) or ()):
             for i, item in enumerate(value):
                 self.fit(item, items(wants), (*path, i), f"item {i + 1} of {label}")
+        elif isinstance(value, str) and (way_out := self._meant(value)) and (fault := _literal_fault(value, wants)):
+            self.on_value("E202", f"{label} expects {fault}, got {found(value)}", way_out, path, None)
         else:
             got, expression, is_sound = self._typed(value, path)
             if is_sound:
                 self._compare(value, got, wants, path, label, expression)
+
+    def _meant(self, text: str) -> str | None:
+        """The expression that a plain text was meant to be: the field of something that is known here."""
+        reference = _REFERENCE.fullmatch(text)
+        if reference is None or reference[1] not in self.names.names():
+            return None
+        known = field(self.names.type_of(reference[1]) or ANY, reference[2])
+        return f"did you mean ${{ {text.strip()} }}?" if known is not None else None
 
     def _fit_fields(
         self, value: dict[str, JsonValue], wants: JsonSchema, path: Path, label: str, contract: Contract | None
@@ -138,6 +152,8 @@ class Values:
         for expression, result in checked:
             for finding in result.findings:
                 self.on_expression(path, expression.offset, finding)
+        if not checked and (way_out := self._meant(text)) is not None:
+            self.on_value("W204", f"'{text.strip()}' is plain text here", way_out, path, None)
         sound = not any(result.findings for _, result in checked)
         if checked and checked[0][0].lone:
             return checked[0][1].schema, checked[0][0], sound

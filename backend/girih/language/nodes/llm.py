@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, ClassVar
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
 
 from girih.errors import NodeError
 from girih.language.nodes.base import STRING, NodeConfig, NodeKind, Scope, Slot, Use, object_of
@@ -33,6 +34,16 @@ CITATION: JsonSchema = object_of(
 )
 
 
+OWN = frozenset({"usage", "citations"})
+"""Fields of the result that the node fills in by itself."""
+
+
+def _not_own(name: str) -> str:
+    if name in OWN:
+        raise PydanticCustomError("own_field", f"'{name}' is a field that an llm node gives by itself")
+    return name
+
+
 class LlmConfig(NodeConfig):
     """`llm: NAME` of a model in `use:`, and what to ask it."""
 
@@ -40,7 +51,7 @@ class LlmConfig(NodeConfig):
     prompt: PromptField
     system: PromptField | None = None
     params: dict[str, Any] = Field(default_factory=dict)
-    returns: dict[Name, TypeSpec] | None = None
+    returns: dict[Annotated[Name, AfterValidator(_not_own)], TypeSpec] | None = None
     repairs: Annotated[int, Field(ge=0, le=5)] = 2
     cite: str | None = None
 

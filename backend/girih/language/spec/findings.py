@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from girih.language.spec.diagnostics import Diagnostic
 from girih.language.spec.expectations import expectation, name_help
-from girih.language.spec.suggest import did_you_mean, hint
+from girih.language.spec.suggest import did_you_mean, hint, one_of
 from girih.language.spec.tree import JsonObject, JsonValue, Path, Tree
 from girih.language.spec.types import fault_diagnostic
 from girih.language.spec.words import found
@@ -107,7 +107,7 @@ def _at_path(subject: Subject, path: Path, group: Sequence[Any]) -> Iterator[Dia
     if kind == "missing":
         yield _missing(subject, path)
     elif kind == "extra_forbidden":
-        yield _unknown(subject, path)
+        yield unknown_key(subject, path)
     elif kind == "type_spec":
         for fault in first["ctx"]["faults"]:
             yield fault_diagnostic(subject.tree, path, fault)
@@ -122,7 +122,8 @@ def _missing(subject: Subject, path: Path) -> Diagnostic:
     return Diagnostic("E002", message, place, help=f"add '{path[-1]}:'")
 
 
-def _unknown(subject: Subject, path: Path) -> Diagnostic:
+def unknown_key(subject: Subject, path: Path) -> Diagnostic:
+    """The finding for a key that the mapping around it may not have."""
     message = f"unknown key '{path[-1]}' in {subject.within(path[:-1])}"
     way_out = hint(str(path[-1]), _keys(subject, path[:-1]), "keys", taken=subject.tree.get(path[:-1], ()))
     return Diagnostic("E002", message, subject.tree.key_at(path), help=way_out)
@@ -136,6 +137,8 @@ def _keys(subject: Subject, path: Path) -> tuple[str, ...]:
 
 def _bad_name(subject: Subject, path: Path, detail: Any) -> Diagnostic:
     place = subject.tree.key_at(path)
+    if detail["type"] == "own_field":
+        return Diagnostic("E002", str(detail["msg"]), place, help="give it another name")
     return Diagnostic("E002", f"'{path[-1]}' is not a name", place, help=name_help(detail))
 
 
@@ -147,11 +150,19 @@ def _wrong(subject: Subject, path: Path, group: Sequence[Any]) -> Diagnostic:
     if not expected:
         message = str(group[0]["msg"]).removeprefix("Value error, ")
         return Diagnostic("E002", f"{what}: {message}", place)
-    if isinstance(value, str) and "a list" in expected:
-        way_out: str | None = f"write [{value}]"
-    else:
-        way_out = _choice(value, group[0])
+    way_out = _instead(subject, path, value, expected) or _choice(value, group[0])
     return Diagnostic("E002", f"{what} must be {' or '.join(expected)}, found {found(value)}", place, help=way_out)
+
+
+def _instead(subject: Subject, path: Path, value: JsonValue, expected: Sequence[str]) -> str | None:
+    """What to write in place of a value of the wrong kind."""
+    if isinstance(value, str) and "a list" in expected:
+        return f"write [{value}]"
+    if isinstance(value, str) and "a name" in expected and "://" in value:
+        return f"give it a name under use:, as in 'use: {{ x: {value} }}', and write that name here"
+    if "a mapping" in expected and (keys := _keys(subject, path)):
+        return f"write {{ {keys[0]}: … }}; keys: {one_of(keys)}"
+    return None
 
 
 def _choice(value: JsonValue, detail: Any) -> str | None:

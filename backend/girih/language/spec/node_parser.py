@@ -99,15 +99,19 @@ class NodeParser:
         return None
 
     def _no_verb(self, name: str, value: JsonObject) -> None:
-        choice = f"verbs: {one_of(self.kinds)}"
         for key in value:
             near = did_you_mean(key, self.kinds) if key not in COMMON_KEYS else None
             if near is not None:
-                place = self.tree.key_at(("nodes", name, key))
-                self._add(f"unknown verb '{key}' in node '{name}'", place, f"did you mean '{near}'? {choice}")
+                self.faults.append(unknown_verb(self.tree, name, key, near, self.kinds))
                 return
         message = f"node '{name}' has no verb: nothing says what it does"
-        self._add(message, self.tree.key_at(("nodes", name)), f"add one; {choice}")
+        self._add(message, self.tree.key_at(("nodes", name)), f"add one; verbs: {one_of(self.kinds)}")
 
     def _add(self, message: str, place: Any, help: str) -> None:
         self.faults.append(Diagnostic("E002", message, place, help=help))
+
+
+def unknown_verb(tree: Tree, node: str, key: str, near: str, kinds: Mapping[str, Kind]) -> Diagnostic:
+    """The finding for a key that was meant to be a verb."""
+    way_out = f"did you mean '{near}'? verbs: {one_of(kinds)}"
+    return Diagnostic("E002", f"unknown verb '{key}' in node '{node}'", tree.key_at(("nodes", node, key)), help=way_out)

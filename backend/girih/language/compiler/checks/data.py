@@ -1,4 +1,4 @@
-"""E201 to E203, E301 to E304, E402: what is written in `${ … }` exists, has a value, and fits where it is used."""
+"""E201 to E203, W204, E301 to E304, E402: what stands in `${ … }` exists, has a value, and fits where it is used."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from girih.language.expressions.check import check_expression
 from girih.language.expressions.names import Finding
 from girih.language.expressions.values import Expression
 from girih.language.nodes.base import Slot
-from girih.language.spec.diagnostics import Diagnostic
+from girih.language.spec.diagnostics import Diagnostic, Severity
 from girih.language.spec.model import GraphNode, Merged
 from girih.language.spec.tree import Path
 
@@ -50,7 +50,8 @@ class Report:
             place = self._unit.tree.inside(full, expression.offset, len(expression.text))
         else:
             place = self._unit.place(full)
-        self.found.append(Diagnostic(code, message, place, help=help))
+        severity: Severity = "warning" if code.startswith("W") else "error"
+        self.found.append(Diagnostic(code, message, place, help=help, severity=severity))
 
 
 def node_values(unit: Unit, node: GraphNode) -> Iterator[Diagnostic]:
