@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,6 +25,8 @@ def outages_named() -> Iterator[None]:
     except PoolTimeout as fault:
         raise Unavailable("every database connection is busy", help="try again in a moment") from fault
     except DBAPIError as fault:
+        if role := _refused_role(fault.orig):
+            raise role from fault
         if not fault.connection_invalidated and not _away(fault.orig):
             raise
         raise _unavailable() from fault
@@ -38,6 +41,18 @@ def outages_named() -> Iterator[None]:
 def _away(fault: BaseException | None) -> bool:
     state = str(getattr(fault, "sqlstate", None) or "")
     return isinstance(fault, (ConnectionError, asyncpg.ConnectionDoesNotExistError)) or state.startswith(_AWAY)
+
+
+def _refused_role(fault: BaseException | None) -> Unavailable | None:
+    """The fault as a sentence, if the login was refused the role it asked to work as."""
+    state, said = getattr(fault, "sqlstate", None), str(fault)
+    if state == "42501" and (named := re.search(r'set role "(\w+)"', said)):
+        way_out = f"let its owner run `GRANT {named[1]} TO` this login, or use the login {named[1]} itself"
+        return Unavailable(f"this database login may not work as the role '{named[1]}'", help=way_out)
+    if state == "22023" and (named := re.search(r'role "(\w+)" does not exist', said)):
+        way_out = "migrate the database first, as its owner: `python -m girih.db.migrations`"
+        return Unavailable(f"the database has no role '{named[1]}'", help=way_out)
+    return None
 
 
 def _unavailable() -> Unavailable:
