@@ -318,7 +318,7 @@ async def test_structured_output_is_repaired_and_not_streamed(world: World) -> N
     second = world.models.requests[1].messages
     assert [message.role for message in second] == ["user", "assistant", "user"]
     assert "it is not JSON" in second[-1].content
-    assert "n: 'x' is not of type 'integer'" in world.models.requests[2].messages[-1].content
+    assert "n: must be a whole number, not the text 'x'" in world.models.requests[2].messages[-1].content
 
 
 async def test_structured_output_that_never_fits_fails_after_its_repairs(world: World) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from copy import deepcopy
 
 from girih.errors import InvalidInput
-from girih.language.spec.conform import contract
+from girih.language.spec.conform import contract, settled
 from girih.language.spec.tree import JsonObject, JsonSchema, JsonValue
 
 
@@ -14,7 +14,7 @@ def checked_inputs(schema: JsonSchema, given: JsonObject) -> JsonObject:
 
     Raises `InvalidInput` that names every fault by its path; `details["faults"]` holds them as data.
     """
-    inputs: JsonObject = _with_defaults(schema, given)
+    inputs: JsonObject = settled(_with_defaults(schema, given), schema)
     if faults := contract(schema).misfits(inputs):
         raise InvalidInput(
             f"the inputs do not fit: {'; '.join(map(str, faults))}",

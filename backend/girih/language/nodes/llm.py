@@ -16,7 +16,7 @@ from girih.language.nodes.ports import Message, ModelDone, ModelRequest, NodeCon
 from girih.language.nodes.prompt import PromptField, rendered
 from girih.language.nodes.retrieve import HIT, PLACE
 from girih.language.spec import strict_json
-from girih.language.spec.conform import contract
+from girih.language.spec.conform import contract, settled
 from girih.language.spec.model import Name, TypeSpec
 from girih.language.spec.tree import JsonObject, JsonSchema
 from girih.language.spec.types import object_schema
@@ -200,6 +200,7 @@ def _read(text: str, schema: JsonSchema) -> tuple[JsonObject, tuple[str, ...]]:
         data = strict_json.loads(fenced[1] if fenced else text)
     except (ValueError, RecursionError):
         return {}, ("it is not JSON",)
+    data = settled(data, schema)
     return data, tuple(map(str, contract(schema).misfits(data)))
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from json import dumps, loads
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from girih.language.spec.suggest import did_you_mean
 from girih.language.spec.tree import JsonObject, JsonSchema, JsonValue
+from girih.language.spec.words import TYPE_WORDS, found
 
 if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
@@ -43,12 +46,12 @@ class Contract:
 
     def misfits(self, value: JsonValue) -> tuple[Misfit, ...]:
         """Every place where `value` does not fit, at most `MAX_FAULTS`; none means that it fits."""
-        found: list[Misfit] = []
+        faults: list[Misfit] = []
         for error in self._validator.iter_errors(value):
-            found.append(Misfit(_path(error), _sentence(error)))
-            if len(found) == MAX_FAULTS:
+            faults.append(Misfit(_path(error), _sentence(error)))
+            if len(faults) == MAX_FAULTS:
                 break
-        return tuple(sorted(found, key=lambda misfit: misfit.path))
+        return tuple(sorted(faults, key=lambda misfit: misfit.path))
 
 
 def contract(schema: JsonSchema) -> Contract:
@@ -68,6 +71,76 @@ def _path(error: ValidationError) -> str:
     return text
 
 
+def settled(value: JsonValue, schema: JsonSchema) -> JsonValue:
+    """The value with whole numbers that are written as `3.0` as `3`, where the schema asks for whole numbers.
+
+    JSON Schema takes one for the other; arithmetic and the services behind a graph do not.
+    """
+    for part in (*schema.get("allOf", ()), *schema.get("anyOf", ()), *schema.get("oneOf", ())):
+        value = settled(value, part) if isinstance(part, dict) else value
+    if isinstance(value, dict):
+        fields = schema.get("properties") or {}
+        others = schema.get("additionalProperties")
+        others = others if isinstance(others, dict) else {}
+        return {name: settled(item, fields.get(name, others)) for name, item in value.items()}
+    if isinstance(value, list) and isinstance(schema.get("items"), dict):
+        return [settled(item, schema["items"]) for item in value]
+    if isinstance(value, float) and value.is_integer() and "integer" in _types(schema):
+        return int(value)
+    return value
+
+
+def _types(schema: JsonSchema) -> list[str]:
+    types = schema.get("type", [])
+    return types if isinstance(types, list) else [types]
+
+
 def _sentence(error: ValidationError) -> str:
-    message = error.message
+    say = _SENTENCES.get(str(error.validator))
+    message = say(error) if say is not None else error.message
     return message if len(message) <= MAX_MESSAGE else f"{message[: MAX_MESSAGE - 1]}…"
+
+
+def _missing(error: Any) -> str:
+    name = next((name for name in error.validator_value if error.message.startswith(repr(name))), "")
+    return f"'{name}' is missing"
+
+
+def _unknown(error: Any) -> str:
+    known = list(error.schema.get("properties") or {})
+    names = [name for name in error.instance if name not in known]
+    free = [name for name in known if name not in error.instance]
+    nears = [f" (did you mean '{near}'?)" if (near := did_you_mean(name, free)) else "" for name in names]
+    return "unknown: " + ", ".join(f"'{name}'{near}" for name, near in zip(names, nears, strict=True))
+
+
+def _wrong_type(error: Any) -> str:
+    wanted = [TYPE_WORDS.get(name, name) for name in _types(error.schema)]
+    return f"must be {' or '.join(wanted)}, not {found(error.instance)}"
+
+
+def _too_short(error: Any) -> str:
+    return f"must have at least {error.validator_value} characters, and has {len(error.instance)}"
+
+
+def _too_long(error: Any) -> str:
+    return f"must have at most {error.validator_value} characters, and has {len(error.instance)}"
+
+
+def _no_choice(error: Any) -> str:
+    choices = ", ".join(dumps(choice, ensure_ascii=False) for choice in error.validator_value)
+    return f"must be one of {choices}, not {found(error.instance)}"
+
+
+_SENTENCES: Mapping[str, Callable[[Any], str]] = {
+    "required": _missing,
+    "additionalProperties": _unknown,
+    "type": _wrong_type,
+    "minLength": _too_short,
+    "maxLength": _too_long,
+    "enum": _no_choice,
+    "pattern": lambda error: f"{found(error.instance)} does not match the pattern {error.validator_value}",
+    "minimum": lambda error: f"must be at least {error.validator_value}, not {error.instance}",
+    "maximum": lambda error: f"must be at most {error.validator_value}, not {error.instance}",
+}
+"""What is wrong, in the words of the language; for the rest jsonschema's own."""

@@ -59,7 +59,7 @@ class HttpTools:
         except OutboundError as error:
             kind = _REASONS.get(error.reason, "tool_error")
             raise NodeError(kind, f"tool '{name}': {error.message}", help=error.help) from error
-        result = _declared(returns, _decoded(name, response))
+        result = conform.settled(_declared(returns, _decoded(name, response)), returns)
         _require(returns, result, "tool_error", f"tool '{name}' answered something else than it declares")
         return result
 
