@@ -105,6 +105,10 @@ def test_the_doctor_finds_everything_there(dev: Dev, monkeypatch: pytest.MonkeyP
     assert lost.returncode == 4
     assert "✗ key" in lost.stdout
     assert "✗ queue" in lost.stdout
+    monkeypatch.delenv("GIRIH_API_KEY")
+    keyless = girih("doctor").stdout
+    assert "✓ server" in keyless
+    assert "✗ key        no key is known here" in keyless
 
 
 def test_killed_parts_come_back(dev: Dev) -> None:

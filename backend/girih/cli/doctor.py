@@ -100,11 +100,12 @@ def _server(around: Surroundings) -> Iterator[Check]:
         yield failed("server", "no girih server is known here", _START_ONE, unreachable=True)
         return
     local = httpx.URL(around.url).host in ("127.0.0.1", "localhost", "::1")
+    headers = {"authorization": f"Bearer {around.api_key}"} if around.api_key else {}
     with httpx.Client(base_url=around.url, timeout=5, trust_env=not local) as http:
         try:
             version = http.get("/version").json()["version"]
             ready = http.get("/readyz").json()
-            key = http.get("/v1/agents", headers={"authorization": f"Bearer {around.api_key}"})
+            key = http.get("/v1/agents", headers=headers)
         except (httpx.HTTPError, ValueError, KeyError, TypeError):
             yield failed("server", f"no girih server answers at {around.url}", _START_ONE, unreachable=True)
             return
