@@ -11,7 +11,7 @@ help: ## list the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 run: $(SERVER) ## run everything on this machine with the example agents
-	@$(BIN)/girih dev agent_specs --examples
+	@trap : INT; $(BIN)/girih dev agent_specs --examples || [ $$? = 130 ]  # Ctrl-C is how it ends
 
 demo: $(SERVER) ## show the main job from end to end, then stop
 	@$(BIN)/girih dev agent_specs --demo --once --port 0

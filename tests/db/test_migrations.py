@@ -18,6 +18,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import JSON, Connection, text
+from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection
 from tests.conftest import Logins
 
@@ -176,10 +177,22 @@ async def test_a_database_that_is_away_is_said_to_be_away() -> None:
             await ask("postgresql://girih_owner:secret@127.0.0.1:1/girih")
 
 
+async def test_a_wrong_login_and_a_wrong_name_are_told_apart(owner_database_url: str) -> None:
+    login = make_url(owner_database_url)
+    for changed, words in (({"username": "nobody_here"}, "refuses the login"), ({"database": "x"}, "does not exist")):
+        with pytest.raises(Unavailable, match=words):
+            await current(login.set(**changed).render_as_string(hide_password=False))
+
+
 async def alembic(*arguments: str, url: str) -> tuple[int | None, str]:
     """Run the command line as `make migration` does; returns its exit code and all that it says."""
+    return await program("alembic", *arguments, url=url)
+
+
+async def program(module: str, *arguments: str, url: str) -> tuple[int | None, str]:
+    """Run a module with that owner's login in its environment; returns its exit code and all that it says."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "alembic", *arguments),
+        *(sys.executable, "-m", module, *arguments),
         cwd=Path(__file__).parents[2],
         env={**os.environ, "GIRIH_MIGRATION_DATABASE_URL": url, "GIRIH_DATABASE_URL": ""},
         stdout=asyncio.subprocess.PIPE,
@@ -199,6 +212,29 @@ async def test_the_command_line_finds_the_database_and_nothing_to_change(owner_d
 )
 async def test_the_command_line_says_in_a_sentence_what_it_lacks(url: str, words: str) -> None:
     code, said = await alembic("current", url=url)
+    assert code == 1
+    assert words in said
+    assert "Traceback" not in said
+    assert "secret" not in said
+
+
+async def test_the_one_shot_migrates_once_and_says_what_the_database_has(empty_database: Logins) -> None:
+    for _ in range(2):
+        code, said = await program("girih.db.migrations", url=empty_database.owner)
+        assert (code, said) == (0, f"girih: the database is at revision {head()}\n")
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("", "set GIRIH_MIGRATION_DATABASE_URL"),
+        ("secret", "is not one of a PostgreSQL database"),
+        ("mysql://a:secret@127.0.0.1/b", "is not one of a PostgreSQL database"),
+        ("postgresql://a:secret@127.0.0.1:1/b", "does not answer"),
+    ],
+)
+async def test_the_one_shot_says_in_a_sentence_what_it_lacks(url: str, words: str) -> None:
+    code, said = await program("girih.db.migrations", url=url)
     assert code == 1
     assert words in said
     assert "Traceback" not in said

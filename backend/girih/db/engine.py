@@ -2,26 +2,40 @@
 
 from __future__ import annotations
 
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
 from girih.db.tenancy import APP_ROLE
+from girih.errors import InvalidInput
 
 
 def make_engine(url: str, *, pool_size: int = 10, overflow: int = 10, role: str | None = APP_ROLE) -> AsyncEngine:
     """A pool on `url` (`postgresql://…`); every session works as `role`, `None` for the login's own (migrations).
 
-    A request that finds no free connection within 5 seconds fails instead of waiting for ever.
+    A request that finds no free connection within 5 seconds fails instead of waiting for ever. Raises `InvalidInput`
+    for what is no URL of a PostgreSQL database.
     """
     settings = {"application_name": "girih"} | ({"role": role} if role else {})
     return create_async_engine(
-        make_url(url).set(drivername="postgresql+asyncpg"),
+        _address(url),
         pool_size=pool_size,
         max_overflow=overflow,
         pool_timeout=5,
         pool_pre_ping=True,
         connect_args={"server_settings": settings, "timeout": 10},
     )
+
+
+def _address(url: str) -> URL:
+    try:
+        address = make_url(url)
+    except (ArgumentError, ValueError):
+        address = None  # what it holds may be a password: not a word of it is repeated
+    if address is None or address.get_backend_name() not in ("postgresql", "postgres"):
+        form = "postgresql://user:password@host:port/name"
+        raise InvalidInput("the database URL is not one of a PostgreSQL database", help=f"it looks like this: {form}")
+    return address.set(drivername="postgresql+asyncpg")
 
 
 def make_sessions(engine: AsyncEngine) -> async_sessionmaker[AsyncSession]:

@@ -29,11 +29,11 @@ def outages_named() -> Iterator[None]:
             raise role from fault
         if not fault.connection_invalidated and not _away(fault.orig):
             raise
-        raise _unavailable() from fault
+        raise _unavailable(fault.orig) from fault
     except (asyncpg.PostgresError, asyncpg.InterfaceError) as fault:
         if not _away(fault):
             raise
-        raise _unavailable() from fault
+        raise _unavailable(fault) from fault
     except (ConnectionError, socket.gaierror, TimeoutError) as fault:
         raise _unavailable() from fault
 
@@ -55,5 +55,10 @@ def _refused_role(fault: BaseException | None) -> Unavailable | None:
     return None
 
 
-def _unavailable() -> Unavailable:
+def _unavailable(fault: BaseException | None = None) -> Unavailable:
+    state = str(getattr(fault, "sqlstate", None) or "")
+    if state.startswith("28"):
+        return Unavailable("the database refuses the login", help="check user and password in the database URL")
+    if state == "3D000":
+        return Unavailable("the database does not exist on that server", help="check the name in the database URL")
     return Unavailable("the database does not answer", help="try again in a moment")
