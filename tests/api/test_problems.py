@@ -57,6 +57,25 @@ async def test_each_field_that_does_not_fit_is_named(client: Client, path: str, 
     assert field in [item["path"] for item in problem["errors"]]  # type: ignore[union-attr]
 
 
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b'{"agent": "x", "input": {}}', "body.input: there is no such field"),
+        (b"{}", "body.agent: is missing"),
+        (b"[]", "body: must be a JSON object"),
+        (b'{"agent":', "body: is not JSON"),
+    ],
+)
+async def test_what_does_not_fit_is_said_in_plain_words(client: Client, content: bytes, words: str) -> None:
+    answer = await client.post("/v1/runs", content=content, headers={"content-type": "application/json"})
+    assert str(is_problem(answer, 422, "invalid_input")["detail"]).startswith(words)
+
+
+async def test_an_id_that_is_none_is_said(client: Client) -> None:
+    problem = is_problem(await client.get("/v1/runs/yesterday"), 422, "invalid_input")
+    assert str(problem["detail"]).startswith("path.run_id: is not an id")
+
+
 @pytest.mark.parametrize("content", [b"{", b"", b"null", b"[]", b'"x"', b"\xff", b"NaN", b'{"agent": "x"' + b" " * 10])
 async def test_what_is_no_json_object_is_422(client: Client, content: bytes) -> None:
     answer = await client.post("/v1/runs", content=content, headers={"content-type": "application/json"})

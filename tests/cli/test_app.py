@@ -117,6 +117,36 @@ def test_ctrl_c_ends_with_130(monkeypatch: pytest.MonkeyPatch) -> None:
     assert app.run(["schema"]) == 130
 
 
+def test_an_argument_that_is_no_text_is_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    assert app.run(["run", "hello", "-i", "question=a\udcffb"]) == 2
+    assert "is not UTF-8 text" in capsys.readouterr().err
+
+
+LOADING = """
+import importlib, signal, sys
+from girih.cli import program
+load = importlib.import_module
+def interrupted(name):
+    signal.raise_signal(signal.SIGINT)
+    return load(name)
+importlib.import_module = interrupted
+sys.argv = ["girih", "--version"]
+program.main()
+"""
+
+
+def test_ctrl_c_while_the_program_is_loaded_ends_it_with_130() -> None:
+    done = subprocess.run([sys.executable, "-c", LOADING], capture_output=True, check=False, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")
+
+
+def test_an_ignored_ctrl_c_stays_ignored() -> None:
+    code = f"import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)\n{LOADING}"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False, timeout=60)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.startswith(b"girih ")
+
+
 def test_a_reader_that_goes_away_is_no_error_to_speak_of() -> None:
     process = subprocess.Popen(
         [sys.executable, "-c", "import sys; from girih.cli.app import run; sys.exit(run(['schema']))"],

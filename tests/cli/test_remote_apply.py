@@ -75,12 +75,20 @@ def test_versions_count_and_an_alias_moves_and_comes_back(girih: Girih, publishe
     assert girih("publish", "hello", "--version", "1.0.0", "--alias", "stable").out == "hello@stable is now 1.0.0\n"
     found = json.loads(girih("versions", "hello", "--format", "json").out)["versions"]
     assert [set(item["aliases"]) for item in found] == [{"latest", "prod"}, {"stable"}]
+    assert girih("publish", "hello", "--version", "latest").out == f"hello@prod is now {version}\n"
     assert girih("publish", "hello", "--version", "7.0.0").code == 1
     assert girih("publish", "nobody").code == 1
 
 
 def test_a_folder_that_is_none_is_usage(girih: Girih, tmp_path: Path) -> None:
     assert girih("apply", str(tmp_path / "nowhere")).code == 2
+
+
+def test_a_folder_without_specs_is_said(girih: Girih, tmp_path: Path) -> None:
+    (tmp_path / "notes.yaml").write_text("just: notes")
+    done = girih("apply", str(tmp_path))
+    assert done.code == 1
+    assert "there are no specs in" in done.err
 
 
 def test_only_specs_and_what_they_name_leave_this_machine() -> None:

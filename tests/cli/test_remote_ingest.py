@@ -63,6 +63,17 @@ def test_bad_documents_are_named_and_the_others_go_on(girih: Girih, published: P
     assert done.out == "2 ready, 4 failed\n"
     for name in ("empty.md", "tool.exe", "large.md", "broken.pdf"):
         assert f"error: {name}: " in done.err
+    assert "larger than the limit of 1 MB" in done.err
+    assert "upload one of .pdf" in done.err
+
+
+def test_a_link_that_leads_out_of_the_folder_is_left_out(girih: Girih, published: Path, papers: Path) -> None:
+    (papers.parent / "private.md").write_text("# Private")
+    (papers / "private.md").symlink_to(papers.parent / "private.md")
+    (papers / "same.md").symlink_to(papers / "lamps.md")
+    done = girih("ingest", "shelf", str(papers), str(papers))
+    assert done.out == "3 ready, 0 failed\n"
+    assert "private.md: left out, it is a link that leads out of" in done.err
 
 
 def test_a_collection_that_is_not_there_stops_at_once(girih: Girih, published: Path, papers: Path) -> None:

@@ -16,10 +16,11 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+import typer
 from tests.api.process import ApiProcess
 from tests.cli.conftest import Girih
 
-from girih.cli.run import cited_line, is_citations
+from girih.cli.run import Screen, cited_line, is_citations
 from girih.cli.trace import drawn, grown
 
 
@@ -65,15 +66,58 @@ def test_inputs_take_their_declared_types(girih: Girih, published: Path, tmp_pat
         (["--inputs", "broken.json"], 2, "is not JSON"),
         ([], 1, "question"),
         (["-i", "question=x", "-i", "other=y"], 1, "other"),
-        (["-i", "question=x", "-i", "times=many"], 1, "times"),
+        (["-i", "question=x", "-i", "times=many"], 1, "times: must be a whole number, not the text 'many'"),
+        (["-i", "question=x", "-i", "times=NaN"], 1, "not the text 'NaN'"),
+        (["-i", "question=x", "-i", "times=1e999"], 1, "not the text '1e999'"),
+        (["-i", "question=x", "-i", "question=y"], 2, "'question' is given twice"),
+        (["-i", "question=x", "-i", "tims=1"], 1, "unknown: 'tims' (did you mean 'times'?)"),
+        (["--inputs", "nan.json"], 2, "NaN is not JSON"),
     ],
 )
 def test_inputs_that_do_not_fit_are_said(girih: Girih, published: Path, args: list[str], code: int, words: str) -> None:
     Path("list.json").write_text("[]")
     Path("broken.json").write_text("{")
+    Path("nan.json").write_text('{"question": "x", "times": NaN}')
     done = girih("run", "hello", *args)
     assert (done.code, done.out) == (code, "")
     assert words in done.err
+
+
+def test_inputs_are_read_as_the_version_that_runs_declares_them(girih: Girih, published: Path) -> None:
+    text = (published / "hello.yaml").read_text()
+    (published / "hello.yaml").write_text(text.replace("  times: { type: integer, default: 1 }\n", ""))
+    assert girih("apply", str(published)).code == 0
+    assert girih("run", "hello@prod", "-i", "question=x", "-i", "times=2").code == 0
+    assert girih("run", "hello", "-i", "question=x", "-i", "times=2").code == 1
+
+
+def test_a_run_id_that_is_none_is_said(girih: Girih) -> None:
+    done = girih("trace", "yesterday's")
+    assert done.code == 1
+    assert "is not an id" in done.err
+
+
+def test_an_answer_that_comes_once_more_after_an_interruption(capfd: pytest.CaptureFixture[str]) -> None:
+    screen = Screen(as_json=False)
+    texts = [event("message.delta", "a", text=text) for text in ("Hel", "Hello", " you")]
+    again = [event("run.resumed"), event("node.started", "a", verb="llm"), texts[1], texts[2]]
+    for item in [event("node.started", "a", verb="llm"), texts[0], *again]:
+        screen.show(item)
+    screen.show(event("run.finished", outputs={"text": "Hello you"}))
+    screen.finish(trace=False)
+    said = capfd.readouterr()
+    assert said.out == "Hel\nHello you\n"
+    assert "comes once more" in said.err
+
+
+def test_nothing_that_a_run_says_steers_a_terminal(capfd: pytest.CaptureFixture[str]) -> None:
+    screen = Screen(as_json=False)
+    screen.show(event("run.failed", error={"kind": "refused", "message": "no\x1b]0;x\x07 \x9bway", "node": "a"}))
+    with pytest.raises(typer.Exit):
+        screen.finish(trace=True)
+    err = capfd.readouterr().err
+    assert "no]0;x way" in err
+    assert all(character.isprintable() or character == "\n" for character in err)
 
 
 def test_an_unknown_agent_is_said_with_a_hint(girih: Girih, published: Path) -> None:
@@ -197,7 +241,7 @@ def test_a_reader_that_goes_away_is_no_stack_trace(server: ApiProcess, key: str,
 
 
 def event(type: str, node: str | None = None, **data: object) -> dict[str, object]:
-    return {"type": type, "node": node, "data": data, "attempt": 1}
+    return {"run_id": "r", "type": type, "node": node, "data": data, "attempt": 1}
 
 
 def test_a_tree_nests_subgraphs_and_keeps_visits_apart() -> None:

@@ -116,6 +116,12 @@ def test_nothing_to_check_is_a_fault(folder: Path, capsys: pytest.CaptureFixture
     assert "there are no specs in 'specs'" in capsys.readouterr().err
     assert run(["validate", "specs/values.yaml"]) == 1
     assert "is not a spec" in capsys.readouterr().err
+    (folder / "empty.yaml").write_text("\n")
+    (folder / "binary.yaml").write_bytes(bytes(range(256)))
+    assert run(["validate", "specs/empty.yaml"]) == 1
+    assert "'specs/empty.yaml' is empty" in capsys.readouterr().err
+    assert run(["validate", "specs/binary.yaml"]) == 1
+    assert "'specs/binary.yaml' is not a text file" in capsys.readouterr().err
 
 
 def test_broken_text_is_found_too(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

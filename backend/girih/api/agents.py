@@ -32,7 +32,7 @@ async def list_agents(girih: Wired, scope: Reader) -> Page[AgentOut]:
 
 @router.get("/{name}", operation_id="get_agent")
 async def get_agent(girih: Wired, scope: Reader, name: str) -> AgentDetail:
-    """One agent as its newest version describes it."""
+    """One agent as its newest version describes it, or as the version behind `name@alias` or `name@1.2.0` does."""
     return await girih.agents.agent(scope, name)
 
 

@@ -65,7 +65,7 @@ class BodyTooLarge(HTTPException):
     """A request body over the route's limit, seen before or while it is read."""
 
     def __init__(self, limit: int) -> None:
-        super().__init__(413, f"the request is larger than the limit of {limit:,} bytes")
+        super().__init__(413, f"the request is larger than the limit of {limit // 2**20} MB")
 
 
 def request_id(scope: Scope) -> str:
@@ -130,12 +130,27 @@ def _girih_error(request: Request, error: Exception) -> Response:
 def _invalid(request: Request, error: Exception) -> Response:
     if not isinstance(error, RequestValidationError):
         raise error
-    found = [
-        {"path": ".".join(str(part) for part in item["loc"]), "message": item["msg"], "type": item["type"]}
-        for item in error.errors()
-    ]
+    found = [_field(item) for item in error.errors()]
     first = f"{found[0]['path']}: {found[0]['message']}" if found else "the request does not fit its schema"
     return problem(request, 422, "invalid_input", first, errors=found)
+
+
+_SENTENCES: Mapping[str, str] = {
+    "extra_forbidden": "there is no such field",
+    "missing": "is missing",
+    "uuid_parsing": "is not an id, which looks like 01a1fdcd-1472-7591-ba71-115e3d690001",
+    "model_attributes_type": "must be a JSON object, sent as application/json",
+    "string_type": "must be text",
+    "json_invalid": "is not JSON",
+}
+"""What is wrong with a field, where the library's own words speak of its insides."""
+
+
+def _field(item: Mapping[str, Any]) -> dict[str, str]:
+    where, message = item["loc"], _SENTENCES.get(item["type"], item["msg"])
+    if item["type"] == "json_invalid" and len(where) > 1:
+        where, message = where[:1], f"{message}, from character {where[1]} on"
+    return {"path": ".".join(str(part) for part in where), "message": message, "type": item["type"]}
 
 
 def _http_error(request: Request, error: Exception) -> Response:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from girih.cli.app import main
+from girih.cli.program import main
 
 if __name__ == "__main__":
     main()

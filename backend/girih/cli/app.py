@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.exceptions import TyperException
 
-from girih.cli.output import INTERRUPTED, complain, exit_code_of
+from girih.cli.output import INTERRUPTED, USAGE, complain, exit_code_of
 from girih.errors import GirihError, Unavailable
 
 COMMANDS: Mapping[str, str] = {
@@ -98,8 +98,16 @@ def make_app() -> Any:
     return command
 
 
+def _is_broken(text: str) -> bool:
+    """Whether an argument holds bytes that are no text; the system hands them over as halves of characters."""
+    return any("\ud800" <= character <= "\udfff" for character in text)
+
+
 def run(args: Sequence[str]) -> int:
     """Run one command and return its exit code; faults that girih can explain are explained on stderr."""
+    if unreadable := next((text for text in args if _is_broken(text)), None):
+        complain(f"{unreadable!a} is not UTF-8 text", "give it as UTF-8, or in a file")
+        return USAGE
     try:
         result = make_app().main(args=list(args), prog_name="girih", standalone_mode=False)
         sys.stdout.flush()
@@ -117,8 +125,3 @@ def run(args: Sequence[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     return result if isinstance(result, int) else 0
-
-
-def main() -> None:
-    """The entry point of the `girih` program."""
-    sys.exit(run(sys.argv[1:]))

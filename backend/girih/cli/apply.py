@@ -13,7 +13,7 @@ from girih.cli.client import Failure, Refused, Server, fail, open_server
 from girih.cli.findings import counted, received, show
 from girih.cli.output import CHANGES, FINDINGS, USAGE, note
 from girih.errors import GirihError
-from girih.language.compiler.folder import SPEC_SUFFIXES, read_folder
+from girih.language.compiler.folder import NO_SPECS, SPEC_SUFFIXES, is_spec, read_folder
 from girih.language.compiler.pipeline import compile_workspace
 from girih.language.compiler.workspace import Workspace
 from girih.language.spec.diagnostics import Diagnostic, has_errors
@@ -38,6 +38,8 @@ def apply(
         files = dict(read_folder(folder).files)
     except GirihError as error:
         fail(error.message, error.help, code=USAGE)
+    if not any(is_spec(name, text) for name, text in files.items()):
+        fail(f"there are no specs in '{folder}'", NO_SPECS)
     found = _local(files)
     if has_errors(found):
         _refuse(found, files, format)

@@ -58,13 +58,17 @@ def ingest(
 
 
 def _files(paths: list[Path]) -> Iterator[tuple[Path, str]]:
-    """Each file with the name it is shown by; a folder gives all it holds but hidden files."""
-    for path in paths:
+    """Each file with the name it is shown by; a folder gives all it holds but hidden files and links that lead out."""
+    for path in dict.fromkeys(paths):
         if path.is_dir():
             for file in sorted(path.rglob("*")):
                 inner = file.relative_to(path)
-                if file.is_file() and not any(part.startswith(".") for part in inner.parts):
+                if not file.is_file() or any(part.startswith(".") for part in inner.parts):
+                    continue
+                if file.resolve().is_relative_to(path.resolve()):
                     yield file, inner.as_posix()
+                else:
+                    note(f"{inner.as_posix()}: left out, it is a link that leads out of {path}", "warning")
         elif path.is_file():
             yield path, path.name
         else:
@@ -84,7 +88,8 @@ def _upload(server: Server, collection: str, item: Item, progress: Progress) -> 
     except Refused as refused:
         if _stops_all(refused.failure):
             server.give_up(refused.failure)
-        _fail(item, progress, refused.failure.message)
+        way_out = f"; {refused.failure.help}" if refused.failure.help else ""
+        _fail(item, progress, refused.failure.message + way_out)
     else:
         item.id = document["id"]
         _look(item, document, progress)
@@ -123,7 +128,8 @@ def _look(item: Item, document: JsonObject, progress: Progress) -> None:
 
 
 def _size(document: JsonObject) -> str:
-    parts = [f"{document[name]} {name}" for name in ("pages", "chunks") if document.get(name)]
+    counts = [(document.get(name) or 0, name) for name in ("pages", "chunks")]
+    parts = [f"{count} {name.removesuffix('s') if count == 1 else name}" for count, name in counts if count]
     return ", ".join(parts)
 
 

@@ -62,14 +62,19 @@ def data(text: str) -> None:
     sys.stdout.write(text)
 
 
+def harmless(text: str) -> str:
+    """The text without the characters that steer a terminal: it may come from a model, a tool or a file."""
+    return "".join(c for c in text if c.isprintable() or c in "\n\t")
+
+
 def note(text: str, style: str = "message") -> None:
     """A line about what happens, to stderr."""
-    typer.echo(painted([(style, text)], color=wants_color(sys.stderr)), err=True)
+    typer.echo(painted([(style, harmless(text))], color=wants_color(sys.stderr)), err=True)
 
 
 def complain(message: str, help: str | None = None) -> None:
     """A fault in one sentence and the next step below it, to stderr."""
     color = wants_color(sys.stderr)
-    typer.echo(painted([("error", "error: "), ("message", message)], color=color), err=True)
+    typer.echo(painted([("error", "error: "), ("message", harmless(message))], color=color), err=True)
     if help:
-        typer.echo(painted([("help", f"  help: {help}")], color=color), err=True)
+        typer.echo(painted([("help", f"  help: {harmless(help)}")], color=color), err=True)

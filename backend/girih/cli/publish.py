@@ -21,5 +21,5 @@ def publish(
     with open_server() as server:
         wanted = version or server.call("GET", f"/v1/agents/{segment(name)}")["version"]
         path = f"/v1/agents/{segment(name)}/aliases/{segment(alias)}"
-        server.call("PUT", path, json={"version": wanted})
-    typer.echo(f"{name}@{alias} is now {wanted}")
+        moved = server.call("PUT", path, json={"version": wanted})
+    typer.echo(f"{name}@{alias} is now {moved['aliases'][alias]}")

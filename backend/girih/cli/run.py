@@ -12,10 +12,11 @@ from typing import Annotated, Any
 import typer
 
 from girih.cli.client import Refused, Server, fail, open_server, segment
-from girih.cli.output import FINDINGS, INTERRUPTED, USAGE, complain, note
+from girih.cli.output import FINDINGS, INTERRUPTED, USAGE, complain, harmless, note
 from girih.cli.stream import Following
 from girih.cli.trace import drawn, duration, grown, tokens
 from girih.engine.events import TERMINAL
+from girih.language.spec import strict_json
 from girih.language.spec.tree import JsonObject, JsonValue
 
 
@@ -71,8 +72,13 @@ class Screen:
             _write(json.dumps(event, ensure_ascii=False) + "\n")
         elif kind == "message.delta":
             self._say(event["node"], event["data"]["text"])
+        elif kind == "node.started":
+            self.answers.pop(event["node"], None)
         elif kind in TERMINAL:
             self._break()
+        elif kind == "run.resumed":
+            self._break()
+            note("the server was interrupted; the run goes on, and an answer that was cut off comes once more")
 
     def finish(self, *, trace: bool) -> None:
         """The rest once the run has ended; a run that did not succeed ends the command with 1."""
@@ -147,6 +153,9 @@ def cited_line(citation: JsonObject) -> str:
 def _inputs(server: Server, agent: str, pairs: list[str], file: Path | None) -> JsonObject:
     given = _from_file(file) if file is not None else {}
     split = [_pair(text) for text in pairs]
+    names = [name for name, _ in split]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        fail(f"the input '{twice}' is given twice", "give a list as JSON: --input name='[1, 2]'", code=USAGE)
     if split:
         properties = _declared(server, agent)
         given |= {name: _typed(text, properties.get(name)) for name, text in split}
@@ -162,8 +171,8 @@ def _pair(text: str) -> tuple[str, str]:
 
 def _from_file(file: Path) -> JsonObject:
     try:
-        text = sys.stdin.read() if str(file) == "-" else file.read_text("utf-8")
-        found = json.loads(text)
+        text = sys.stdin.read() if str(file) == "-" else file.read_text("utf-8-sig")
+        found = strict_json.loads(text)
     except OSError as error:
         fail(f"cannot read {file}: {error.strerror}", code=USAGE)
     except ValueError as error:
@@ -175,9 +184,8 @@ def _from_file(file: Path) -> JsonObject:
 
 def _declared(server: Server, agent: str) -> JsonObject:
     """The schemas of the agent's inputs; a server that cannot tell will judge the run itself."""
-    name, _, _ = agent.partition("@")
     try:
-        found = server.attempt("GET", f"/v1/agents/{segment(name)}")
+        found = server.attempt("GET", f"/v1/agents/{segment(agent)}")
     except Refused:
         return {}
     properties: JsonObject = (found.get("inputs") or {}).get("properties") or {}
@@ -190,7 +198,7 @@ def _typed(text: str, schema: Any) -> JsonValue:
     if kind == "string" or (isinstance(kind, list) and "string" in kind):
         return text
     try:
-        return json.loads(text)
+        return strict_json.loads(text)
     except ValueError:
         return text
 
@@ -217,7 +225,5 @@ def _explain(end: JsonObject) -> None:
 
 def _write(text: str) -> None:
     """To stdout at once: tokens are worth seeing when they come. What a model says may not steer a terminal."""
-    if sys.stdout.isatty():
-        text = "".join(c for c in text if c.isprintable() or c in "\n\t")
-    sys.stdout.write(text)
+    sys.stdout.write(harmless(text) if sys.stdout.isatty() else text)
     sys.stdout.flush()

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 import typer
 
 from girih.cli.client import open_server
-from girih.cli.output import FINDINGS
+from girih.cli.output import FINDINGS, harmless
 from girih.cli.stream import Following
 from girih.language.spec.tree import JsonObject
 
@@ -49,7 +49,7 @@ def trace(
             typer.echo(json.dumps(event, ensure_ascii=False))
     else:
         for line in drawn(grown(events)):
-            typer.echo(line)
+            typer.echo(harmless(line))
     if events[-1]["type"] != "run.finished":
         raise typer.Exit(FINDINGS)
 

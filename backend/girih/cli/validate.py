@@ -12,7 +12,7 @@ import typer
 
 from girih.cli.output import FINDINGS, data, note, painted, wants_color
 from girih.errors import InvalidInput
-from girih.language.compiler.folder import is_spec, read_folder
+from girih.language.compiler.folder import NO_SPECS, is_spec, read_folder
 from girih.language.compiler.pipeline import compile_workspace
 from girih.language.compiler.workspace import Workspace
 from girih.language.spec import render
@@ -63,9 +63,7 @@ def check_folder(folder: Path, checked: Checked) -> None:
     files = read_folder(folder)
     specs = [name for name, text in files.files.items() if is_spec(name, text)]
     if not specs:
-        raise InvalidInput(
-            f"there are no specs in '{folder}'", help="a spec is a .yaml or .json file that begins with 'kind:'"
-        )
+        raise InvalidInput(f"there are no specs in '{folder}'", help=NO_SPECS)
     _add(checked, folder, files, compile_workspace(files).diagnostics, len(specs))
 
 
@@ -77,10 +75,16 @@ def check_file(path: Path, folder: Path, checked: Checked) -> None:
     name = path.resolve().relative_to(folder.resolve()).as_posix()
     text = files.files.get(name, "")
     if not is_spec(name, text):
-        raise InvalidInput(f"'{path}' is not a spec", help="a spec is a .yaml or .json file that begins with 'kind:'")
+        raise InvalidInput(f"'{path}' {_why_none(text)}", help=NO_SPECS)
     # Faults of a prompt file stand in that file: those that this spec names are its own.
     own = (d for d in compile_workspace(files).diagnostics if d.place.file == name or d.place.file in text)
     _add(checked, folder, files, own, 1)
+
+
+def _why_none(text: str) -> str:
+    if not text.strip():
+        return "is empty"
+    return "is not a text file" if any("\ud800" <= c <= "\udfff" or c == "\0" for c in text) else "is not a spec"
 
 
 def _add(checked: Checked, folder: Path, files: Workspace, found: Iterable[Diagnostic], specs: int) -> None:

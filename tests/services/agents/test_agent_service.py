@@ -39,6 +39,20 @@ async def test_a_reference_means_one_version(published: AgentService, scope: Org
     assert prod.plan.digest == prod.digest != latest.digest
 
 
+async def test_an_agent_is_shown_as_the_version_that_is_asked_for(
+    published: AgentService, agents: AgentService, scope: OrgScope
+) -> None:
+    latest, prod = [await published.agent(scope, ref) for ref in ("hello", "hello@prod")]
+    assert (latest.version, prod.version) == ("1.0.1", "1.0.0")
+    assert (latest.source, prod.source) == (HI, HELLO)
+    assert latest.aliases == prod.aliases
+    assert await published.agent(scope, f"hello@{prod.digest}") == prod
+    with pytest.raises(NotFound):
+        await published.agent(scope, "hello@7.0.0")
+    with pytest.raises(InvalidInput, match="names no version after the `@`"):
+        await published.agent(scope, "hello@")
+
+
 async def test_a_plan_survives_storage_to_the_letter(
     published: AgentService, scope: OrgScope, uow: UnitOfWork, registry: RegistryService, knowledge: KnowledgeService
 ) -> None:

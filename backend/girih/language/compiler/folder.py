@@ -19,6 +19,9 @@ MAX_TOTAL = 20_000_000
 SPEC_SUFFIXES = frozenset({".yaml", ".yml", ".json"})
 """The files that may hold specs."""
 
+NO_SPECS = "a spec is a .yaml or .json file that begins with 'kind:'"
+"""What to say to somebody whose folder or file is none."""
+
 _KIND = re.compile(r"""(?:^|[{,\ufeff])\s*["']?kind["']?\s*:""", re.MULTILINE)
 _NEVER = frozenset({"node_modules", "__pycache__"})
 

@@ -109,8 +109,7 @@ def _missing(error: Any) -> str:
 def _unknown(error: Any) -> str:
     known = list(error.schema.get("properties") or {})
     names = [name for name in error.instance if name not in known]
-    free = [name for name in known if name not in error.instance]
-    nears = [f" (did you mean '{near}'?)" if (near := did_you_mean(name, free)) else "" for name in names]
+    nears = [f" (did you mean '{near}'?)" if (near := did_you_mean(name, known)) else "" for name in names]
     return "unknown: " + ", ".join(f"'{name}'{near}" for name, near in zip(names, nears, strict=True))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import Work
 from girih.services.agents import repository
@@ -27,14 +29,18 @@ async def agents(work: Work, scope: OrgScope, name: str | None = None) -> list[A
     ]
 
 
-async def agent(work: Work, scope: OrgScope, name: str) -> AgentDetail | None:
-    """The agent of that name, with its latest version's contract and text."""
+async def agent(work: Work, scope: OrgScope, name: str, version_id: UUID | None = None) -> AgentDetail | None:
+    """The agent of that name, with the contract and the text of that version; of the latest, if none is given."""
     found = await agents(work, scope, name)
     if not found:
         return None
-    latest = (await repository.latest(work, scope, [name]))[name]
-    contract = {key: latest.plan[key] for key in ("inputs", "outputs", "chat")}
-    return AgentDetail(**found[0].model_dump(), **contract, path=latest.path, source=latest.source)
+    if version_id is None:
+        shown = (await repository.latest(work, scope, [name]))[name]
+    else:
+        shown = await repository.version(work, scope, version_id)
+    said = {key: shown.plan[key] for key in ("title", "description", "inputs", "outputs", "chat")}
+    own = {key: getattr(shown, key) for key in ("version", "digest", "path", "source")}
+    return AgentDetail(**(found[0].model_dump() | said | own))
 
 
 async def versions(work: Work, scope: OrgScope, name: str) -> list[VersionOut]:

@@ -58,7 +58,7 @@ def parse_version(name: str, value: str) -> Reference:
     if _ALIAS.fullmatch(value) and len(value) <= _LONGEST:
         return Reference(name, "alias", value)
     raise InvalidInput(
-        f"`{_shown(value)}` does not name a version",
+        f"`{_shown(value)}` does not name a version" if value else f"`{name}@` names no version after the `@`",
         help="use an alias (`prod`), a version (`1.2.0`) or a digest (`sha256:…`)",
     )
 

@@ -106,6 +106,12 @@ async def latest(work: Work, scope: OrgScope, names: Collection[str]) -> dict[st
     return dict((await work.session.execute(query)).all())
 
 
+async def version(work: Work, scope: OrgScope, version_id: UUID) -> AgentVersion:
+    """The version of that id, which exists."""
+    query = select(AgentVersion).where(*_of(scope, AgentVersion), AgentVersion.id == version_id)
+    return (await work.session.scalars(query)).one()
+
+
 async def agents(work: Work, scope: OrgScope, name: str | None = None) -> Sequence[Listed]:
     """Every agent of the project, or the one of that name, by name."""
     said = (AgentVersion.plan["title"].as_string(), AgentVersion.plan["description"].as_string())

@@ -46,7 +46,7 @@ class AgentOut(BaseModel):
 
 
 class AgentDetail(AgentOut):
-    """An agent with what its latest version takes and gives, and the text it was published from."""
+    """One version of an agent (the latest, unless another is asked for): its contract, and the text it came from."""
 
     inputs: JsonSchema
     outputs: JsonSchema

@@ -63,13 +63,15 @@ class AgentService:
         async with self._uow(scope) as work:
             return await listing.agents(work, scope)
 
-    async def agent(self, scope: OrgScope, name: str) -> AgentDetail:
-        """One agent, with the contract and the text of its latest version."""
-        _check_name(name)
+    async def agent(self, scope: OrgScope, ref: str) -> AgentDetail:
+        """One agent, with the contract and the text of the version that the reference means; no `@` means `latest`."""
+        _check_name(ref.partition("@")[0])
+        reference = parse_reference(ref)
         async with self._uow(scope) as work:
-            found = await listing.agent(work, scope, name)
+            version_id = (await _find(work, scope, reference)).version_id if "@" in ref else None
+            found = await listing.agent(work, scope, reference.name, version_id)
             if found is None:
-                raise await _unknown(work, scope, name)
+                raise await _unknown(work, scope, reference.name)
             return found
 
     async def versions(self, scope: OrgScope, name: str) -> list[VersionOut]:
