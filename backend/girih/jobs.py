@@ -40,6 +40,7 @@ def make_client(redis_url: str) -> Celery:
         task_publish_retry=False,
         worker_prefetch_multiplier=1,
         worker_hijack_root_logger=False,
+        worker_redirect_stdouts=False,
         worker_send_task_events=False,
         # A worker outlives its broker, also one that is not there yet when the worker starts.
         broker_connection_retry=True,

@@ -5,111 +5,19 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
-from typing import Any
 
-import psutil
 import pytest
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncEngine
 from tests.providers.parsers import samples
+from tests.worker.conftest import LONG, StartWorker, in_the_middle, kill, passages, settled, until
 
-from girih.db.engine import make_sessions
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import UnitOfWork
 from girih.embedded.valkey import ValkeyServer, start_valkey
 from girih.jobs import INGEST, make_client, make_dispatch
-from girih.language.compiler.workspace import OtherSpec
-from girih.providers.embeddings.ladder import Embedders
-from girih.services.knowledge.schemas import DocumentOut
 from girih.services.knowledge.service import KnowledgeService
-
-LONG = "\n\n".join(
-    f"# Part {n}\n\n" + f"Sentence {n} says something about matter {n}. " * 12 for n in range(160)
-).encode()
-LEASE = 2.0
-
-StartWorker = Callable[[], subprocess.Popen[bytes]]
-
-
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[ValkeyServer]:
-    server = start_valkey(tmp_path / "valkey")
-    yield server
-    server.stop()
-
-
-@pytest.fixture
-def start_worker(database_url: str, broker: ValkeyServer, tmp_path: Path) -> Iterator[StartWorker]:
-    """Starts workers that end with the test; their output lies beside the data."""
-    started: list[subprocess.Popen[bytes]] = []
-
-    def start() -> subprocess.Popen[bytes]:
-        script = Path(__file__).with_name("worker_process.py")
-        command = [sys.executable, str(script), database_url, broker.url, str(tmp_path / "data"), str(LEASE)]
-        with (tmp_path / f"worker-{len(started)}.log").open("wb") as log:
-            process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
-        started.append(process)
-        return process
-
-    yield start
-    for process in started:
-        kill(process)
-
-
-def kill(process: subprocess.Popen[bytes]) -> None:
-    """SIGKILL for the worker and everything it started."""
-    if process.poll() is None:
-        children = psutil.Process(process.pid).children(recursive=True)
-        process.kill()
-        for child in children:
-            if child.is_running():
-                child.kill()
-    process.wait()
-
-
-@pytest.fixture
-async def uow(engine: AsyncEngine, broker: ValkeyServer) -> AsyncIterator[UnitOfWork]:
-    """Transactions that ring at the real broker."""
-    yield UnitOfWork(make_sessions(engine), make_dispatch(broker.url))
-
-
-@pytest.fixture
-async def knowledge(uow: UnitOfWork, scope: OrgScope, tmp_path: Path) -> KnowledgeService:
-    service = KnowledgeService(uow, tmp_path / "data", Embedders("hashing"))
-    document: dict[str, Any] = {"kind": "collection/v1", "name": "docs", "chunk": {"size": 50, "overlap": 10}}
-    async with uow(scope) as work:
-        await service.put_collections(work, [OtherSpec("collection/v1", "docs", "docs.yaml", document, "1")])
-    return service
-
-
-async def until(ask: Callable[[], Awaitable[Any]], seconds: float = 40) -> Any:
-    """Ask until the answer is true."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if answer := await ask():
-            return answer
-        await asyncio.sleep(0.1)
-    raise AssertionError(f"not within {seconds} s")
-
-
-async def settled(knowledge: KnowledgeService, scope: OrgScope) -> list[DocumentOut]:
-    async def ask() -> list[DocumentOut] | None:
-        documents = await knowledge.documents(scope, "docs")
-        return documents if all(d.status in ("ready", "failed") for d in documents) else None
-
-    found: list[DocumentOut] = await until(ask)
-    return found
-
-
-async def passages(uow: UnitOfWork, scope: OrgScope) -> list[Any]:
-    async with uow(scope) as work:
-        statement = 'SELECT ordinal, text, page, heading, start, "end", words, embedding FROM chunks ORDER BY ordinal'
-        return list((await work.session.execute(text(statement))).all())
 
 
 async def test_every_kind_of_file(scope: OrgScope, knowledge: KnowledgeService, start_worker: StartWorker) -> None:
@@ -137,13 +45,8 @@ async def test_a_killed_worker_loses_nothing(
     scope: OrgScope, uow: UnitOfWork, knowledge: KnowledgeService, start_worker: StartWorker
 ) -> None:
     document = await knowledge.upload(scope, "docs", "a.md", LONG)
-
-    async def in_the_middle() -> bool:
-        now = await knowledge.document(scope, document.id)
-        return now.stage == "embed" and now.done > 16
-
     worker = start_worker()
-    await until(in_the_middle)
+    await in_the_middle(knowledge, scope, document)
     kill(worker)
     killed_at = time.monotonic()
     start_worker()
@@ -208,11 +111,11 @@ async def test_a_worker_told_to_stop_hands_its_work_on(
     very_long = LONG + b"\n\n" + LONG.replace(b"matter", b"theme") + b"\n\n" + LONG.replace(b"matter", b"topic")
     document = await knowledge.upload(scope, "docs", "a.md", very_long + very_long.replace(b"says", b"tells"))
 
-    async def in_the_middle() -> bool:
+    async def embedding() -> bool:
         return (await knowledge.document(scope, document.id)).stage == "embed"
 
     worker = start_worker()
-    await until(in_the_middle)
+    await until(embedding)
     worker.send_signal(signal.SIGTERM)
     started = time.monotonic()
     assert await asyncio.to_thread(worker.wait, 20) == 0

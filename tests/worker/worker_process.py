@@ -38,8 +38,8 @@ def main(database_url: str, redis_url: str, data_dir: str, lease: str) -> int:
         yield KnowledgeService(uow, Path(data_dir), embedders, lease=timedelta(seconds=float(lease)))
         await engine.dispose()
 
-    configure_logging("info", "console")
-    return Worker(redis_url, opening, reconcile_every=0.5).run(1, "info")
+    configure_logging("info", "json")
+    return Worker(redis_url, opening, reconcile_every=0.5).run(1)
 
 
 if __name__ == "__main__":

@@ -5,17 +5,21 @@ from __future__ import annotations
 import asyncio
 import logging
 import multiprocessing
+import time
+import warnings
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
-from celery.signals import worker_process_init, worker_process_shutdown, worker_shutting_down
+import structlog
+from celery.exceptions import SecurityWarning
+from celery.signals import setup_logging, worker_process_init, worker_process_shutdown, worker_shutting_down
 
 from girih.jobs import INGEST, INGEST_QUEUE, make_client
 from girih.worker.loop import ProcessLoop
 from girih.worker.tasks import RECONCILE_SECONDS, Knowledge, reconcile
 
-_log = logging.getLogger(__name__)
+_log = structlog.get_logger(__name__)
 
 _GRACE_SECONDS = 5.0
 """How long work in hand may go on after a stop was asked for, before it is handed on."""
@@ -37,13 +41,15 @@ class Worker:
         self._stopping = multiprocessing.RawValue("b", 0)
         self._register()
 
-    def run(self, concurrency: int, log_level: str) -> int:
+    def run(self, concurrency: int) -> int:
         """Work until SIGTERM or Ctrl-C; returns the process's exit code."""
+        # Celery warns of root because of messages that run code when they are read; ours are JSON, and nothing else is
+        # accepted. In a container the image's own user works.
+        warnings.filterwarnings("ignore", "You're running the worker with superuser", SecurityWarning)
         worker = self.client.Worker(
             pool="prefork",
             concurrency=concurrency,
             queues=[INGEST_QUEUE],
-            loglevel=log_level.upper(),
             quiet=True,
             without_gossip=True,
             without_mingle=True,
@@ -56,9 +62,14 @@ class Worker:
 
     def _register(self) -> None:
         def ingest(job_id: str) -> None:
-            self._running().run(lambda knowledge: knowledge.ingest(job_id))
+            began = time.monotonic()
+            with structlog.contextvars.bound_contextvars(job_id=job_id):
+                _log.debug("job begun")
+                self._running().run(lambda knowledge: knowledge.ingest(job_id))
+                _log.info("job ended", seconds=round(time.monotonic() - began, 3))
 
         self.client.task(name=INGEST)(ingest)
+        setup_logging.connect(_keep_logging, weak=False)
         worker_process_init.connect(self._begin, weak=False)
         worker_process_shutdown.connect(self._end, weak=False)
         worker_shutting_down.connect(self._ask_to_stop, weak=False)
@@ -87,3 +98,23 @@ class Worker:
             await asyncio.sleep(0.25)
         await asyncio.sleep(_GRACE_SECONDS)
         self._running().cancel()
+
+
+def _keep_logging(**_: Any) -> None:
+    """Logging is set up already: with somebody to ask, Celery leaves it as it is, only its chatter is turned down."""
+    for chatty in ("celery.app.trace", "celery.worker.strategy", "kombu", "amqp"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+    logging.getLogger("celery.worker.consumer.consumer").addFilter(_in_one_sentence)
+    logging.getLogger("py.warnings").addFilter(_no_default_to_come)
+
+
+def _in_one_sentence(record: logging.LogRecord) -> bool:
+    """A broker that is away is tried again until it is back: it deserves a line, not a page of stack."""
+    if record.levelno <= logging.WARNING:
+        record.exc_info = record.exc_text = None
+    return True
+
+
+def _no_default_to_come(record: logging.LogRecord) -> bool:
+    """Celery warns at each lost connection of a default that will change; ours is chosen, in `jobs.py`."""
+    return "CPendingDeprecationWarning" not in record.getMessage()
