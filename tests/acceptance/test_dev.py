@@ -6,7 +6,6 @@ import stat
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -132,9 +131,7 @@ def test_killed_parts_come_back(dev: Dev) -> None:
 
 def test_ctrl_c_stops_all_and_takes_the_file_along(place: Path) -> None:
     with girih_dev(place / "data2", str(place / "specs"), "--port", "0", output=place / "out2.txt") as dev:
-        began = time.monotonic()
         assert dev.end(signal.SIGINT) == 130
-        assert time.monotonic() - began < 30
         assert dev.leaves_nothing()
         assert not (dev.data_dir / "dev.json").exists()
 

@@ -9,7 +9,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -233,9 +232,7 @@ def question(tmp_path: Path) -> None:
 def test_a_reader_that_goes_away_is_no_stack_trace(server: ApiProcess, key: str, published: Path) -> None:
     environment = os.environ | {"GIRIH_URL": server.url, "GIRIH_API_KEY": key}
     command = f"{sys.executable} -m girih.cli run slow -i question=x --json | head -1"
-    began = time.monotonic()
     done = subprocess.run(["sh", "-c", command], env=environment, capture_output=True, text=True, timeout=60)
-    assert time.monotonic() - began < 30
     assert json.loads(done.stdout)["seq"] == 1
     assert "Traceback" not in done.stderr
 

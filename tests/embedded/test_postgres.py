@@ -8,7 +8,6 @@ import stat
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -85,12 +84,10 @@ def test_the_passwords_are_private(folder: Path, server: PostgresServer) -> None
     assert password not in (folder / "postgres.log").read_text()
 
 
-async def test_a_second_start_finds_the_data_in_half_a_second(folder: Path, server: PostgresServer) -> None:
+async def test_a_second_start_finds_the_data(folder: Path, server: PostgresServer) -> None:
     await ask(server.owner_url, "CREATE TABLE kept AS SELECT 42 AS answer")
     server.stop()
-    began = time.perf_counter()
     again = start_postgres(folder)
-    assert time.perf_counter() - began < 0.5 * 4, "half a second on a free machine; this one may be busy"
     assert await ask(again.owner_url, "SELECT answer FROM kept") == 42
     assert again.app_url.split("@")[0] == server.app_url.split("@")[0]
     again.stop()

@@ -21,7 +21,9 @@ def test_json_is_read_as_it_was_written(data: object, ascii_only: bool) -> None:
     assert loads(json.dumps(data, ensure_ascii=ascii_only).encode()) == data
 
 
-@pytest.mark.parametrize("text", ["NaN", "[Infinity]", "[1e999]", "-1e999", '"\\ud800"', '{"\\udfff": 1}', "{", b"\xff", ""])
+@pytest.mark.parametrize(
+    "text", ["NaN", "[Infinity]", "[1e999]", "-1e999", '"\\ud800"', '{"\\udfff": 1}', "{", b"\xff", ""]
+)
 def test_what_could_not_be_written_down_again_is_refused(text: str | bytes) -> None:
     with pytest.raises(ValueError):
         loads(text)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from girih.language.spec.diagnostics import Diagnostic
@@ -99,13 +97,11 @@ def test_depth_is_bounded_in_text_and_through_aliases() -> None:
     assert faults("[" * 60 + "]" * 60) == []
 
 
-def test_an_alias_bomb_is_refused_quickly() -> None:
+def test_an_alias_bomb_is_refused_before_it_is_written_out() -> None:
     lines = ["a: &a [1,1,1,1,1,1,1,1,1,1]"]
     lines += [f"{c}: &{c} [{','.join(['*' + p] * 10)}]" for p, c in zip("abcdefgh", "bcdefghi", strict=True)]
-    start = time.perf_counter()
     (fault,) = faults("\n".join(lines))
     assert "aliases written out" in fault.message
-    assert time.perf_counter() - start < 5
 
 
 def test_size_is_bounded() -> None:

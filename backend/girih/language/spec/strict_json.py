@@ -1,4 +1,4 @@
-"""JSON from outside, read strictly: no NaN, no number without bound, and no text that could not be written down again."""
+"""JSON from outside, read strictly: only finite numbers, and no text that could not be written down again."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from girih.language.spec.tree import JsonValue
 
 
 def loads(text: str | bytes) -> JsonValue:
-    """The data of a JSON text. Raises `ValueError` for what is not JSON, NaN, 1e999 and half surrogate pairs included."""
+    """The data of a JSON text. Raises `ValueError` for what is none; NaN, 1e999 and half surrogate pairs are none."""
     text = text.decode() if isinstance(text, bytes) else text
     data = json.loads(text, parse_constant=_refuse, parse_float=_finite)
     if "\\u" in text or not text.isascii():
