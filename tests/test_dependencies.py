@@ -17,7 +17,8 @@ from packaging.requirements import Requirement
 ROOT = Path(__file__).parents[1]
 BACKEND = ROOT / "backend"
 PACKAGE = BACKEND / "girih"
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+DECLARED = tomllib.loads((ROOT / "pyproject.toml").read_text())
+PROJECT = DECLARED["project"]
 BEHIND_THE_EXTRA = {PACKAGE / "cli" / f"{name}.py" for name in ("dev", "dev_setup", "doctor_server")}
 """Modules of the command line that only run where `girih[server]` is installed."""
 PART_OF = {"pydantic-core": "pydantic", "starlette": "fastapi", "kombu": "celery"}
@@ -101,6 +102,15 @@ LIGHT = reachable(
 
 def test_every_import_is_declared() -> None:
     undeclared = {name: files for name, files in packages(ALL).items() if not distributions(name) & (CORE | SERVER)}
+    assert not undeclared
+
+
+def test_every_import_of_the_tests_is_declared() -> None:
+    files = [*(ROOT / "tests").rglob("*.py"), *(ROOT / ".ci").glob("*.py"), *(ROOT / "docs").glob("*.py")]
+    neighbours = {"tests"} | {path.stem for path in files}
+    declared = CORE | SERVER | names(DECLARED["dependency-groups"]["dev"])
+    used = {name: files for name, files in packages(files).items() if name not in neighbours}
+    undeclared = {name: files for name, files in used.items() if not distributions(name) & declared}
     assert not undeclared
 
 

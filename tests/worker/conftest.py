@@ -30,7 +30,7 @@ LONG = "\n\n".join(
 ).encode()
 LEASE = 2.0
 
-StartWorker = Callable[[], subprocess.Popen[bytes]]
+StartWorker = Callable[..., subprocess.Popen[bytes]]
 
 
 @pytest.fixture
@@ -45,9 +45,10 @@ def start_worker(database_url: str, broker: ValkeyServer, tmp_path: Path) -> Ite
     """Starts workers that end with the test; their output lies beside the data."""
     started: list[subprocess.Popen[bytes]] = []
 
-    def start() -> subprocess.Popen[bytes]:
+    def start(pause: float = 0.2) -> subprocess.Popen[bytes]:
         script = Path(__file__).with_name("worker_process.py")
-        command = [sys.executable, str(script), database_url, broker.url, str(tmp_path / "data"), str(LEASE)]
+        arguments = (database_url, broker.url, str(tmp_path / "data"), str(LEASE), str(pause))
+        command = [sys.executable, str(script), *arguments]
         with (tmp_path / f"worker-{len(started)}.log").open("wb") as log:
             process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
         started.append(process)

@@ -121,7 +121,7 @@ async def test_a_worker_told_to_stop_hands_its_work_on(
     assert await asyncio.to_thread(worker.wait, 20) == 0
     assert time.monotonic() - started < 10
     assert (await knowledge.document(scope, document.id)).status == "queued"
-    start_worker()
+    start_worker(pause=0)
     [ready] = await settled(knowledge, scope)
     assert ready.status == "ready"
     async with uow(scope) as work:

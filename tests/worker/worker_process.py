@@ -1,4 +1,4 @@
-"""A worker for tests: a real Celery worker whose lease is short. Arguments: database, broker, data folder, lease."""
+"""A worker for tests: a real Celery worker whose lease is short. Arguments: database, broker, data folder, lease, pause."""
 
 from __future__ import annotations
 
@@ -23,13 +23,16 @@ class Slow(Hashing):
     """The hashing embedder, which takes its time: there is a middle to be killed in."""
 
     name = "openai"  # the rung of the ladder it is put on
+    pause = 0.2
 
     async def embed(self, texts: Sequence[str]) -> list[list[float]]:
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(self.pause)
         return await super().embed(texts)
 
 
-def main(database_url: str, redis_url: str, data_dir: str, lease: str) -> int:
+def main(database_url: str, redis_url: str, data_dir: str, lease: str, pause: str) -> int:
+    Slow.pause = float(pause)
+
     @asynccontextmanager
     async def opening() -> AsyncIterator[Knowledge]:
         engine = make_engine(database_url, pool_size=3)
@@ -43,4 +46,4 @@ def main(database_url: str, redis_url: str, data_dir: str, lease: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:5]))
+    sys.exit(main(*sys.argv[1:6]))

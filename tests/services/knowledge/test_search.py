@@ -28,13 +28,19 @@ CORPUS = {
 }
 
 
+@pytest.fixture(scope="module")
+def minilm() -> Embedders:
+    """The local model, which takes a second or two to load."""
+    return Embedders("minilm")
+
+
 @pytest.fixture
 async def shop(
-    uow: UnitOfWork, scope: OrgScope, publish: Publish, tmp_path: Path, dispatched: Dispatched
+    uow: UnitOfWork, scope: OrgScope, publish: Publish, tmp_path: Path, dispatched: Dispatched, minilm: Embedders
 ) -> KnowledgeService:
     """A service with the local model and a small corpus."""
     await publish(scope, embedder="minilm")
-    service = KnowledgeService(uow, tmp_path, Embedders("minilm"))
+    service = KnowledgeService(uow, tmp_path, minilm)
     for name, content in CORPUS.items():
         await service.upload(scope, "docs", name, content)
     await work_off(service, dispatched)
