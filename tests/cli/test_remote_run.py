@@ -92,8 +92,8 @@ def test_inputs_are_read_as_the_version_that_runs_declares_them(girih: Girih, pu
 
 def test_a_run_id_that_is_none_is_said(girih: Girih) -> None:
     done = girih("trace", "yesterday's")
-    assert done.code == 1
-    assert "is not an id" in done.err
+    assert done.code == 2
+    assert "'yesterday's' is not the id of a run" in done.err
 
 
 def test_an_answer_that_comes_once_more_after_an_interruption(capfd: pytest.CaptureFixture[str]) -> None:
@@ -263,6 +263,13 @@ def test_a_tree_nests_subgraphs_and_keeps_visits_apart() -> None:
         "│  └─ ✓  look  call  1.5 s  tool crm",
         "└─ ✗  sort  llm  timeout: too slow",
     ]
+
+
+def test_a_step_that_was_interrupted_is_not_still_running() -> None:
+    started = event("node.started", "a", verb="llm")
+    done = [event("node.finished", "a", verb="llm", duration_ms=1), event("run.finished", duration_ms=9)]
+    root = grown([event("run.started", agent="x"), started, event("run.resumed"), started, *done])
+    assert list(drawn(root))[1:] == ["├─ ⊘  a  llm  interrupted", "└─ ✓  a  llm  1 ms"]
 
 
 def test_a_citation_names_document_and_place() -> None:

@@ -41,12 +41,13 @@ def run(
             started = server.call("POST", "/v1/runs", json=body)
             typer.echo(started["id"])
             return
-        following = Following(server, body=body)
         screen = Screen(as_json=as_json)
+        following = Following(server, body=body, on_loss=screen.end_line)
         try:
             for event in following.events():
                 screen.show(event)
         except KeyboardInterrupt:
+            screen.end_line()
             _cancel(server, following.run_id)
         screen.finish(trace=trace)
 
@@ -75,9 +76,9 @@ class Screen:
         elif kind == "node.started":
             self.answers.pop(event["node"], None)
         elif kind in TERMINAL:
-            self._break()
+            self.end_line()
         elif kind == "run.resumed":
-            self._break()
+            self.end_line()
             note("the server was interrupted; the run goes on, and an answer that was cut off comes once more")
 
     def finish(self, *, trace: bool) -> None:
@@ -95,12 +96,13 @@ class Screen:
 
     def _say(self, node: str, text: str) -> None:
         if self._open not in (None, node):
-            self._break()
+            self.end_line()
         self._open = node
         self.answers[node] = self.answers.get(node, "") + text
         _write(text)
 
-    def _break(self) -> None:
+    def end_line(self) -> None:
+        """End the line of an answer that is under way, before anything else is said."""
         if self._open is not None:
             _write("\n")
             self._open = None

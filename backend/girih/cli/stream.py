@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
@@ -58,6 +58,8 @@ class Following:
     last: int = 0
     body: JsonObject | None = None
     """For a run yet to be started."""
+    on_loss: Callable[[], None] = lambda: None
+    """Called before the command ends because the connection could not be had again."""
     _key: str = field(default_factory=lambda: uuid4().hex)
     _since: float = 0.0
     _met: bool = False
@@ -109,6 +111,7 @@ class Following:
 
     def _wait(self, pause: float) -> None:
         if time.monotonic() - self._since > PATIENCE:
+            self.on_loss()
             hint = f"the run goes on there: `girih trace {self.run_id}`" if self.run_id else None
             fail(f"lost the connection to {self.server.target.url}", hint, code=UNREACHABLE)
         time.sleep(pause)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 import typer
 
-from girih.cli.client import open_server
-from girih.cli.output import FINDINGS, harmless
+from girih.cli.client import fail, open_server
+from girih.cli.output import FINDINGS, USAGE, harmless
 from girih.cli.stream import Following
 from girih.language.spec.tree import JsonObject
+
+_ID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 MARKS = {"running": "…", "ok": "✓", "failed": "✗", "cancelled": "⊘"}
 
@@ -42,6 +45,8 @@ def trace(
 
     A run that still goes on is followed to its end. Exit code 1 if it failed.
     """
+    if not _ID.fullmatch(run_id):
+        fail(f"'{run_id}' is not the id of a run", "`girih run` shows it when a run ends", code=USAGE)
     with open_server() as server:
         events = list(Following(server, run_id).events())
     if format == "json":
@@ -62,6 +67,8 @@ def grown(events: Iterable[JsonObject]) -> Step:
         path = event["node"]
         if path is None:
             _note_run(root, event)
+            if event["type"] == "run.resumed":
+                _interrupt(latest.values())
             continue
         step = latest.get(path)
         if event["type"] == "node.started" or step is None:
@@ -113,6 +120,14 @@ def _note_run(root: Step, event: JsonObject) -> None:
         root.status = {"run.finished": "ok", "run.failed": "failed"}.get(kind, "cancelled")
         root.duration_ms = data.get("duration_ms")
         root.notes += [text for text in (tokens(data.get("usage")), _error(data.get("error"))) if text]
+
+
+def _interrupt(steps: Iterable[Step]) -> None:
+    """What was under way when the server went away; the run does it again."""
+    for step in steps:
+        if step.status == "running":
+            step.status = "cancelled"
+            step.notes.append("interrupted")
 
 
 def _error(error: JsonObject | None) -> str:

@@ -17,9 +17,9 @@ from girih.language.spec.tree import JsonObject
 class Prompt(Strict):
     """Exactly one of `text` (written as a plain string) and `file`."""
 
-    text: str | None = None
     file: str | None = None
     with_: dict[str, Any] = Field(default_factory=dict, alias="with")
+    text: str | None = None
 
     @model_validator(mode="after")
     def _one_of(self) -> Self:
