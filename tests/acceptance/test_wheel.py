@@ -9,6 +9,7 @@ import zipfile
 from collections.abc import Iterator
 from importlib.metadata import distribution
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from packaging.requirements import Requirement
@@ -101,9 +102,10 @@ def test_the_core_explains_and_describes(core: Path, tmp_path: Path) -> None:
     assert girih(core, tmp_path, "schema", "graph").stdout == written
 
 
-@pytest.mark.parametrize("command", ["run hello", "trace x", "versions hello", "ingest handbook .", "apply ."])
+@pytest.mark.parametrize("command", ["run hello", f"trace {UUID(int=1)}", "versions hello", "ingest docs .", "apply ."])
 def test_the_core_says_that_no_server_is_known(core: Path, tmp_path: Path, command: str) -> None:
     (tmp_path / "note.md").write_text("A note.")
+    shutil.copy(ROOT / "agent_specs" / "hello.yaml", tmp_path)
     done = girih(core, tmp_path, *command.split())
     assert done.returncode == 4
     assert done.stderr.startswith("error: no girih server is known here\n  help: start one with `girih dev`")
