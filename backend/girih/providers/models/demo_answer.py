@@ -1,32 +1,53 @@
-"""The demo model's free text: sentences of the passages that meet the question, or the plain word that none do."""
+"""The demo model's free text: statements of the passages that meet the question, or the plain word that none do."""
 
 from __future__ import annotations
 
 import math
 import re
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from girih.providers.models.demo_words import Passage, Request, words_of
+from girih.providers.models.demo_expects import Expectation, expectation
+from girih.providers.models.demo_statements import Statement, statements
+from girih.providers.models.demo_words import LIGHT, Request
 
-_PARAGRAPH = re.compile(r"\n\s*\n|\n(?=\s*(?:[-*•]|\d{1,2}[.)])\s)")
-_SENTENCE = re.compile(r"(?<=[.!?])[\"')\]]*\s+(?=[\"'(\[]?[A-Z0-9ÄÖÜ])")
 _WANTS_PASSAGES = re.compile(r"\b(passages?|sources?|context|excerpts?|documents?)\b", re.IGNORECASE)
-_ASKS_NUMBER = re.compile(r"\bhow (?:long|many|much|often|far|old)\b|\bwhen\b|\bwhat time\b", re.IGNORECASE)
-_MEASURES = frozenset(words_of("long much often far old time number"))
 MIN_COVERED = 0.5
-"""The share of the question's weight that a sentence must meet, together with the passage it stands in."""
-MAX_SENTENCES = 3
+"""The share of the question's weight that a statement must meet, together with the passage it stands in."""
+MIN_OWN = 0.25
+"""The share it must meet by itself."""
+MIN_OWN_YES_OR_NO = 0.6
+"""The same for a question that is a whole statement: "Do you sell bicycles?" is not met by a stand for bicycles."""
+MAX_STATEMENTS = 2
+_LIGHT_WEIGHT = 0.35
+_NUMBER_WEIGHT = 0.5
 NO_ANSWER = "The passages do not answer this question."
 
 
 @dataclass(frozen=True)
-class _Sentence:
-    passage: int
-    rank: int
-    text: str
-    words: frozenset[str]
-    around: frozenset[str]
+class _Judge:
+    """Scores statements for one question by its words' weights."""
+
+    weights: dict[str, float]
+    expected: Expectation
+
+    def covered(self, words: frozenset[str]) -> float:
+        """The share of the question's weight that these words meet, from 0 to 1."""
+        return sum(weight for word, weight in self.weights.items() if word in words) / sum(self.weights.values())
+
+    def score(self, statement: Statement) -> float:
+        """How well a statement answers; the search put the likelier passages first."""
+        own, around = self.covered(statement.words), self.covered(statement.around)
+        manner = 0.2 * self.expected.fits(statement.text) + 0.05 * self.expected.speaks(statement.text)
+        return 0.65 * own + 0.35 * around + manner - 0.02 * statement.rank
+
+    def suffices(self, statement: Statement) -> bool:
+        """Whether it meets enough of the question to be given as an answer."""
+        own = self.covered(statement.words)
+        least = MIN_OWN_YES_OR_NO if self.expected.yes_or_no else MIN_OWN
+        fits = self.expected.fits(statement.text) >= 0
+        return fits and own >= least and self.covered(statement.words | statement.around) >= MIN_COVERED
 
 
 def answer(request: Request) -> str:
@@ -39,58 +60,34 @@ def answer(request: Request) -> str:
 
 
 def _from_passages(request: Request) -> str:
-    sentences = [s for rank, passage in enumerate(request.passages) for s in _sentences(passage, rank)]
-    weights = _weights(request, sentences)
-    total = sum(weights.values())
-    if not sentences or not total:
+    found = [s for rank, passage in enumerate(request.passages) for s in statements(passage, rank)]
+    expected = expectation(request.question)
+    weights = _weights([word for word in request.words if word not in expected.dropped], found)
+    if not found or not weights:
         return NO_ANSWER
-    wants_number = bool(_ASKS_NUMBER.search(request.question))
-
-    def covered(words: frozenset[str]) -> float:
-        return sum(weight for word, weight in weights.items() if word in words) / total
-
-    def score(sentence: _Sentence) -> float:
-        fits = 0.15 if wants_number and any(char.isdigit() for char in sentence.text) else 0.0
-        # The search put the likelier passages first.
-        return 0.65 * covered(sentence.words) + 0.35 * covered(sentence.around) + fits - 0.02 * sentence.rank
-
-    ranked = sorted(sentences, key=score, reverse=True)
-    best = ranked[0]
-    if covered(best.words | best.around) < MIN_COVERED or covered(best.words) < MIN_COVERED / 2:
+    judge = _Judge(weights, expected)
+    ranked = sorted((s for s in found if judge.suffices(s)), key=judge.score, reverse=True)
+    if not ranked:
         return NO_ANSWER
-    chosen = [best]
-    met = set(best.words)
-    for sentence in ranked[1:]:
-        news = (sentence.words - met) & weights.keys()
-        if len(chosen) < MAX_SENTENCES and news and score(sentence) >= 0.7 * score(best):
-            chosen.append(sentence)
-            met |= sentence.words
-    return " ".join(f"{sentence.text} [{sentence.passage}]" for sentence in chosen)
+    chosen = ranked[:1]
+    for statement in ranked[1:]:
+        news = (statement.words - chosen[0].words) & weights.keys()
+        close = judge.score(statement) >= 0.8 * judge.score(chosen[0])
+        if len(chosen) < MAX_STATEMENTS and close and judge.covered(frozenset(news)) >= 0.2:
+            chosen.append(statement)
+    return " ".join(f"{statement.text} [{statement.passage}]" for statement in chosen)
 
 
-def _sentences(passage: Passage, rank: int) -> list[_Sentence]:
-    """The passage's sentences, with lines that were only wrapped joined again.
+def _weights(words: Sequence[str], found: Sequence[Statement]) -> dict[str, float]:
+    """The question's words by rarity among the statements: one that stands nowhere weighs the most.
 
-    A paragraph that does not end as a sentence is a title or a cell: it says what the others are about.
+    Verbs that say little weigh little; so do numbers, as an answer often gives a bound instead.
     """
-    found: list[str] = []
-    fragments: list[str] = []
-    for paragraph in _PARAGRAPH.split(passage.text):
-        text = " ".join(paragraph.split()).lstrip("#*-•> ")
-        (found if text[-1:] in (".", "!", "?", '"', ")") else fragments).append(text)
-    if not found:
-        found = fragments
-    around = frozenset(words_of(passage.text))
-    sentences = [sentence for text in found for sentence in _SENTENCE.split(text) if len(sentence.split()) >= 3]
-    return [_Sentence(passage.number, rank, text, frozenset(words_of(text)), around) for text in sentences]
+    seen = Counter(word for statement in found for word in statement.words)
+    size = len(found) + 1
 
+    def weight(word: str) -> float:
+        share = _LIGHT_WEIGHT if word in LIGHT else _NUMBER_WEIGHT if word.isdigit() else 1.0
+        return share * math.log(1 + size / (1 + seen[word]))
 
-def _weights(request: Request, sentences: list[_Sentence]) -> dict[str, float]:
-    """The question's words by rarity among the sentences: one that stands nowhere weighs the most.
-
-    Words that only ask for a measure ("how long") are left out: the answer holds a number instead.
-    """
-    seen = Counter(word for sentence in sentences for word in sentence.words)
-    size = len(sentences) + 1
-    asked = [word for word in request.words if word not in _MEASURES or not _ASKS_NUMBER.search(request.question)]
-    return {word: math.log(1 + size / (1 + seen[word])) for word in asked}
+    return {word: weight(word) for word in words}

@@ -10,6 +10,7 @@ from functools import lru_cache
 from langchain_core.messages import BaseMessage, HumanMessage
 
 _WORD = re.compile(r"[^\W_]+", re.UNICODE)
+_POSSESSIVE = re.compile(r"['’]s\b")
 _PASSAGE = re.compile(r"^\s*\[(\d{1,3})\]\s*(.*)$")
 _LABEL = re.compile(
     r"^\s*(?:\*\*|#+\s*)?(question|message|request|customer|user|text|input|query|ticket|task|q)\b[^:\n]{0,30}:(?:\*\*)?\s*(.*)$",
@@ -24,6 +25,13 @@ this those to under up us was we were what when where which while who whom whose
 something anything someone anyone thing things need want like use got take
 """
 _STOP = frozenset(_LITTLE_WORDS.split())
+_FORMS = """
+paid=pay sent=send sold=sell bought=buy lost=lose found=find kept=keep left=leave brought=bring told=tell made=make
+went=go gone=go came=come began=begin begun=begin chose=choose chosen=choose broke=break broken=break wrote=write
+written=write drew=draw drawn=draw held=hold met=meet spent=spend built=build taught=teach thought=think
+children=child people=person men=man women=woman feet=foot
+"""
+_IRREGULAR = {form: word for form, _, word in (pair.partition("=") for pair in _FORMS.split())}
 _ENDINGS = ("ingly", "edly", "ments", "ment", "ings", "ing", "ies", "ied", "ers", "ed", "es", "er", "ly", "s")
 
 
@@ -62,7 +70,9 @@ class Request:
 
 def words_of(text: str) -> tuple[str, ...]:
     """The words that carry meaning, in lower case and without their ending, each once, in order."""
-    return tuple(dict.fromkeys(stem(word) for word in _WORD.findall(text.lower()) if word not in _STOP))
+    return tuple(
+        dict.fromkeys(stem(word) for word in _WORD.findall(_POSSESSIVE.sub("", text.lower())) if word not in _STOP)
+    )
 
 
 @lru_cache(maxsize=8192)
@@ -70,11 +80,18 @@ def stem(word: str) -> str:
     """A word without its English ending, so that `refunds` and `refunded` meet `refund`."""
     if word.isdigit():
         return word
+    word = _IRREGULAR.get(word, word)
     for ending in _ENDINGS:
         if word.endswith(ending) and len(word) - len(ending) >= 3:
             word = word[: -len(ending)]
             break
-    return word[:-1] if len(word) > 3 and word[-1] in "ey" else word
+    if len(word) > 3 and (word[-1] in "ey" or (word[-1] == word[-2] and word[-1] != "s")):
+        word = word[:-1]  # `cancelled` meets `cancel`, `sell` meets `selling`
+    return word
+
+
+LIGHT = frozenset(stem(word) for word in ["bring", "happen", "make", "come", "go", "find"])
+"""Verbs that stand with almost anything and say little by themselves."""
 
 
 def weigh(request: Request, text: str) -> int:
