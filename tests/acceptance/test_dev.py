@@ -47,9 +47,10 @@ def dev(place: Path) -> Iterator[Dev]:
         yield dev
 
 
-def girih(*arguments: str) -> subprocess.CompletedProcess[str]:
+def girih(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "girih.cli", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    known = os.environ | environment
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=known)
 
 
 def test_it_says_where_it_is_in_a_private_file(dev: Dev) -> None:
@@ -155,6 +156,24 @@ def test_a_workspace_that_is_not_there_is_a_usage_error(place: Path) -> None:
     done = girih("dev", str(place / "nowhere"), "--data-dir", str(place / "other"))
     assert done.returncode == 2
     assert "girih new" in done.stderr
+
+
+def test_endpoints_that_are_none_are_a_usage_error(place: Path) -> None:
+    for text in ("{crm", '["crm"]'):
+        done = girih("dev", "--examples", "--once", "--data-dir", str(place / "none"), GIRIH_ENDPOINTS=text)
+        assert done.returncode == 2
+        assert done.stderr.startswith("error: GIRIH_ENDPOINTS is not a JSON object\n")
+    assert not (place / "none").exists()
+
+
+def test_a_setting_that_is_not_usable_is_named_and_only_that_of_this_start(place: Path) -> None:
+    command = ("dev", str(place / "specs"), "--port", "0", "--once", "--data-dir", str(place / "data7"))
+    first = girih(*command, GIRIH_MAX_UPLOAD_MB="0")
+    second = girih(*command, GIRIH_LOG_LEVEL="loud")
+    assert (first.returncode, second.returncode) == (4, 4)
+    assert "GIRIH_MAX_UPLOAD_MB is not usable" in first.stderr
+    assert "GIRIH_LOG_LEVEL is not usable" in second.stderr
+    assert "GIRIH_MAX_UPLOAD_MB" not in second.stderr
 
 
 def test_once_ends_with_what_publishing_said(place: Path) -> None:

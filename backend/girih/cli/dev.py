@@ -56,10 +56,11 @@ def dev(
     folder survives; DATA_DIR/dev.json tells other commands where this server is while it runs. Ctrl-C stops all.
     """
     folder = _workspace(workspace, example=demo)
+    endpoints = _endpoints(os.environ.get("GIRIH_ENDPOINTS") or "{}")
     code = 0
     try:
         with _signals(), held_lock(data_dir.absolute() / "dev.lock"):
-            code = _run(Session(data_dir.absolute(), port, folder, demo, demo or examples, once))
+            code = _run(Session(data_dir.absolute(), port, folder, demo, demo or examples, once, endpoints))
     except Stop as stop:
         code = stop.code
     if code:
@@ -76,6 +77,8 @@ class Session:
     demo: bool
     examples: bool
     once: bool
+    endpoints: dict[str, str]
+    """What GIRIH_ENDPOINTS binds already."""
 
 
 def _run(session: Session) -> int:
@@ -102,8 +105,7 @@ def _start(session: Session, supervisor: Supervisor, facts: Path) -> Stack:
     owner_url = stack.start_database()
     stack.start_queue()
     if session.examples:
-        bound = json.loads(os.environ.get("GIRIH_ENDPOINTS") or "{}")
-        stack.environment["GIRIH_ENDPOINTS"] = json.dumps(bound | {"crm": stack.start_crm()})
+        stack.environment["GIRIH_ENDPOINTS"] = json.dumps(session.endpoints | {"crm": stack.start_crm()})
     app_url = stack.environment["GIRIH_DATABASE_URL"]
     setup = prepare(owner_url, app_url, session.data_dir / "api-key")
     prepared = asyncio.run(setup)  # noqa: TID251 - a process of its own, which keeps no pool afterwards
@@ -179,6 +181,17 @@ def _workspace(given: Path | None, *, example: bool) -> Path | None:
         complain("the example workspace is not installed", "name it: girih dev agent_specs --demo")
         raise typer.Exit(FINDINGS)
     return found if example or found == EXAMPLES[0] else None
+
+
+def _endpoints(text: str) -> dict[str, str]:
+    try:
+        found = json.loads(text)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        complain("GIRIH_ENDPOINTS is not a JSON object", 'write it as {"crm": "http://10.0.0.7:8080"}, or unset it')
+        raise typer.Exit(USAGE)
+    return found
 
 
 @contextmanager

@@ -126,8 +126,8 @@ def write_private(path: Path, content: str) -> None:
     partial.replace(path)
 
 
-def tail(log: Path, lines: int = 5) -> str:
-    """The last lines of a log, for a message that explains why something did not start."""
+def tail(log: Path, lines: int = 5, *, since: int = 0) -> str:
+    """The last lines of a log after its first `since` bytes, for a message why something did not start."""
     if not log.is_file():
         return ""
-    return "\n".join(log.read_text(errors="replace").splitlines()[-lines:])
+    return "\n".join(log.read_bytes()[since:].decode(errors="replace").splitlines()[-lines:])

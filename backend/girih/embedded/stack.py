@@ -24,6 +24,8 @@ class Stack:
     supervisor: Supervisor
     environment: dict[str, str]
     _database_port: int | None = field(default=None, init=False)
+    _said_before: dict[str, int] = field(default_factory=dict, init=False)
+    """How long each part's log was before it was first started, in bytes: what is older explains nothing."""
 
     def start_database(self) -> str:
         """The database's URL for migrations: `GIRIH_DATABASE_URL`'s if that is set, else an embedded server's."""
@@ -70,15 +72,16 @@ class Stack:
         return start_valkey(self.data_dir / "valkey", log=self.log("valkey"))
 
     def _program(self, name: str, module: str, *arguments: str) -> Program:
-        return run_program([sys.executable, "-m", module, *arguments], log=self.log(name), env=self.environment)
+        log = self.log(name)
+        self._said_before.setdefault(name, log.stat().st_size if log.exists() else 0)
+        return run_program([sys.executable, "-m", module, *arguments], log=log, env=self.environment)
 
     def _await_port(self, name: str, port: int) -> None:
         """Wait until a part listens. At the first start, one that ends will not do better the second time."""
         wait_until(lambda: listening(port, HOST) or self.supervisor.restarts(name) > 0, START_SECONDS)
         if not listening(port, HOST):
-            raise Unavailable(
-                f"the {name} did not start:\n{tail(self.log(name))}", help=f"its whole log is {self.log(name)}"
-            )
+            why = tail(self.log(name), since=self._said_before.get(name, 0))
+            raise Unavailable(f"the {name} did not start:\n{why}", help=f"its whole log is {self.log(name)}")
 
 
 def choose_port(wanted: int) -> int:
