@@ -114,7 +114,7 @@ async def test_every_line_of_the_log_is_an_object_and_names_its_job(
     async with uow(scope) as work:
         job = str(await work.session.scalar(text("SELECT id FROM ingest_jobs")))
     ended = [line for line in lines if line["event"] == "job ended"]
-    assert [line["job_id"] for line in ended] == [job]
+    assert [line["job_id"] for line in ended].count(job) == 1  # beside it, what tests before this one left behind
     # Neither a word about root nor a page of stack because the broker is away.
     assert not [line for line in lines if "superuser" in line["event"] or "exception" in line]
     assert [line for line in lines if line["event"].startswith("consumer: Connection to broker lost")]

@@ -28,20 +28,31 @@ class ProcessLoop(Generic[T]):
         self._loop = asyncio.new_event_loop()
         self._opened: Future[T] = Future()
         self._closing = asyncio.Event()
-        self._running: set[Future[None]] = set()
+        self._running: set[asyncio.Task[None]] = set()
         self._thread = threading.Thread(target=self._loop.run_forever, name="girih-loop", daemon=True)
         self._thread.start()
         self._life = asyncio.run_coroutine_threadsafe(self._live(), self._loop)
 
     def run(self, work: Callable[[T], Coroutine[Any, Any, None]]) -> None:
-        """Run a coroutine on the loop and wait for its end; returns early when `cancel` ends it."""
-        future = asyncio.run_coroutine_threadsafe(work(self._opened.result()), self._loop)
-        self._running.add(future)
-        try:
-            with suppress(CancelledError):
-                future.result()
-        finally:
-            self._running.discard(future)
+        """Run a coroutine on the loop and wait for its end, also for what it still does after `cancel`."""
+        resource = self._opened.result()
+        ended: Future[None] = Future()
+
+        def begin() -> None:
+            task = self._loop.create_task(work(resource))
+            self._running.add(task)
+            task.add_done_callback(end)
+
+        def end(task: asyncio.Task[None]) -> None:
+            self._running.discard(task)
+            fault = None if task.cancelled() else task.exception()
+            if fault is None:
+                ended.set_result(None)
+            else:
+                ended.set_exception(fault)
+
+        self._loop.call_soon_threadsafe(begin)
+        ended.result()
 
     def start(self, work: Callable[[T], Coroutine[Any, Any, None]]) -> None:
         """Let a coroutine run beside the others until the loop is closed."""
@@ -49,8 +60,12 @@ class ProcessLoop(Generic[T]):
 
     def cancel(self) -> None:
         """End what `run` waits for; it has a chance to hand its work on."""
-        for future in tuple(self._running):
-            future.cancel()
+
+        def end() -> None:
+            for task in tuple(self._running):
+                task.cancel()
+
+        self._loop.call_soon_threadsafe(end)
 
     def close(self) -> None:
         """Close the resource and stop the loop."""
