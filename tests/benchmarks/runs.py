@@ -108,6 +108,7 @@ def wait_for_port(port: int) -> None:
 def girih() -> Iterator[tuple[Target, int, int]]:
     """girih as `girih dev` starts it: the target, the API's process id and PostgreSQL's."""
     with tempfile.TemporaryDirectory(prefix="girih-bench-") as folder:
+        Path(folder).chmod(0o755)  # below a private folder root's database would lie elsewhere
         command = [str(BIN / "girih"), "dev", str(ROOT / "agent_specs" / "bench"), "--port", str(free_port())]
         process = subprocess.Popen(
             [*command, "--data-dir", folder], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL

@@ -20,6 +20,8 @@ BATCH = 10
 """So many events are written at once."""
 PATIENCE = 0.015
 """Fewer wait at most so long (seconds). After as long a silence the first one goes at once."""
+LONGEST_PATIENCE = 0.1
+"""Where a write takes long because many runs write, they wait longer and write more at once, up to this (seconds)."""
 PERSISTENCE = 25.0
 """How long (seconds) a write is tried again while the database is away: less than a lease."""
 
@@ -50,6 +52,7 @@ class Journal:
         self._timer: asyncio.TimerHandle | None = None
         self._flushing: asyncio.Task[None] | None = None
         self._flushed = asyncio.get_running_loop().time()
+        self._patience = PATIENCE
         self.usage = claim.spent
         """Tokens of all answers so far, over all attempts."""
         self.fault: LeaseLost | Unavailable | None = None
@@ -119,6 +122,7 @@ class Journal:
             if last is not None:
                 events.append(last)
             texts = [dump(event.data) for event in events]
+            began = asyncio.get_running_loop().time()
             try:
                 await self._commit(function, events, texts, arguments)
             except (LeaseLost, Unavailable) as fault:
@@ -126,6 +130,8 @@ class Journal:
                 raise
             if committed is not None:
                 committed()
+            took = asyncio.get_running_loop().time() - began
+            self._patience = min(max(2 * took, PATIENCE), LONGEST_PATIENCE)
             self._publish(events, texts)
 
     async def _commit(
@@ -162,8 +168,9 @@ class Journal:
         if self._flushing is not None or not self._ready:
             return
         loop = asyncio.get_running_loop()
-        wait = self._flushed + PATIENCE - loop.time()
-        if self._ready >= BATCH or wait <= 0:
+        wait = self._flushed + self._patience - loop.time()
+        is_full = self._ready >= BATCH and self._patience == PATIENCE
+        if is_full or wait <= 0:
             self._flush()
         elif self._timer is None:
             self._timer = loop.call_later(wait, self._flush)
