@@ -75,6 +75,8 @@ class ProcessLoop(Generic[T]):
             self._life.result(_CLOSING_SECONDS)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(_CLOSING_SECONDS)
+        if not self._thread.is_alive():
+            self._loop.close()
 
     async def _live(self) -> None:
         while not self._closing.is_set():
