@@ -57,13 +57,14 @@ def settings_for(database_url: str, data_dir: Path, **more: object) -> Settings:
     )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 async def girih(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Girih]:
+    # No longer than a module: its reconciler would take over the orphaned runs that tests of other rooms make.
     async with open_girih(settings_for(database_url, tmp_path_factory.mktemp("girih"))) as girih:
         yield girih
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 async def app(girih: Girih) -> AsyncIterator[FastAPI]:
     app = create_app(girih)
     async with app.router.lifespan_context(app):

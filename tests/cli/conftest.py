@@ -27,7 +27,7 @@ class Done:
 Girih = Callable[..., Done]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def server(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiProcess]:
     with api_process(database_url, tmp_path_factory.mktemp("server"), GIRIH_MAX_UPLOAD_MB="1") as api:
         yield api
