@@ -188,8 +188,8 @@ def main() -> None:
     text = "\n".join([*head, *asyncio.run(compare(options.streams, options.seconds)), where])
     print(text)
     if options.write:
-        marked = re.compile(r"(<!-- table -->\n).*?(\n<!-- /table -->)", re.DOTALL)
-        options.write.write_text(marked.sub(lambda m: m[1] + text + m[2], options.write.read_text()))
+        marked = re.compile(r"(<!-- table -->\n).*?(<!-- /table -->)", re.DOTALL)
+        options.write.write_text(marked.sub(lambda m: m[1] + text + "\n" + m[2], options.write.read_text()))
 
 
 if __name__ == "__main__":
