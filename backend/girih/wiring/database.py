@@ -55,7 +55,8 @@ def require_usable(found: DatabaseHealth, head: str) -> None:
         )
 
 
-def _engine(settings: Settings) -> AsyncEngine:
+def require_database_url(settings: Settings) -> None:
+    """Refuse settings without a usable database URL. Raises `InvalidInput`."""
     if not settings.database_url:
         raise InvalidInput("GIRIH_DATABASE_URL is not set", help=_DATABASE_URL)
     try:
@@ -64,4 +65,8 @@ def _engine(settings: Settings) -> AsyncEngine:
         raise InvalidInput("GIRIH_DATABASE_URL is not a database URL", help=_DATABASE_URL) from None
     if url.get_backend_name() not in ("postgresql", "postgres"):
         raise InvalidInput("GIRIH_DATABASE_URL is not a PostgreSQL URL", help=_DATABASE_URL)
+
+
+def _engine(settings: Settings) -> AsyncEngine:
+    require_database_url(settings)
     return make_engine(settings.database_url, pool_size=settings.database_pool, overflow=settings.database_pool)

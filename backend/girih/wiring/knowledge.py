@@ -10,16 +10,25 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from girih.db.engine import make_sessions
 from girih.db.unit_of_work import UnitOfWork
-from girih.errors import GirihError
+from girih.errors import GirihError, InvalidInput
 from girih.providers.embeddings.base import Embedder
 from girih.providers.embeddings.ladder import Embedders
 from girih.providers.outbound import ProviderClients
 from girih.services.knowledge.service import KnowledgeService
 from girih.settings import Settings
-from girih.wiring.database import open_database
+from girih.wiring.database import open_database, require_database_url
 from girih.wiring.environment import dispatch_of, provider_of
 
 _log = logging.getLogger(__name__)
+
+
+def require_worker_settings(settings: Settings) -> None:
+    """Refuse settings with which a worker could never work. Raises `InvalidInput`."""
+    require_database_url(settings)
+    if not settings.redis_url:
+        raise InvalidInput(
+            "GIRIH_REDIS_URL is not set", help="set it to `redis://:password@host:port/0`, or use `girih dev`"
+        )
 
 
 @asynccontextmanager

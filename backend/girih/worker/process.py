@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from girih.errors import GirihError
 from girih.logs import configure_logging
 from girih.wiring.environment import read_settings
-from girih.wiring.knowledge import open_knowledge
+from girih.wiring.knowledge import open_knowledge, require_worker_settings
 from girih.worker.app import Worker
 from girih.worker.tasks import Knowledge
 
@@ -21,6 +21,7 @@ def main() -> int:
     """Work; 1 and one sentence when it cannot be started."""
     try:
         settings = read_settings()
+        require_worker_settings(settings)
         configure_logging(settings.log_level, settings.log_format)
     except GirihError as fault:
         sys.stderr.write(f"girih: {fault.message}\n" + (f"  {fault.help}\n" if fault.help else ""))
