@@ -35,7 +35,7 @@ def dev(folder: Path, **content: str) -> Path:
 
 def test_the_environment_names_the_server(tmp_path: Path) -> None:
     found = find_target({"GIRIH_URL": "http://h:1/", "GIRIH_API_KEY": "k"}, tmp_path)
-    assert found == Target("http://h:1", "k", "GIRIH_URL")
+    assert found == Target("http://h:1", "k", "GIRIH_API_KEY")
 
 
 def test_else_the_nearest_dev_json_upwards(tmp_path: Path) -> None:
@@ -122,7 +122,7 @@ def test_a_wrong_key_is_one_sentence_and_4(
     done = girih(*args)
     assert (done.code, done.out) == (UNREACHABLE, "")
     one_sentence(done.err)
-    assert "GIRIH_URL" in done.err
+    assert "GIRIH_API_KEY" in done.err
 
 
 class Odd(BaseHTTPRequestHandler):

@@ -22,7 +22,7 @@ _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 @dataclass(frozen=True)
 class Target:
-    """A server and the key for it; `origin` says where they were found."""
+    """A server and the key for it; `origin` says where the key was found."""
 
     url: str
     api_key: str
@@ -64,18 +64,19 @@ def find_target(environment: Mapping[str, str] | None = None, folder: Path | Non
     """The server to talk to: `GIRIH_URL` and `GIRIH_API_KEY`, else the nearest `.girih/dev.json` upwards."""
     known = os.environ if environment is None else environment
     url, key = known.get("GIRIH_URL", ""), known.get("GIRIH_API_KEY", "")
+    origin = "GIRIH_API_KEY" if key else ".girih/dev.json"
     dev = None if url and key else nearest_dev(folder or Path.cwd())
     if not url and dev is None:
         fail("no girih server is known here", _START_ONE, code=UNREACHABLE)
     if not url and dev is not None:
-        return Target(dev["url"].rstrip("/"), key or dev["api_key"], "GIRIH_API_KEY" if key else ".girih/dev.json")
+        return Target(dev["url"].rstrip("/"), key or dev["api_key"], origin)
     if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
         fail(f"GIRIH_URL is not an http address: {url}", "write it as http://host:port", code=USAGE)
     if not key and dev is not None and dev["url"].rstrip("/") == url.rstrip("/"):
         key = dev["api_key"]
     if not key:
         fail("GIRIH_URL is set, but GIRIH_API_KEY is not", "set it to a key of that server", code=UNREACHABLE)
-    return Target(url.rstrip("/"), key, "GIRIH_URL")
+    return Target(url.rstrip("/"), key, origin)
 
 
 def nearest_dev(folder: Path) -> JsonObject | None:
