@@ -98,10 +98,20 @@ class DocumentRejected(GirihError):
 
 
 class NodeError(GirihError):
-    """A node's failure of a named kind; a run that is not told to handle it fails with it."""
+    """A node's failure of a named kind; a run that is not told to handle it fails with it.
+
+    `can_pass` is false for what no repetition can mend: a refused certificate, status 400, 401, 403, 404 or 422.
+    """
 
     code = "node_error"
 
-    def __init__(self, kind: RunErrorKind, message: str, *, help: str | None = None, **details: object) -> None:
+    def __init__(
+        self, kind: RunErrorKind, message: str, *, help: str | None = None, can_pass: bool = True, **details: object
+    ) -> None:
         super().__init__(message, help=help, **details)
         self.kind: RunErrorKind = kind
+        self.can_pass = can_pass
+
+
+class Paused(Exception):
+    """A node waits for an answer, a time or an event: no failure, and nothing but the engine may catch it."""

@@ -2,16 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Literal, Protocol
 
 from girih.engine.checkpoints import CheckpointStore
 from girih.engine.events import NewEvent
 from girih.language.compiler.plan import Plan
-from girih.language.nodes.ports import ModelDone, ModelEvent, ModelRequest, Models, Retriever, Tools, Usage
+from girih.language.nodes.ports import (
+    Events,
+    Memory,
+    ModelDone,
+    ModelEvent,
+    ModelRequest,
+    Models,
+    PauseRequest,
+    Reply,
+    Retriever,
+    Sandbox,
+    Scanner,
+    Tools,
+    Usage,
+)
 from girih.language.spec.tree import JsonObject
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What earlier attempts of a run have used up: tokens and money, and the seconds it was executing."""
+
+    usage: Usage = Usage()  # noqa: RUF009 - immutable
+    wall: float = 0.0
+
+
+class ResultCache(Protocol):
+    """Results of nodes that carry `cache`, shared by the runs of a project. A key is a digest of all that matters."""
+
+    async def get(self, key: str) -> JsonObject | None:
+        """The result, if there is one that still lives."""
+        ...
+
+    async def put(self, key: str, result: JsonObject, ttl: float) -> None:
+        """Keep a result for `ttl` seconds."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -19,7 +53,8 @@ class RunContext:
     """One run's inputs and its world.
 
     `plans` finds the plan of a digest (for subgraphs); `emit` takes each event and never blocks; with `resume` the
-    run continues from its last checkpoint, if it has one.
+    run continues from its last checkpoint, if it has one. `replies` answer the pauses it was interrupted by, by id.
+    `state` is what `state:` holds at the beginning where it is not the declared default (a thread's, for one).
     """
 
     run_id: str
@@ -27,23 +62,47 @@ class RunContext:
     models: Models
     retriever: Retriever
     tools: Tools
+    memory: Memory
+    sandbox: Sandbox
+    scanner: Scanner
+    events: Events
+    cache: ResultCache
     plans: Callable[[str], Awaitable[Plan]]
     checkpoints: CheckpointStore
     emit: Callable[[NewEvent], None]
     resume: bool = False
+    started_at: datetime = datetime(1970, 1, 1, tzinfo=UTC)
+    attempt: int = 1
+    user: str | None = None
+    state: JsonObject = field(default_factory=dict)
+    replies: Mapping[str, Reply] = field(default_factory=dict)
+    spent: Spent = Spent()  # noqa: RUF009 - immutable
+
+
+@dataclass(frozen=True)
+class OpenPause:
+    """A pause without a reply yet. `id` is the same whenever the run comes back to it; `node` its path in the run."""
+
+    id: str
+    node: str
+    request: PauseRequest
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended. `usage` counts all model calls, also failed ones; `error` is `{kind, message, node, help}`.
+    """How a run ended, or that it waits. `usage` counts all model calls, also failed ones.
 
-    A graph that fails itself (`$fail`, `end` with `status: failed`) has an error of the kind `refused`.
+    `error` is `{kind, message, node, help}`; a graph that fails itself (`$fail`, `end` with `status: failed`) has an
+    error of the kind `refused`. An `interrupted` run has at least one pause, and is resumed with replies to some of
+    them. `state` is what `state:` holds at the end.
     """
 
-    status: Literal["succeeded", "failed"]
+    status: Literal["succeeded", "failed", "interrupted"]
     outputs: JsonObject | None
     error: JsonObject | None
     usage: JsonObject
+    pauses: tuple[OpenPause, ...] = ()
+    state: JsonObject = field(default_factory=dict)
 
 
 @dataclass
@@ -68,7 +127,7 @@ class Frame:
         The state lacks what runs beside this node, a new process lacks what ran before: the larger one is right.
         """
         self.executions = max(self.executions, finished) + 1
-        return self.executions <= self.plan.steps
+        return self.executions <= self.plan.limits.steps
 
     def emit(self, node: str, type: str, data: JsonObject) -> None:
         """Emit an event of a node of this graph."""

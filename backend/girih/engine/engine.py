@@ -60,7 +60,7 @@ class Engine:
         inputs = checked_inputs(plan.inputs, given)
         config: RunnableConfig = {
             "configurable": {"thread_id": run.run_id},
-            "recursion_limit": plan.steps * SUPERSTEPS_PER_STEP + 10,
+            "recursion_limit": plan.limits.steps * SUPERSTEPS_PER_STEP + 10,
         }
         graph = self._graph(plan)
         state = await self._stored(graph, frame, config) if run.resume else None
@@ -94,7 +94,7 @@ class Engine:
             async for latest in stream:
                 values = latest
         except GraphRecursionError as error:
-            message = f"the run took more than {frame.plan.steps} steps, its limit"
+            message = f"the run took more than {frame.plan.limits.steps} steps, its limit"
             raise NodeFailedError("budget", message, node=frame.path.rstrip("/")) from error
         return values
 

@@ -43,7 +43,7 @@ class NodeExecution:
         tally = state.get(TALLY) or {}
         path = f"{frame.path}{node.name}"
         if not frame.begin(executions(tally)):
-            message = f"the run took {frame.plan.steps} steps, its limit, before '{node.name}'"
+            message = f"the run took {frame.plan.limits.steps} steps, its limit, before '{node.name}'"
             raise NodeFailedError("budget", message, node=path, help="raise limits.steps, or bound the loop")
         visit = tally.get(node.name, 0) + 1
         models = CountedModels(frame.run.models, frame)

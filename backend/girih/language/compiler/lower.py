@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from girih.language.compiler.plan import Plan, PlanNode, PlanOutput, PlanRoute
+from girih.language.compiler.plan import Plan, PlanBranch, PlanLimits, PlanNode, PlanOutput, PlanRoute
 from girih.language.compiler.typed_values import Values
 from girih.language.compiler.unit import Unit
 from girih.language.expressions.check import check_expression
@@ -30,7 +30,7 @@ def lower(unit: Unit) -> Plan:
         # By name: the order nodes are written in says nothing but which one is the first, which `start` holds.
         nodes=tuple(_node(unit, graph.nodes[name]) for name in sorted(graph.nodes)),
         results={name: PlanOutput(values=_sources(output)) for name, output in graph.outputs.items()},
-        steps=graph.head.limits.steps,
+        limits=PlanLimits(**graph.head.limits.model_dump()),
         lock=tuple(sorted(unit.resolved.lock, key=lambda entry: entry.alias)),
     )
 
@@ -50,7 +50,7 @@ def _node(unit: Unit, node: GraphNode) -> PlanNode:
         reads=tuple(sorted(read)),
         returns=_ordered(unit.type_of(node.name) or ANY),
         routes=tuple(PlanRoute(to=r.to, condition=r.condition, max_visits=r.max_visits) for r in node.routes),
-        branches=unit.flow.branches[node.name],
+        branches=tuple(PlanBranch(entry=entry) for entry in unit.flow.branches[node.name]),
         fork=region.fork,
         region=region.entry if region.fork is not None else None,
     )

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from girih.language.spec.canonical import canonical_json as canonical_json
 from girih.language.spec.canonical import digest_of as digest_of
+from girih.language.spec.model import MergeRule
 from girih.language.spec.tree import JsonObject, JsonSchema, JsonValue
 
 
@@ -26,6 +27,48 @@ class PlanRoute(Frozen):
     max_visits: int | None = None
 
 
+class PlanBranch(Frozen):
+    """A branch of a fork, by its first node. `gives` holds at most one value, to be evaluated when it has ended."""
+
+    entry: str
+    binds: tuple[str, ...] = ()
+    """The names that only this branch can speak."""
+    gives: tuple[JsonValue, ...] = ()
+    reads: tuple[str, ...] = ()
+    """The names that `gives` refers to."""
+
+
+class PlanRetry(Frozen):
+    """See `Retry`; times in seconds."""
+
+    max: int
+    on: tuple[str, ...]
+    wait: float
+    longest: float
+
+
+class PlanTimeout(Frozen):
+    """See `Timeout`; seconds."""
+
+    attempt: float | None = None
+    total: float | None = None
+
+
+class PlanOnError(Frozen):
+    """See `OnError`: either a target, or a value that still holds `${ … }`."""
+
+    on: tuple[str, ...]
+    to: str | None = None
+    value: JsonObject | None = None
+
+
+class PlanCache(Frozen):
+    """See `Cache`; `key` holds at most one value that still holds `${ … }`."""
+
+    ttl: float
+    key: tuple[JsonValue, ...] = ()
+
+
 class PlanNode(Frozen):
     """One node: its settings are final, its values still hold `${ … }` to be evaluated against what it reads."""
 
@@ -37,11 +80,23 @@ class PlanNode(Frozen):
     values: JsonObject
     """Slot name → what the author wrote there."""
     reads: tuple[str, ...]
-    """The names (`inputs`, nodes) that its values and conditions refer to: all that it is shown."""
+    """The names (`inputs`, nodes, `state`, `run`, …) that anything of it refers to: all that it is shown."""
     returns: JsonSchema
     routes: tuple[PlanRoute, ...]
-    branches: tuple[str, ...] = ()
-    """For a fork: the first node of each branch."""
+    when: str | None = None
+    """CEL: the node is passed over where it does not hold."""
+    retry: PlanRetry | None = None
+    timeout: PlanTimeout | None = None
+    on_error: PlanOnError | None = None
+    cache: PlanCache | None = None
+    writes: dict[str, JsonValue] = {}
+    """Name under `state:` → what to write, evaluated with the node's own result in sight."""
+    conditions: dict[str, str] = {}
+    """`ConditionSlot` name → CEL."""
+    exits: dict[str, str] = {}
+    """`Exit` name → target."""
+    branches: tuple[PlanBranch, ...] = ()
+    """For a fork."""
     fork: str | None = None
     """The innermost fork this node is in a branch of; `None` outside of every fork."""
     region: str | None = None
@@ -52,6 +107,24 @@ class PlanOutput(Frozen):
     """Where an output comes from: the first of `values` that can be evaluated."""
 
     values: tuple[JsonValue, ...]
+
+
+class PlanState(Frozen):
+    """One value of `state:`; see `StateField`."""
+
+    type: JsonSchema
+    merge: MergeRule
+    default: JsonValue = None
+
+
+class PlanLimits(Frozen):
+    """See `Limits`; `wall` in seconds."""
+
+    steps: int = 100
+    wall: float | None = None
+    tokens: int | None = None
+    cost_usd: float | None = None
+    depth: int = 8
 
 
 class LockEntry(Frozen):
@@ -77,7 +150,8 @@ class Plan(Frozen):
     start: str
     nodes: tuple[PlanNode, ...]
     results: dict[str, PlanOutput]
-    steps: int
+    state: dict[str, PlanState] = {}
+    limits: PlanLimits = PlanLimits()
     lock: tuple[LockEntry, ...] = ()
 
     @cached_property

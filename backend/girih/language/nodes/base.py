@@ -4,8 +4,10 @@ A kind is one file in this folder with one class derived from `NodeKind`, found 
 The class says four things:
 
 - **`Config`**: the keys an author may write, as a pydantic model that forbids all others. Its first field has the
-  verb's name. Common keys (`next`, `title`, `description`) come from `NodeConfig`.
-- **`slots`**: each place in the configuration that may hold `${ … }`, with the type the node needs there.
+  verb's name. Common keys (`next`, `title`, `when`, `retry`, …) come from `NodeConfig`.
+- **`slots`** and **`conditions`**: each place in the configuration that may hold `${ … }`, with the type the node needs
+  there, and each that holds a condition.
+- **`branches`** and **`exits`**: the parts of the graph it runs itself, and the ways out it takes besides `next`.
 - **`uses`** and **`returns`**: which names of `use:` it needs and of what scheme, and the JSON Schema of its result.
 - **`lower`** and **`run`**: the settings that go into the plan, as plain JSON, and the work itself, which sees the
   settings, the evaluated slots and its ports, and nothing else.
@@ -23,7 +25,8 @@ from typing import Annotated, ClassVar, Generic, Literal, TypeVar
 from pydantic import BeforeValidator
 
 from girih.language.nodes.ports import NodeContext
-from girih.language.spec.model import Route, Strict
+from girih.language.spec.model import Route
+from girih.language.spec.policies import Policies
 from girih.language.spec.routes import normalize_routes
 from girih.language.spec.tree import JsonObject, JsonSchema, JsonValue, Path
 
@@ -34,7 +37,7 @@ ANY: JsonSchema = {}
 STRING: JsonSchema = {"type": "string"}
 
 
-class NodeConfig(Strict):
+class NodeConfig(Policies):
     """The keys every node may carry."""
 
     title: str | None = None
@@ -54,6 +57,53 @@ class Slot:
     path: Path
     value: JsonValue
     expects: JsonSchema = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ConditionSlot:
+    """A CEL condition in a node's configuration that the node asks by `name` while it runs.
+
+    `binds` are names that only this condition can speak, with their types: the arguments of a tool call, for one.
+    """
+
+    name: str
+    path: Path
+    text: str
+    binds: Mapping[str, JsonSchema] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Branch:
+    """A part of the graph that a fork runs itself, from its first node to a node without `next`.
+
+    `path` is where the first node is named. `binds` are names that only this branch can speak, with their types.
+    `gives` is evaluated at the end of the branch, with its nodes in sight, and is what running it returns.
+    `kept` says what the nodes after the fork see of its results: `always` (it has certainly ended), `maybe`, `never`.
+    """
+
+    path: Path
+    entry: str
+    binds: Mapping[str, JsonSchema] = field(default_factory=dict)
+    gives: Slot | None = None
+    kept: Literal["always", "maybe", "never"] = "always"
+
+
+@dataclass(frozen=True)
+class Exit:
+    """A way out besides `next`: where its target is written, and whether the node's own result is there on that way."""
+
+    name: str
+    path: Path
+    to: str
+    has_result: bool = False
+
+
+@dataclass(frozen=True)
+class Leaving:
+    """What `run` returns to leave by an `Exit` of that name; `result` where the exit has one."""
+
+    exit: str
+    result: JsonObject | None = None
 
 
 @dataclass(frozen=True)
@@ -96,6 +146,18 @@ class ToolContract:
 
 
 @dataclass(frozen=True)
+class ModelContract:
+    """What a `model/v1` document says its model can do; how it is done when the model cannot is the provider's matter.
+
+    `tools` and `structured_output`: `native`, by a `prompted` envelope that is checked, or `none`.
+    """
+
+    name: str
+    tools: Literal["native", "prompted", "none"] = "native"
+    structured_output: Literal["native", "prompted", "none"] = "native"
+
+
+@dataclass(frozen=True)
 class Scope:
     """What a kind may ask while it is compiled: what names mean, what a prompt file says, what type a value has."""
 
@@ -109,6 +171,10 @@ class Scope:
     """Prompt file → its text."""
     infer: Callable[[JsonValue], JsonSchema]
     """The type of a value that may hold `${ … }`."""
+    infer_in: Callable[[Branch, JsonValue], JsonSchema] = lambda branch, value: {}
+    """The type of a value at the end of a branch."""
+    model_contracts: Mapping[str, ModelContract] = field(default_factory=dict)
+    """Logical model name → what it can do, as far as that is known."""
 
 
 C = TypeVar("C", bound=NodeConfig)
@@ -131,6 +197,18 @@ class NodeKind(ABC, Generic[C]):
         """Each place that may hold `${ … }`."""
         return ()
 
+    def conditions(self, config: C, scope: Scope) -> Iterable[ConditionSlot]:
+        """Each condition the node asks while it runs."""
+        return ()
+
+    def branches(self, config: C, scope: Scope) -> Iterable[Branch]:
+        """For a fork: the branches it runs."""
+        return ()
+
+    def exits(self, config: C) -> Iterable[Exit]:
+        """The ways out besides `next`; a target is a node, `$end` or `$fail`."""
+        return ()
+
     def files(self, config: C) -> Iterable[PromptFile]:
         """The prompt files this node reads."""
         return ()
@@ -144,8 +222,11 @@ class NodeKind(ABC, Generic[C]):
         return {}
 
     @abstractmethod
-    async def run(self, settings: JsonObject, values: JsonObject, ctx: NodeContext) -> JsonObject:
-        """Do the work. `values` holds the evaluated slots by name. Returns data that fits `returns`."""
+    async def run(self, settings: JsonObject, values: JsonObject, ctx: NodeContext) -> JsonObject | Leaving:
+        """Do the work. `values` holds the evaluated slots by name. Returns data that fits `returns`, or an exit.
+
+        Raises `NodeError`; lets `Paused` pass.
+        """
 
 
 def object_of(properties: Mapping[str, JsonSchema], optional: Iterable[str] = ()) -> JsonSchema:

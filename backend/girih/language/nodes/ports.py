@@ -1,41 +1,72 @@
-"""All that a node may reach of the world outside it: models, retrieval, tools, other graphs, and its own events."""
+"""All that a node may reach of the world outside it: models, retrieval, tools, memory, other graphs, its own events."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeAlias
 
 from girih.language.spec.tree import JsonObject, JsonSchema, JsonValue
 
+# --- models
+
+
+@dataclass(frozen=True)
+class ToolCall:
+    """A tool a model wants called. `arguments` are plain JSON, not yet checked against the tool's parameters."""
+
+    id: str
+    name: str
+    arguments: JsonObject
+
 
 @dataclass(frozen=True)
 class Message:
-    """One chat message."""
+    """One chat message. A `tool` message answers the call with the id `call_id`."""
 
-    role: Literal["system", "user", "assistant"]
+    role: Literal["system", "user", "assistant", "tool"]
     content: str
+    calls: tuple[ToolCall, ...] = ()
+    call_id: str | None = None
 
 
 @dataclass(frozen=True)
 class Usage:
-    """Tokens of one model call, as the provider counted them."""
+    """Tokens of one model call, as the provider counted them, and what they cost by the model's prices (USD)."""
 
     input_tokens: int = 0
     output_tokens: int = 0
+    cost_usd: float = 0.0
 
     def __add__(self, other: Usage) -> Usage:
-        return Usage(self.input_tokens + other.input_tokens, self.output_tokens + other.output_tokens)
+        return Usage(
+            self.input_tokens + other.input_tokens,
+            self.output_tokens + other.output_tokens,
+            self.cost_usd + other.cost_usd,
+        )
+
+
+@dataclass(frozen=True)
+class ToolSpec:
+    """A tool as a model is told of it: `name` is unique in the request, `parameters` the schema of its arguments."""
+
+    name: str
+    description: str
+    parameters: JsonSchema
 
 
 @dataclass(frozen=True)
 class ModelRequest:
-    """One model call. `models` are logical names in order of preference; `schema` asks for JSON of that shape."""
+    """One model call.
+
+    `models` are logical names in order of preference; `schema` asks for JSON of that shape; `tools` may be called.
+    """
 
     models: tuple[str, ...]
     messages: tuple[Message, ...]
     params: JsonObject = field(default_factory=dict)
     schema: JsonSchema | None = None
+    tools: tuple[ToolSpec, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -46,15 +77,26 @@ class TextDelta:
 
 
 @dataclass(frozen=True)
+class ToolCallDelta:
+    """A piece of a tool call, as it arrives: `index` counts the answer's calls; `id` and `name` come with the first."""
+
+    index: int
+    arguments: str
+    id: str | None = None
+    name: str | None = None
+
+
+@dataclass(frozen=True)
 class ModelDone:
-    """The end of an answer: what it cost and which model gave it."""
+    """The end of an answer: what it cost, which model gave it, and the tools it wants called."""
 
     usage: Usage
     model: str
     provider: str
+    calls: tuple[ToolCall, ...] = ()
 
 
-ModelEvent: TypeAlias = TextDelta | ModelDone
+ModelEvent: TypeAlias = TextDelta | ToolCallDelta | ModelDone
 
 
 class Models(Protocol):
@@ -64,6 +106,8 @@ class Models(Protocol):
         """Stream one answer, ending with `ModelDone`. Raises `NodeError` of a named kind."""
         ...
 
+
+# --- knowledge, tools, memory, sandbox
 
 SearchMode = Literal["hybrid", "vector", "keyword"]
 
@@ -132,8 +176,71 @@ class Tools(Protocol):
 class Graphs(Protocol):
     """Other graphs, locked at publish."""
 
-    async def run(self, digest: str, inputs: JsonObject) -> JsonObject:
-        """Run the graph with that digest to its end, as a part of this run, and return its outputs."""
+    async def run(self, digest: str, inputs: JsonObject, key: str = "") -> JsonObject:
+        """Run the graph with that digest to its end, as a part of this run, and return its outputs.
+
+        A node that calls more than once gives each call a `key` of its own, by which a resumed run finds it.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Recollection:
+    """Something remembered: its text, the data kept with it, and how well it fits what was asked (0 to 1)."""
+
+    id: str
+    key: str | None
+    text: str
+    data: JsonObject
+    score: float
+    at: str
+    """When it was last written (RFC 3339)."""
+
+
+class Memory(Protocol):
+    """What is remembered across runs, by namespace; a namespace is only seen within its project."""
+
+    async def put(self, namespace: str, text: str, data: JsonObject, *, key: str | None, ttl: float | None) -> str:
+        """Remember; the same `key` again replaces what was there. `ttl` in seconds. Returns its id."""
+        ...
+
+    async def search(self, namespace: str, query: str, *, top_k: int, min_score: float | None) -> list[Recollection]:
+        """What fits the query best, best first; with an empty query the latest first."""
+        ...
+
+
+class Sandbox(Protocol):
+    """Runs small programs of the graph's author in a process of their own, without files, network or clock."""
+
+    async def run(
+        self, code: str, inputs: JsonObject, *, timeout: float, memory_mb: int  # noqa: ASYNC109 - the sandbox's limit
+    ) -> JsonValue:
+        """The value of the program's last expression. Raises `NodeError` (`invalid_output`, `timeout`, `budget`)."""
+        ...
+
+
+@dataclass(frozen=True)
+class Found:
+    """Personal data in a text: its kind (`email`, `phone`, `iban`, …) and its span, in characters."""
+
+    kind: str
+    start: int
+    end: int
+
+
+class Scanner(Protocol):
+    """Finds personal data in texts, offline."""
+
+    def find(self, text: str, kinds: Sequence[str]) -> list[Found]:
+        """What was found of these kinds, in order, without overlaps."""
+        ...
+
+
+class Events(Protocol):
+    """Domain events of the project."""
+
+    async def publish(self, type: str, data: JsonObject, *, key: str) -> str:
+        """Publish once for each `key`, however often it is called. Returns the event's id."""
         ...
 
 
@@ -149,14 +256,76 @@ class Ports:
     retriever: Retriever
     tools: Tools
     graphs: Graphs
+    memory: Memory
+    sandbox: Sandbox
+    scanner: Scanner
+    events: Events
+
+
+# --- pausing
+
+
+@dataclass(frozen=True)
+class PauseRequest:
+    """What a node waits for.
+
+    `ask` and `approve` want an answer that fits `schema`; `timer` waits until `timeout` (seconds) is over; `event` for
+    a domain event of the type `details["event"]` whose data has the values of `details["match"]`. `details` is shown to
+    who answers: choices, or the tool and its arguments. After `timeout` the wait is over without an answer.
+    """
+
+    kind: Literal["ask", "approve", "timer", "event"]
+    message: str
+    schema: JsonSchema = field(default_factory=dict)
+    details: JsonObject = field(default_factory=dict)
+    timeout: float | None = None
+
+
+@dataclass(frozen=True)
+class Reply:
+    """How a pause ended: with the answer (or the event's data) in `value`, or because its time was over."""
+
+    status: Literal["answered", "timed_out"]
+    value: JsonValue = None
+    by: str | None = None
+    """Who answered, as far as that is known."""
+
+
+# --- what a running node is given
+
+
+class Branches(Protocol):
+    """The branches of a fork, run as parts of this run with checkpoints of their own."""
+
+    async def run(self, entry: str, binds: Mapping[str, JsonValue] = {}, key: str = "") -> JsonValue:  # noqa: B006 - read
+        """Run the branch that begins at `entry` to its end; gives the value of its `gives`, else `None`.
+
+        `key` tells the executions of one branch apart. Raises `NodeError` when a node of it fails for good and lets
+        `Paused` pass. What it wrote is only kept after `keep`.
+        """
+        ...
+
+    def keep(self, entry: str, key: str = "") -> None:
+        """Let the nodes after the fork see the results of that finished execution, and what it wrote to the state."""
+        ...
 
 
 @dataclass(frozen=True)
 class NodeContext:
-    """What a running node is told about itself. `attempt_key` is the same when the node is run again after a crash."""
+    """What a running node is told about itself. `attempt_key` is the same when the node is run again after a crash.
+
+    `once(key, work)` gives the recorded result of `work` if it was done before under that key in this visit of the
+    node, else does it and records it durably. `pause(key, request)` gives the reply if there is one, else raises
+    `Paused`. `holds(name, binds)` evaluates the `ConditionSlot` of that name.
+    """
 
     run_id: str
     node: str
     attempt_key: str
+    user: str | None
     ports: Ports
     emit: Emit
+    branches: Branches
+    once: Callable[[str, Callable[[], Awaitable[JsonValue]]], Awaitable[JsonValue]]
+    pause: Callable[[str, PauseRequest], Awaitable[Reply]]
+    holds: Callable[[str, Mapping[str, JsonValue]], bool]

@@ -9,6 +9,7 @@ from functools import lru_cache
 from json import dumps, loads
 from typing import TYPE_CHECKING, Any
 
+from girih.language.spec.patterns import PatternError
 from girih.language.spec.suggest import did_you_mean
 from girih.language.spec.tree import JsonObject, JsonSchema, JsonValue
 from girih.language.spec.words import TYPE_WORDS, found
@@ -40,17 +41,21 @@ class Contract:
 
     def __init__(self, schema: JsonSchema) -> None:
         # Loaded by name with the first contract: compiling specs needs none, and it is a sixth of a `girih validate`.
-        validator = importlib.import_module("jsonschema").Draft202012Validator
+        validator = importlib.import_module("girih.language.spec.validator").Validator
         # The explicit registry matters: without one, jsonschema looks remote `$ref`s up over the network.
         self._validator = validator(schema, registry=importlib.import_module("referencing").Registry())
 
     def misfits(self, value: JsonValue) -> tuple[Misfit, ...]:
         """Every place where `value` does not fit, at most `MAX_FAULTS`; none means that it fits."""
         faults: list[Misfit] = []
-        for error in self._validator.iter_errors(value):
-            faults.append(Misfit(_path(error), _sentence(error)))
-            if len(faults) == MAX_FAULTS:
-                break
+        try:
+            for error in self._validator.iter_errors(value):
+                faults.append(Misfit(_path(error), _sentence(error)))
+                if len(faults) == MAX_FAULTS:
+                    break
+        except PatternError as refused:
+            # Compiling refuses such a pattern: only data that was stored before can hold one.
+            faults.append(Misfit("", f"cannot be checked, for a pattern of the type is not sound: {refused}"))
         return tuple(sorted(faults, key=lambda misfit: misfit.path))
 
 
@@ -139,6 +144,7 @@ _SENTENCES: Mapping[str, Callable[[Any], str]] = {
     "maxLength": _too_long,
     "enum": _no_choice,
     "pattern": lambda error: f"{found(error.instance)} does not match the pattern {error.validator_value}",
+    "format": lambda error: f"{found(error.instance)} is not of the format {error.validator_value}",
     "minimum": lambda error: f"must be at least {error.validator_value}, not {error.instance}",
     "maximum": lambda error: f"must be at most {error.validator_value}, not {error.instance}",
 }

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from girih.language.spec.patterns import pattern_fault
 from girih.language.spec.tree import JsonValue, Path
 from girih.language.spec.words import found
 
@@ -41,8 +41,6 @@ KEYWORDS = _table(
     reference="$ref",
 )
 """Keyword → what it holds. `$id`, `$anchor` and the like are left out: a type of a graph stands alone."""
-
-MAX_PATTERN = 512
 
 
 @dataclass(frozen=True)
@@ -108,10 +106,6 @@ def _fits(holds: str, value: JsonValue) -> bool:
 
 
 def _pattern_faults(pattern: str, path: Path) -> Iterator[Fault]:
-    if len(pattern) > MAX_PATTERN:
-        yield Fault(path, f"the pattern is longer than {MAX_PATTERN} characters")
-        return
-    try:
-        re.compile(pattern)
-    except re.error as error:
-        yield Fault(path, f"'{pattern}' is not a regular expression: {error.msg}")
+    fault = pattern_fault(pattern)
+    if fault is not None:
+        yield Fault(path, fault, "see https://github.com/google/re2/wiki/Syntax for what a pattern may hold")

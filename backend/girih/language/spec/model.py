@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from girih.language.spec.durations import Duration
 from girih.language.spec.tree import JsonObject, JsonValue
 from girih.language.spec.types import type_faults
 
@@ -60,10 +61,32 @@ class Route(Strict):
 
 
 class Limits(Strict):
-    """Bounds on one run."""
+    """Bounds on one run, over all its attempts and subgraphs; a run that meets one fails as `budget`.
 
-    steps: Annotated[int, Field(ge=1, le=10_000)] = 100
-    """How many node executions a run may take."""
+    `steps` counts node executions, `wall` the seconds of execution (waiting for people does not count), `tokens` what
+    goes into models and comes out, `cost_usd` what that costs by the models' prices, `depth` how far subgraphs nest.
+    """
+
+    steps: Annotated[int, Field(ge=1, le=100_000)] = 100
+    wall: Duration | None = None
+    tokens: Annotated[int, Field(ge=1)] | None = None
+    cost_usd: Annotated[float, Field(gt=0)] | None = None
+    depth: Annotated[int, Field(ge=1, le=32)] = 8
+
+
+MergeRule = Literal["last", "append", "sum", "min", "max", "union"]
+
+
+class StateField(Strict):
+    """A value that nodes share and write: its type, how writes come together, and what it is before the first one.
+
+    `last` takes the latest write, `append` adds to a list, `sum` to a number, `min` and `max` keep one of two,
+    `union` adds to a list what is not in it yet.
+    """
+
+    type: TypeSpec
+    merge: MergeRule = "last"
+    default: Any = None
 
 
 class FirstOf(Strict):
@@ -96,8 +119,10 @@ class GraphHead(Strict):
     chat: ChatMapping | None = None
     use: dict[Name, Any] = Field(default_factory=dict)
     start: Name | None = None
+    state: dict[Name, Any] = Field(default_factory=dict)
     outputs: dict[Name, Any] = Field(default_factory=dict)
     limits: Limits = Limits()
+    tests: list[Any] = Field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -123,6 +148,15 @@ class GraphNode:
 
 
 @dataclass(frozen=True)
+class SharedValue:
+    """One name under `state:`, with its type as a JSON Schema."""
+
+    schema: JsonObject
+    merge: MergeRule
+    default: JsonValue
+
+
+@dataclass(frozen=True)
 class AgentGraph:
     """A parsed graph. `inputs` are JSON Schemas by name; whether one is required stands in `required`."""
 
@@ -133,6 +167,7 @@ class AgentGraph:
     """Alias → URIs (`model://small`); more than one for a fallback chain."""
     nodes: Mapping[str, GraphNode]
     outputs: Mapping[str, JsonValue | Merged]
+    state: Mapping[str, SharedValue] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
