@@ -76,7 +76,7 @@ class Admission:
             found, inputs = await self._fitting(scope, body)
             try:
                 # Whoever asked may leave meanwhile: what was accepted is started all the same.
-                accepted = await to_its_end(self._accept(scope, found, inputs, body.metadata, key, asked))
+                accepted = await to_its_end(self._accept(scope, found, inputs, body, key, asked))
             except _MovedError:
                 self._resolutions.forget(scope, body.agent)
                 continue
@@ -120,13 +120,13 @@ class Admission:
         scope: OrgScope,
         found: Resolution,
         inputs: JsonObject,
-        metadata: JsonObject,
+        body: RunIn,
         key: str | None,
         asked: str,
     ) -> RunOut | None:
         """Record the run, and start it if a slot is free; `None` if another run has the key by now."""
-        is_here = self._roster.reserve(new=True)
-        run = _new_run(found.agent, inputs, metadata, is_here=is_here)
+        is_here = not body.background and self._roster.reserve(new=True)
+        run = _new_run(found.agent, inputs, body, is_here=is_here)
         stamp = None
         try:
             stamp = await self._open(scope, found, run, key, asked if key else None)
@@ -165,6 +165,7 @@ class Admission:
             self._timing.lease_time,
             run.created_at,
             dump(started(run.agent, run.version, run.digest, run.inputs)),
+            run.background,
         )
         return stamp
 
@@ -188,7 +189,7 @@ class Admission:
         self._roster.start(claim, feed)
 
 
-def _new_run(agent: PublishedAgent, inputs: JsonObject, metadata: JsonObject, *, is_here: bool) -> RunOut:
+def _new_run(agent: PublishedAgent, inputs: JsonObject, body: RunIn, *, is_here: bool) -> RunOut:
     now = datetime.now(UTC)
     return RunOut(
         id=str(new_id()),
@@ -197,7 +198,8 @@ def _new_run(agent: PublishedAgent, inputs: JsonObject, metadata: JsonObject, *,
         digest=agent.digest,
         status="running" if is_here else "queued",
         inputs=inputs,
-        metadata=metadata,
+        metadata=body.metadata,
+        background=body.background,
         attempt=1 if is_here else 0,
         created_at=now,
         started_at=now if is_here else None,

@@ -25,6 +25,8 @@ class RunIn(BaseModel):
     inputs: JsonObject = Field(default_factory=dict)
     metadata: JsonObject = Field(default_factory=dict)
     """The caller's own data, given back as it is."""
+    background: bool = False
+    """Leave the run to a worker, and do not begin it in the process that was asked."""
 
 
 class RunUsage(BaseModel):
@@ -48,6 +50,7 @@ class RunOut(BaseModel):
     """`kind`, `message`, `node` and `help` of what made the run fail."""
     usage: RunUsage = RunUsage()
     metadata: JsonObject = Field(default_factory=dict)
+    background: bool = False
     attempt: int = 0
     """How many times the run was taken up; above 1 after a crash or a hand-over."""
     created_at: datetime

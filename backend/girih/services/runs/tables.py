@@ -41,6 +41,7 @@ class Run(ProjectOwned, Base):
         CheckConstraint("(status = 'running') = (lease_until IS NOT NULL)", name="lease"),
         CheckConstraint("(status IN ('queued', 'running')) = (finished_at IS NULL)", name="finished"),
         Index(None, "org_id", "project_id", "id"),
+        Index("ix_runs_queued", "org_id", "id", postgresql_where=text("status = 'queued'")),
         Index("ix_runs_open", "org_id", "id", postgresql_where=text("status IN ('queued', 'running')")),
     )
 
@@ -62,6 +63,8 @@ class Run(ProjectOwned, Base):
     worker: Mapped[str | None] = mapped_column(Text)
     """The process that holds the run; empty once it gave the run back in good order."""
     cancel_requested: Mapped[bool] = mapped_column(server_default=text("false"))
+    background: Mapped[bool] = mapped_column(server_default=text("false"))
+    """Whether the run is for workers: an API process takes it only when none of them did for a while."""
     idempotency_key: Mapped[str | None] = mapped_column(Text)
     request_hash: Mapped[str | None] = mapped_column(Text)
     started_at: Mapped[datetime | None]
