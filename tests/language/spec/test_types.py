@@ -100,7 +100,7 @@ def test_object_schema() -> None:
         ("{ enum: [] }", "[]", "'enum' must be a list of one or more values", None),
         ("{ enum: a }", "a", "'enum' must be a list of one or more values, found the text 'a'", None),
         ("{ type: string, minLength: -1 }", "-1", "'minLength' must be a whole number from 0 on", None),
-        ("{ type: string, pattern: '[' }", "'['", "not a regular expression", None),
+        ("{ type: string, pattern: '[' }", "'['", "not a RE2 expression: missing ]", "re2"),
         ("{ type: string, default: 5 }", "5", "the default must be text, found the number 5", None),
         ("{ enum: [a, b], default: c }", "c", "the default must be one of the choices", None),
         ("{ properties: { a: { items: strin } } }", "strin", "unknown type 'strin'", "string"),
