@@ -33,6 +33,12 @@ class InvalidInput(GirihError):
     code = "invalid_input"
 
 
+class BadCursor(InvalidInput):
+    """The place to go on reading from is none that was ever given out."""
+
+    code = "bad_cursor"
+
+
 class SpecInvalid(InvalidInput):
     """Specs with faults; `diagnostics` are the compiler's findings, as plain JSON objects."""
 
@@ -77,6 +83,12 @@ class Forbidden(GirihError):
     """A good key that lacks the permission; the message names it."""
 
     code = "forbidden"
+
+
+class QueueFull(GirihError):
+    """So much work waits already that no more is taken. Nothing was recorded; the same request may succeed later."""
+
+    code = "queue_full"
 
 
 class Unavailable(GirihError):

@@ -23,6 +23,8 @@ RETRY_AFTER = "2"
 
 STATUS: Mapping[type[errors.GirihError], int] = {
     errors.InvalidInput: 422,
+    errors.BadCursor: 400,
+    errors.QueueFull: 429,
     errors.NotFound: 404,
     errors.Conflict: 409,
     errors.TooLarge: 413,
@@ -111,7 +113,7 @@ def _girih_error(request: Request, error: Exception) -> Response:
     headers: dict[str, str] = {}
     if status == 401:
         headers["www-authenticate"] = "Bearer"
-    if status in (503, 504):
+    if status in (429, 503, 504):
         headers["retry-after"] = RETRY_AFTER
     details = dict(error.details)
     diagnostics = details.pop("diagnostics", None)

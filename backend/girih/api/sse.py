@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from girih.engine.events import RunEvent
-from girih.errors import GirihError, InvalidInput
+from girih.errors import BadCursor, GirihError
 from girih.services.runs.plain import dump
 
 log = structlog.get_logger("girih.api")
@@ -56,7 +56,7 @@ async def resume_after(
     if cursor is None or cursor == "":
         return 0
     if not _CURSOR.fullmatch(cursor):
-        raise InvalidInput(
+        raise BadCursor(
             "the event id to resume after is not one of this run's ids",
             help="send the number of the last `id:` that arrived, or nothing to begin with the first event",
         )
