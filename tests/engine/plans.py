@@ -12,7 +12,7 @@ from girih.engine.engine import Engine
 from girih.engine.events import NewEvent
 from girih.engine.memory_store import MemoryCheckpointStore
 from girih.errors import NodeError
-from girih.language.compiler.plan import Plan, PlanNode, PlanOutput, PlanRoute
+from girih.language.compiler.plan import Plan, PlanBranch, PlanLimits, PlanNode, PlanOutput, PlanRoute
 from girih.language.expressions.values import references
 from girih.language.nodes.base import NodeConfig, NodeKind, Scope, object_of
 from girih.language.nodes.ports import (
@@ -27,6 +27,10 @@ from girih.language.nodes.ports import (
 )
 from girih.language.nodes.registry import kinds
 from girih.language.spec.tree import JsonObject, JsonSchema, JsonValue
+from girih.providers.fakes.absent import NoSandbox, NoScanner
+from girih.providers.fakes.cache import InProcessCache
+from girih.providers.fakes.events import RecordedEvents
+from girih.providers.fakes.memory import InProcessMemory
 
 
 class Config(NodeConfig):
@@ -80,7 +84,9 @@ def node(name: str, *next: Any, verb: str = "probe", region: str | None = None, 
 
 
 def fork(name: str, branches: list[str], *next: Any, region: str | None = None) -> PlanNode:
-    return node(name, *next, verb="parallel", region=region).model_copy(update={"branches": tuple(branches)})
+    return node(name, *next, verb="parallel", region=region).model_copy(
+        update={"branches": tuple(PlanBranch(entry=entry) for entry in branches)}
+    )
 
 
 def plan(
@@ -102,7 +108,7 @@ def plan(
         start=nodes[0].name,
         nodes=nodes,
         results=results,
-        steps=steps,
+        limits=PlanLimits(steps=steps),
     )
 
 
@@ -147,6 +153,9 @@ class World:
     store: Any = field(default_factory=MemoryCheckpointStore)
     events: list[NewEvent] = field(default_factory=list)
     plans: dict[str, Plan] = field(default_factory=dict)
+    memory: InProcessMemory = field(default_factory=InProcessMemory)
+    domain: RecordedEvents = field(default_factory=RecordedEvents)
+    cache: InProcessCache = field(default_factory=InProcessCache)
 
     def __post_init__(self) -> None:
         self.engine = self.fresh_engine()
@@ -164,6 +173,11 @@ class World:
             models=self.models,
             retriever=self.retriever,
             tools=NoTools(),
+            memory=self.memory,
+            sandbox=NoSandbox(),
+            scanner=NoScanner(),
+            events=self.domain,
+            cache=self.cache,
             plans=find,
             checkpoints=self.store,
             emit=self.events.append,

@@ -9,6 +9,7 @@ import pytest
 from tests.engine.plans import World, fork, node, plan
 
 from girih.errors import InvalidInput, LeaseLost, NodeError
+from girih.language.compiler.plan import PlanLimits
 from girih.language.nodes.ports import Hit
 
 
@@ -143,7 +144,7 @@ async def test_nested_forks_and_a_fork_at_the_end_of_a_branch(world: World) -> N
             node("d2", region="d"),
             node("b", region="b"),
             node("j", "$end"),
-        ).model_copy(update={"steps": 50})
+        ).model_copy(update={"limits": PlanLimits(steps=50)})
     )
     assert sorted(world.probe.ran) == ["a", "b", "c", "d", "d2", "j"]
 

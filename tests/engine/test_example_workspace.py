@@ -16,6 +16,7 @@ from girih.language.compiler.folder import read_folder
 from girih.language.compiler.pipeline import compile_workspace
 from girih.language.compiler.plan import Plan
 from girih.language.nodes.ports import Hit
+from girih.providers.fakes.absent import NoSandbox, NoScanner
 from girih.providers.models.chat import ModelOptions, make_models
 from girih.providers.outbound import OutboundClient
 from girih.providers.tools.http import HttpTools
@@ -52,6 +53,11 @@ class Runner:
             models=make_models(self._documents, ModelOptions()),
             retriever=self.world.retriever,
             tools=self._tools,
+            memory=self.world.memory,
+            sandbox=NoSandbox(),
+            scanner=NoScanner(),
+            events=self.world.domain,
+            cache=self.world.cache,
             plans=find,
             checkpoints=self.world.store.__class__(),
             emit=self.world.events.append,

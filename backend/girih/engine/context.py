@@ -76,7 +76,7 @@ class RunContext:
     user: str | None = None
     state: JsonObject = field(default_factory=dict)
     replies: Mapping[str, Reply] = field(default_factory=dict)
-    spent: Spent = Spent()  # noqa: RUF009 - immutable
+    spent: Spent = Spent()
 
 
 @dataclass(frozen=True)

@@ -56,13 +56,13 @@ class _Emitter:
 
     def _require_known_targets(self) -> None:
         for node in self._plan.nodes:
-            targets = {route.to for route in node.routes} | set(node.branches)
+            targets = {route.to for route in node.routes} | {branch.entry for branch in node.branches}
             if unknown := sorted(targets - self._nodes.keys() - {END, FAIL}):
                 raise ValueError(f"plan '{self._plan.name}': '{node.name}' goes to '{unknown[0]}', which is no node")
 
     def _close(self, fork: PlanNode) -> None:
         """Let the branches meet: the barrier waits for one token of each, so it opens once per execution."""
-        sources = [self._exit_of(branch) for branch in fork.branches]
+        sources = [self._exit_of(branch.entry) for branch in fork.branches]
         if None in sources:  # a branch that can only fail: nothing is ever joined
             return
         target = _join(fork) if self._needs_join(fork) else fork.routes[0].to

@@ -122,16 +122,17 @@ class _Subgraphs:
         self._models = models
         self._calls = 0
 
-    async def run(self, digest: str, inputs: JsonObject) -> JsonObject:
+    async def run(self, digest: str, inputs: JsonObject, key: str = "") -> JsonObject:
         """Run the graph with that digest and give its outputs. On a resumed run it goes on where it was."""
         self._calls += 1
+        name = key or str(self._calls)
         frame, run = self._frame, self._frame.run
         plan = await run.plans(digest)
         child = Frame(
             plan,
             run,
             path=f"{frame.path}{self._node}/",
-            ns=f"{frame.ns}{self._node}#{self._visit}.{self._calls}/",
+            ns=f"{frame.ns}{self._node}#{self._visit}.{name}/",
         )
         try:
             return await self._engine.run_graph(child, inputs)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -14,12 +14,14 @@ from girih.engine.channels import INPUTS, TALLY, executions, slot
 from girih.engine.context import CountedModels, Frame, usage_dict
 from girih.engine.failures import NodeFailedError, failure_of
 from girih.engine.routing import NOWHERE, Router, Taken
+from girih.errors import Paused
 from girih.language.compiler.plan import PlanNode
+from girih.language.expressions.cel import Condition
 from girih.language.expressions.values import evaluate
-from girih.language.nodes.base import NodeKind
-from girih.language.nodes.ports import Graphs, NodeContext, Ports, Usage
+from girih.language.nodes.base import Leaving, NodeKind
+from girih.language.nodes.ports import Graphs, NodeContext, PauseRequest, Ports, Reply, Usage
 from girih.language.spec.conform import Contract
-from girih.language.spec.tree import JsonObject
+from girih.language.spec.tree import JsonObject, JsonValue
 
 State = Mapping[str, Any]
 MakeGraphs = Callable[[Frame, str, int, CountedModels], Graphs]
@@ -60,15 +62,23 @@ class NodeExecution:
         node, run = self._node, frame.run
         data = shown(state, node.reads)
         values = {name: evaluate(value, data) for name, value in node.values.items()}
-        ports = Ports(models, run.retriever, run.tools, self._graphs(frame, node.name, visit, models))
+        graphs = self._graphs(frame, node.name, visit, models)
+        ports = Ports(models, run.retriever, run.tools, graphs, run.memory, run.sandbox, run.scanner, run.events)
         context = NodeContext(
             run_id=run.run_id,
             node=f"{frame.path}{node.name}",
             attempt_key=f"{run.run_id}:{frame.ns}{node.name}#{visit}",
             ports=ports,
+            user=run.user,
             emit=partial(frame.emit, node.name),
+            branches=_NotYet(),
+            once=_once,
+            pause=_pause,
+            holds=lambda name, binds: Condition(node.conditions[name]).holds({**data, **binds}),
         )
         result = await self._kind.run(node.settings, values, context)
+        if isinstance(result, Leaving):
+            raise TypeError("exits come with the regions")
         self._require(result, context.node)
         if node.shape == "end":
             _require_good_end(result, context.node)
@@ -104,7 +114,7 @@ class NodeExecution:
             counts |= {f"${name}": count for name, count in usage_dict(usage).items()}
         update = {slot(self._node.name): result, TALLY: counts}
         if self._node.shape == "fork":
-            return Command(update=update, goto=list(self._node.branches))
+            return Command(update=update, goto=[branch.entry for branch in self._node.branches])
         return Command(update=update, goto=[self._targets[taken.to]] if taken.to is not None else [])
 
 
@@ -131,6 +141,22 @@ def shown(state: State, reads: tuple[str, ...]) -> dict[str, Any]:
     """What a node sees: the names it reads, as far as they have a value yet."""
     channels = {name: INPUTS if name == "inputs" else slot(name) for name in reads}
     return {name: state[channel] for name, channel in channels.items() if channel in state}
+
+
+class _NotYet:
+    async def run(self, entry: str, binds: Mapping[str, JsonValue] = {}, key: str = "") -> JsonValue:
+        raise TypeError("branches come with the regions")
+
+    def keep(self, entry: str, key: str = "") -> None:
+        raise TypeError("branches come with the regions")
+
+
+async def _once(key: str, work: Callable[[], Awaitable[JsonValue]]) -> JsonValue:
+    return await work()
+
+
+async def _pause(key: str, request: PauseRequest) -> Reply:
+    raise Paused(key)
 
 
 def _require_good_end(result: JsonObject, path: str) -> None:

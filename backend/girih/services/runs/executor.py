@@ -18,6 +18,10 @@ from girih.engine.events import NewEvent
 from girih.errors import GirihError, LeaseLost, Unavailable
 from girih.language.nodes.ports import Tools
 from girih.language.spec.tree import JsonObject
+from girih.providers.fakes.absent import NoSandbox, NoScanner
+from girih.providers.fakes.cache import InProcessCache
+from girih.providers.fakes.events import RecordedEvents
+from girih.providers.fakes.memory import InProcessMemory
 from girih.services.runs import repository
 from girih.services.runs.checkpoint_store import SqlCheckpointStore
 from girih.services.runs.crash import CrashPoints
@@ -169,6 +173,11 @@ class Executor:
             models=RunModels(self._models, scope, claim.models_stamp),
             retriever=RunRetriever(self._knowledge, scope),
             tools=self._tools,
+            memory=InProcessMemory(),
+            sandbox=NoSandbox(),
+            scanner=NoScanner(),
+            events=RecordedEvents(),
+            cache=InProcessCache(),
             plans=lambda digest: self._agents.plan(scope, digest),
             checkpoints=SqlCheckpointStore(self._uow, journal, scope, claim.run_id, self._crash),
             emit=journal.emit,
