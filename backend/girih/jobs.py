@@ -16,8 +16,12 @@ _log = logging.getLogger(__name__)
 INGEST = "knowledge.ingest"
 """Bring one document into its collection. Argument: the job's id."""
 
-INGEST_QUEUE = "ingest"
-ROUTES = {INGEST: {"queue": INGEST_QUEUE}}
+RUN = "runs.execute"
+"""Begin one run, or go on with it. Argument: the run's id."""
+
+INGEST_QUEUE = "ingestion"
+RUN_QUEUE = "runs"
+ROUTES = {INGEST: {"queue": INGEST_QUEUE}, RUN: {"queue": RUN_QUEUE}}
 
 _LONGEST_JOB = 3600
 _WAITING_RINGS = 10_000

@@ -22,6 +22,7 @@ from girih.services.runs.executor import started
 from girih.services.runs.feed import Hub
 from girih.services.runs.plain import dump
 from girih.services.runs.ports import Agents
+from girih.services.runs.queue import Queue
 from girih.services.runs.reconciler import Timing
 from girih.services.runs.repository import Claim
 from girih.services.runs.resolutions import Resolution, Resolutions
@@ -51,6 +52,7 @@ class Admission:
         agents: Agents,
         hub: Hub,
         roster: Roster,
+        queue: Queue,
         *,
         worker: str,
         timing: Timing,
@@ -61,6 +63,7 @@ class Admission:
         self._resolutions = Resolutions(agents)
         self._hub = hub
         self._roster = roster
+        self._queue = queue
         self._worker = worker
         self._timing = timing
         self._crash = crash
@@ -126,6 +129,8 @@ class Admission:
     ) -> RunOut | None:
         """Record the run, and start it if a slot is free; `None` if another run has the key by now."""
         is_here = not body.background and self._roster.reserve(new=True)
+        if not is_here:
+            await self._queue.admit(scope)
         run = _new_run(found.agent, inputs, body, is_here=is_here)
         stamp = None
         try:
@@ -141,6 +146,7 @@ class Admission:
         if is_here:
             self._start(scope, run, stamp)
         else:
+            self._queue.ring(run.id)
             self._roster.expect()
         return run
 

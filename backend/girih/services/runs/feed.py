@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from uuid import UUID
 
 from girih.db.tenancy import OrgScope
@@ -14,10 +14,16 @@ KEPT_CHARACTERS = 1_000_000
 """How much of a run's tail stays in memory. Readers that are further behind read the table."""
 
 
+def tell_nobody(run_id: UUID) -> None:
+    """Keep news in this process."""
+    del run_id
+
+
 class Feed:
     """The newest committed events of one run. Any number of readers; none of them costs more than its own cursor."""
 
-    def __init__(self, scope: OrgScope, run_id: UUID, last: int) -> None:
+    def __init__(self, scope: OrgScope, run_id: UUID, last: int, told: Callable[[UUID], None] = tell_nobody) -> None:
+        self._told = told
         self.scope = scope
         self.run_id = run_id
         self.last = last
@@ -38,6 +44,7 @@ class Feed:
             self.last = self._events[-1].seq
         self._forget()
         self._ring()
+        self._told(self.run_id)
 
     @property
     def ended(self) -> bool:
@@ -76,14 +83,15 @@ class Feed:
 
 
 class Hub:
-    """The feeds of the runs in this process."""
+    """The feeds of the runs in this process. `told` is called with the id of each run that has new events."""
 
-    def __init__(self) -> None:
+    def __init__(self, told: Callable[[UUID], None] = tell_nobody) -> None:
+        self.told = told
         self._feeds: dict[UUID, Feed] = {}
 
     def open(self, scope: OrgScope, run_id: UUID, last: int) -> Feed:
         """A feed for a run this process has just taken; `last` is its newest event so far."""
-        feed = self._feeds[run_id] = Feed(scope, run_id, last)
+        feed = self._feeds[run_id] = Feed(scope, run_id, last, self.told)
         return feed
 
     def feed(self, scope: OrgScope, run_id: UUID) -> Feed | None:

@@ -32,6 +32,11 @@ class Timing:
     renewal: float = 10.0
     look: float = 2.0
 
+    @classmethod
+    def of_lease(cls, lease: float) -> Timing:
+        """The times that go with a lease of so many seconds."""
+        return cls(lease, renewal=lease / 3, look=min(2.0, lease / 5))
+
     @property
     def lease_time(self) -> timedelta:
         """The lease as the database counts it."""
@@ -39,10 +44,21 @@ class Timing:
 
 
 class Reconciler:
-    """Brings every accepted run on its way, whoever accepted it: nothing but its row is needed."""
+    """Brings every accepted run on its way, whoever accepted it: nothing but its row is needed.
+
+    Runs for workers are taken over once they have waited for `background_after` seconds, or when rung for.
+    """
 
     def __init__(
-        self, uow: UnitOfWork, hub: Hub, roster: Roster, *, worker: str, timing: Timing, crash: CrashPoints
+        self,
+        uow: UnitOfWork,
+        hub: Hub,
+        roster: Roster,
+        *,
+        worker: str,
+        timing: Timing,
+        crash: CrashPoints,
+        background_after: float = 0.0,
     ) -> None:
         self._uow = uow
         self._hub = hub
@@ -52,15 +68,19 @@ class Reconciler:
         self._crash = crash
         self._looked = self._renewed = -math.inf
         self._ended = False
+        self._background_after = timedelta(seconds=background_after)
+        self._is_asked = False
+        """Whether a run that is held here may be asked to stop."""
+        self._taking: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
         """Look around until told to end, and at once when a slot that something may wait for becomes free."""
         freed = self._roster.freed
         while not self._ended:
-            is_for_a_slot_only = freed.is_set() and self._now() < self._looked + self._timing.look
+            is_rung = freed.is_set() and self._now() < self._looked + self._timing.look
             freed.clear()
             try:
-                await (self._take_over() if is_for_a_slot_only else self.look())
+                await (self._hurry() if is_rung else self.look())
             except Exception as fault:  # noqa: BLE001 - the database may be away; the next look may find it again
                 log.warning("cannot look after runs", error=type(fault).__name__, reason=str(fault)[:300])
             with suppress(TimeoutError):
@@ -71,6 +91,28 @@ class Reconciler:
         """Let `run` return after the look that is under way, so that no run is left claimed and not started."""
         self._ended = True
         self._roster.freed.set()
+
+    async def take(self, run_id: UUID) -> None:
+        """Begin a run that was rung for, if it still waits and a slot is free. Goes on to its end when cancelled."""
+        task = asyncio.create_task(self._take(run_id))
+        self._taking.add(task)
+        task.add_done_callback(self._taking.discard)
+        await asyncio.shield(task)
+
+    def is_to_stop(self, run_id: UUID) -> None:
+        """Look at once whether the run is asked to stop, if it is held here."""
+        if self._roster.find(run_id) is not None:
+            self.may_be_asked()
+
+    def may_be_asked(self) -> None:
+        """Look at once which of the runs that are held here are asked to stop."""
+        self._is_asked = True
+        self._roster.freed.set()
+
+    async def settle(self) -> None:
+        """Wait until what is being taken has been."""
+        if self._taking:
+            await asyncio.wait(self._taking)
 
     def _now(self) -> float:
         return asyncio.get_running_loop().time()
@@ -83,6 +125,24 @@ class Reconciler:
             self._renewed = self._looked
         await self._stop_asked()
         await self._take_over()
+
+    async def _hurry(self) -> None:
+        if self._is_asked:
+            self._is_asked = False
+            await self._stop_asked()
+        await self._take_over()
+
+    async def _take(self, run_id: UUID) -> None:
+        if not self._roster.reserve():
+            return
+        started = False
+        try:
+            async with self._uow.reading_for("reconcile") as work:
+                due = await repository.due_run(work, run_id)
+            started = due is not None and await self._try(due)
+        finally:
+            if not started:
+                self._roster.give_back()
 
     async def _renew(self) -> None:
         by_org: dict[UUID, list[Held]] = defaultdict(list)
@@ -113,7 +173,7 @@ class Reconciler:
             self._roster.expect()
             return
         async with self._uow.reading_for("reconcile") as work:
-            due = await repository.due_runs(work, limit=self._roster.free + 1)
+            due = await repository.due_runs(work, limit=self._roster.free + 1, background_after=self._background_after)
         if len(due) <= self._roster.free:
             self._roster.all_served()
         for one in due:
@@ -151,3 +211,4 @@ class Reconciler:
         duration = round((now - (row.started_at or now)).total_seconds() * 1000)
         last = NewEvent("run.failed", {"error": error, "usage": usage, "duration_ms": max(0, duration)}, now)
         await repository.end_unheld(work, row, last, status="failed", error=error)
+        self._hub.told(row.id)

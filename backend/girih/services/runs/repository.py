@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ColumnElement, and_, cast, func, or_, select, tuple_, update
+from sqlalchemy import BigInteger, ColumnElement, and_, cast, func, or_, select, true, tuple_, update
 from sqlalchemy.dialects.postgresql import JSONB
 
 from girih.db.tenancy import OrgScope
@@ -21,6 +21,10 @@ from girih.services.runs.tables import Run
 
 MAX_CRASHES = 5
 """A run whose process vanished this often is given up: what kills the process would kill the next one too."""
+
+MOST_ASKED = 1000
+"""Runs in one question."""
+NO_WAIT = timedelta(0)
 
 
 @dataclass(frozen=True)
@@ -180,17 +184,38 @@ async def release(work: Work, run_id: UUID, fence: int) -> None:
     )
 
 
-async def due_runs(work: Work, *, limit: int) -> list[Due]:
-    """Runs of all organizations that nobody works on, each organization's oldest first and in turns."""
+async def due_runs(work: Work, *, limit: int, background_after: timedelta = NO_WAIT) -> list[Due]:
+    """Runs of all organizations that nobody works on, each organization's oldest first and in turns.
+
+    Runs for workers are among them only when they have waited for `background_after`.
+    """
     turn = func.row_number().over(partition_by=Run.org_id, order_by=Run.id)
     query = (
         select(Run.id, Run.org_id, Run.project_id, Run.fence)
-        .where(Run.status.in_(["queued", "running"]), _is_due())
+        .where(Run.status.in_(["queued", "running"]), _is_due(), _for_whom(background_after))
         .order_by(turn, Run.id)
         .limit(limit)
     )
     rows = await work.session.execute(query)
     return [Due(OrgScope(row.org_id, row.project_id), row.id, row.fence) for row in rows]
+
+
+async def due_run(work: Work, run_id: UUID) -> Due | None:
+    """The run, of whatever organization, if nobody works on it."""
+    query = select(Run.org_id, Run.project_id, Run.fence).where(Run.id == run_id, _is_due())
+    row = (await work.session.execute(query)).one_or_none()
+    return Due(OrgScope(row.org_id, row.project_id), run_id, row.fence) if row else None
+
+
+async def queued(work: Work, org_id: UUID, *, most: int) -> tuple[int, int]:
+    """How many runs wait: the organization's, and those of all. Nothing is counted beyond `most`."""
+    waiting = select(Run.org_id).where(Run.status == "queued")
+    mine, everybody = (
+        select(func.count()).select_from(rows.limit(most).subquery()).scalar_subquery()
+        for rows in (waiting.where(Run.org_id == org_id), waiting)
+    )
+    row = (await work.session.execute(select(mine, everybody))).one()
+    return int(row[0]), int(row[1])
 
 
 async def asked_to_stop(work: Work, worker: str) -> list[UUID]:
@@ -202,6 +227,20 @@ async def asked_to_stop(work: Work, worker: str) -> list[UUID]:
 async def last_seq(work: Work, org_id: UUID, run_id: UUID) -> int:
     """The number of the run's last event, 0 before the first."""
     return int(await work.session.scalar(select(func.max(tables.RunEvent.seq)).where(_events_of(org_id, run_id))) or 0)
+
+
+async def last_seqs(work: Work, org_id: UUID, run_ids: Sequence[UUID]) -> dict[UUID, int]:
+    """The number of each run's last event, of runs of one organization; 0 before the first."""
+    found: dict[UUID, int] = {}
+    newest = select(func.max(tables.RunEvent.seq)).where(
+        tables.RunEvent.org_id == Run.org_id, tables.RunEvent.run_id == Run.id
+    )
+    for first in range(0, len(run_ids), MOST_ASKED):
+        query = select(Run.id, func.coalesce(newest.scalar_subquery(), 0)).where(
+            Run.org_id == org_id, Run.id.in_(run_ids[first : first + MOST_ASKED])
+        )
+        found |= {row[0]: int(row[1]) for row in await work.session.execute(query)}
+    return found
 
 
 async def events(work: Work, org_id: UUID, run_id: UUID, *, after: int, limit: int) -> list[RunEvent]:
@@ -235,6 +274,14 @@ def _of(scope: OrgScope) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
 
 def _events_of(org_id: UUID, run_id: UUID) -> ColumnElement[bool]:
     return and_(tables.RunEvent.org_id == org_id, tables.RunEvent.run_id == run_id)
+
+
+def _for_whom(background_after: timedelta) -> ColumnElement[bool]:
+    if not background_after:
+        return true()
+    return or_(
+        Run.background.is_(False), func.greatest(Run.created_at, Run.lease_until) <= func.now() - background_after
+    )
 
 
 def _is_due() -> ColumnElement[bool]:

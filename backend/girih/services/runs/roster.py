@@ -73,14 +73,22 @@ class Roster:
         self._held[claim.run_id] = held
         held.task = asyncio.create_task(self._executor.execute(held), name=f"run {claim.run_id}")
         held.task.add_done_callback(lambda task: self._ended(held, task))
+        if self.closed:  # taken in the last moment: not before it has begun, or nobody would hand it on
+            asyncio.get_running_loop().call_soon(held.stop, "release")
 
-    async def drain(self, grace: float) -> None:
-        """Take no more runs, let those under way end for `grace` seconds, and hand on the others."""
+    def close(self) -> None:
+        """Take no more runs."""
         self.closed = True
+
+    async def drain(self, grace: float) -> list[UUID]:
+        """Take no more runs, let those under way end for `grace` seconds, and hand on the others, which are named."""
+        self.close()
         await self._wait(grace)
-        for held in self.held:
+        others = self.held
+        for held in others:
             held.stop("release")
         await self._wait(10)
+        return [held.claim.run_id for held in others if held.reason == "release"]
 
     async def _wait(self, seconds: float) -> None:
         tasks = [held.task for held in self.held if held.task is not None]

@@ -6,22 +6,27 @@ import asyncio
 import os
 import socket
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from uuid import UUID
 
 from girih.db.base import new_id
 from girih.db.direct import DirectPool
 from girih.db.tenancy import OrgScope
-from girih.db.unit_of_work import UnitOfWork, Work
+from girih.db.unit_of_work import Dispatch, UnitOfWork, Work
 from girih.engine.events import RunEvent
-from girih.errors import InvalidInput
+from girih.errors import InvalidInput, NotFound
 from girih.language.nodes.ports import Tools
 from girih.services.runs import repository
 from girih.services.runs.admission import Admission
 from girih.services.runs.crash import CrashPoints
+from girih.services.runs.doorbell import Doorbell
+from girih.services.runs.ears import Ears
 from girih.services.runs.executor import Ending, Executor
 from girih.services.runs.feed import Hub
+from girih.services.runs.mirror import Mirrors
 from girih.services.runs.ports import Agents, Executing, Knowledge, MakeModels, ProjectModels, Registry
+from girih.services.runs.queue import Limits, Queue
 from girih.services.runs.reader import Reader, no_such_run
 from girih.services.runs.reconciler import Reconciler, Timing
 from girih.services.runs.roster import Roster
@@ -31,12 +36,18 @@ from girih.services.runs.tables import Run
 MOST_RUNS = 200
 """Runs on one page of a list."""
 DEFAULT_TIMING = Timing()
+DEFAULT_LIMITS = Limits()
+
+
+def unheard(job: str, job_id: str) -> None:
+    """Call nobody: workers look for what waits by themselves."""
 
 
 class RunService:
     """Accepts, executes, stops and shows runs.
 
-    `slots` is how many runs this process executes at once; what comes above waits as a row. `grace` is how long (in
+    `slots` is how many runs this process executes at once; what comes above waits as a row, and `dispatch` calls a
+    worker for it. Runs for workers are begun here only after `background_after` seconds. `grace` is how long (in
     seconds) `stop` lets runs end before it hands them on. `crash_points` is for tests that end the process.
     """
 
@@ -54,13 +65,19 @@ class RunService:
         slots: int = 64,
         grace: float = 20.0,
         timing: Timing = DEFAULT_TIMING,
+        dispatch: Dispatch = unheard,
+        doorbell: Doorbell | None = None,
+        background_after: float = 0.0,
+        limits: Limits = DEFAULT_LIMITS,
         crash_points: bool = False,
     ) -> None:
         self._uow = uow
         self._grace = grace
-        hub, crash = Hub(), CrashPoints(enabled=crash_points)
+        self._doorbell = doorbell or Doorbell()
+        hub, crash = Hub(self._doorbell.news), CrashPoints(enabled=crash_points)
         worker = f"{socket.gethostname()}:{os.getpid()}:{new_id().hex[-8:]}"
-        self._reader = Reader(uow, hub)
+        mirrors = Mirrors(uow, lambda: self._doorbell.hears)
+        self._reader = Reader(uow, hub, mirrors)
         executor = Executor(
             uow,
             pool,
@@ -73,21 +90,37 @@ class RunService:
             crash=crash,
         )
         self._roster = Roster(executor, slots)
-        self._reconciler = Reconciler(uow, hub, self._roster, worker=worker, timing=timing, crash=crash)
-        self._admission = Admission(uow, pool, agents, hub, self._roster, worker=worker, timing=timing, crash=crash)
+        self._queue = Queue(uow, dispatch, limits)
+        self._reconciler = Reconciler(
+            uow, hub, self._roster, worker=worker, timing=timing, crash=crash, background_after=background_after
+        )
+        self._ears = Ears(mirrors, self._reconciler)
+        self._admission = Admission(
+            uow, pool, agents, hub, self._roster, self._queue, worker=worker, timing=timing, crash=crash
+        )
         self._background: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Begin to look after runs in the background."""
+        self._doorbell.start(self._ears)
         self._background = asyncio.create_task(self._reconciler.run(), name="runs in the background")
 
     async def stop(self) -> None:
         """Take no more runs, let those under way end within the grace, and hand on the rest for another process."""
-        await self._roster.drain(self._grace)
+        self._roster.close()
+        await self._reconciler.settle()
+        for run_id in await self._roster.drain(self._grace):
+            self._queue.ring(run_id)
         if self._background is not None:
             self._reconciler.end()
             await self._background
             self._background = None
+        await self._doorbell.close()
+
+    async def take(self, run_id: UUID | str) -> None:
+        """Begin a run that was rung for, if it still waits and a slot is free. Rings that are none are ignored."""
+        with suppress(NotFound):
+            await self._reconciler.take(_id(run_id))
 
     async def create(self, scope: OrgScope, body: RunIn, idempotency_key: str | None = None) -> RunOut:
         """Accept a run: its row is committed before this returns. It starts here if a slot is free, else it waits.
@@ -131,6 +164,8 @@ class RunService:
             if row is None:
                 raise no_such_run(run_id)
             await _cancel(work, row)
+        self._doorbell.stop(number)
+        self._doorbell.news(number)
         held = self._roster.find(number)
         if held is not None and held.task is not None:
             held.stop("cancel")
