@@ -17,6 +17,7 @@ from girih.db.tenancy import OrgScope
 from girih.engine.checkpoints import StoredCheckpoint
 from girih.engine.events import NewEvent
 from girih.engine.memory_store import MemoryCheckpointStore
+from girih.errors import LeaseLost
 from girih.services.runs.checkpoint_store import SqlCheckpointStore
 from girih.services.runs.crash import CrashPoints
 from girih.services.runs.feed import Feed
@@ -130,3 +131,45 @@ async def test_a_node_has_finished_only_once_its_checkpoint_is_there(store: SqlC
     store._journal.emit(NewEvent("message.delta", {}, datetime.now(UTC), "b"))
     await asyncio.sleep(0.1)
     assert [seq for seq, _ in await office.recorded(run_id)] == list(range(1, 34))
+
+
+async def test_records_are_kept_by_key_with_the_events_before_them(store: SqlCheckpointStore, office: Office) -> None:
+    store._journal.emit(NewEvent("tool.finished", {}, datetime.now(UTC), "a"))
+    await store.record("a#1", {"one": b"1", "two": b"\x00"})
+    await store.record("a#1", {"two": b"2"})
+    await store.record("a#2", {"one": b"other"})
+    assert await store.recorded("a#1") == {"one": b"1", "two": b"2"}
+    assert await store.recorded("a#3") == {}
+    assert await office.recorded(str(store._run_id)) == [(1, "tool.finished")]
+
+
+async def test_what_is_discarded_is_gone_with_all_that_is_below_it(store: SqlCheckpointStore, office: Office) -> None:
+    for ns in ("", "each#1.a[1]/", "each#1.a[1]/sub#1.1/", "each#1.a[10]/"):
+        await store.put(ns, "0001", None, b"c", b"m", [("x", "1", "t", b"d")])
+        await store.put_writes(ns, "0001", "t", "", [(0, "x", "t", b"d")])
+        await store.record(ns, {"k": b"v"})
+    await store.discard("each#1.a[1]/")
+    assert [stored.ns for stored in await store.list(None, None, None)] == ["each#1.a[10]/", ""]
+    assert await store.recorded("each#1.a[1]/") == {}
+    for table in ("run_checkpoint_blobs", "run_checkpoint_writes", "run_records"):
+        rows = await office.sql(f"SELECT ns FROM {table} WHERE run_id = :id ORDER BY ns", id=store._run_id)
+        assert [row.ns for row in rows] == ["", "each#1.a[10]/"]
+
+
+async def test_who_lost_the_fence_records_and_discards_nothing(store: SqlCheckpointStore, office: Office) -> None:
+    await store.record("a#1", {"one": b"1"})
+    await office.sql("UPDATE runs SET fence = fence + 1 WHERE id = :id", id=store._run_id)
+    other = SqlCheckpointStore(office.uow, store._journal, office.scope, store._run_id, CrashPoints())
+    with pytest.raises(LeaseLost):
+        await other.discard("a#1")
+    with pytest.raises(LeaseLost):
+        await other.record("a#1", {"one": b"2"})
+    assert await store.recorded("a#1") == {"one": b"1"}
+
+
+async def test_another_organization_finds_no_record(
+    store: SqlCheckpointStore, office: Office, other_scope: OrgScope
+) -> None:
+    await store.record("a#1", {"one": b"1"})
+    foreign = SqlCheckpointStore(office.uow, store._journal, other_scope, store._run_id, CrashPoints())
+    assert await foreign.recorded("a#1") == {}

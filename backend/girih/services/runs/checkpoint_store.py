@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 from uuid import UUID
 
@@ -14,7 +14,7 @@ from girih.db.unit_of_work import UnitOfWork, Work
 from girih.engine.checkpoints import Blob, StoredCheckpoint, StoredWrite, Write
 from girih.services.runs.crash import CrashPoints
 from girih.services.runs.journal import Journal
-from girih.services.runs.tables import OfRun, RunCheckpoint, RunCheckpointBlob, RunCheckpointWrite
+from girih.services.runs.tables import OfRun, RunCheckpoint, RunCheckpointBlob, RunCheckpointWrite, RunRecord
 
 Found: TypeAlias = list[StoredCheckpoint]
 BlobsBySpace: TypeAlias = dict[str, list[Blob]]
@@ -78,6 +78,25 @@ class SqlCheckpointStore:
         async with self._uow(self._scope) as work:
             rows = (await work.session.scalars(latest_first.limit(limit))).all()
             return await self._stored(work, rows, newest_only=False)
+
+    async def record(self, ns: str, entries: Mapping[str, bytes]) -> None:
+        """Keep results by key and all events before them, in one commit. The same key again replaces what was there.
+
+        An empty mapping commits the events alone.
+        """
+        self._crash.here("record.before")
+        await self._journal.write("put_run_records", ns, list(entries), list(entries.values()))
+        self._crash.here("record.after")
+
+    async def recorded(self, ns: str) -> dict[str, bytes]:
+        """Everything that was recorded in exactly that namespace, by key."""
+        query = select(RunRecord.key, RunRecord.data).where(self._mine(RunRecord), RunRecord.ns == ns)
+        async with self._uow(self._scope) as work:
+            return {row.key: row.data for row in await work.session.execute(query)}
+
+    async def discard(self, ns: str) -> None:
+        """Forget the checkpoints and records of a namespace, and of all whose names begin with it."""
+        await self._journal.write("discard_run_space", ns)
 
     async def _stored(self, work: Work, rows: Sequence[RunCheckpoint], *, newest_only: bool) -> Found:
         blobs = await self._blobs(work, {row.ns for row in rows}, newest_only=newest_only)

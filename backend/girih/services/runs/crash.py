@@ -12,6 +12,11 @@ Point = Literal[
     "checkpoint.after",
     "writes.before",
     "writes.after",
+    "record.before",
+    "record.after",
+    "interrupt.before",
+    "interrupt.after",
+    "answer.after",
     "finish.before",
     "finish.after",
 ]

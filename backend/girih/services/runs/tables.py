@@ -139,3 +139,14 @@ class RunCheckpointWrite(OfRun):
     channel: Mapped[str] = mapped_column(Text)
     type: Mapped[str] = mapped_column(Text)
     data: Mapped[bytes]
+
+
+class RunRecord(OfRun):
+    """A result that a node recorded while it was running, so that it need not be got again."""
+
+    __tablename__ = "run_records"
+    __table_args__ = (run_key(),)
+
+    ns: Mapped[str] = mapped_column(Text(collation="C"), primary_key=True)
+    key: Mapped[str] = mapped_column(Text, primary_key=True)
+    data: Mapped[bytes]
