@@ -78,7 +78,8 @@ class Branch:
 
     `path` is where the first node is named. `binds` are names that only this branch can speak, with their types.
     `gives` is evaluated at the end of the branch, with its nodes in sight, and is what running it returns.
-    `kept` says what the nodes after the fork see of its results: `always` (it has certainly ended), `maybe`, `never`.
+    `kept` says what the nodes after the fork see of its results: `always` (it has certainly ended), `maybe`, `never`;
+    `why` is what to tell an author who reads one of them where it may not be: `may have failed (join: settled)`.
     """
 
     path: Path
@@ -86,6 +87,7 @@ class Branch:
     binds: Mapping[str, JsonSchema] = field(default_factory=dict)
     gives: Slot | None = None
     kept: Literal["always", "maybe", "never"] = "always"
+    why: str = ""
 
 
 @dataclass(frozen=True)
@@ -173,6 +175,8 @@ class Scope:
     """The type of a value that may hold `${ … }`."""
     infer_in: Callable[[Branch, JsonValue], JsonSchema] = lambda branch, value: {}
     """The type of a value at the end of a branch."""
+    ends: Callable[[str], tuple[str, ...]] = lambda entry: ()
+    """First node of a branch → the nodes it can end at, in the order of the file."""
     model_contracts: Mapping[str, ModelContract] = field(default_factory=dict)
     """Logical model name → what it can do, as far as that is known."""
 
