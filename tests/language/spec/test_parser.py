@@ -134,7 +134,7 @@ def test_a_fault_in_a_node(node: str, mark: str, message: str, help: str | None)
     assert message in fault.message
     assert help is None or help in str(fault.help)
     assert marked(text, fault) == mark
-    assert not graph.nodes["a"].sound
+    assert not graph.nodes["a"].sound or "next:" in node  # a rule's fault leaves the rest of its node sound
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,7 @@ def test_keys_are_text() -> None:
         ("a: 1\n---\nb: 2\n", (2, 1), "second document"),
         ("a: b: c\n", (1, 5), "': ' is not allowed"),
         ("a: 'x\nb: 2\n", (1, 4), "never closed"),
-        ("a: {b: 1\nc: 2\n", (2, 2), "not closed"),
+        ("a: {b: 1\nc: 2\n", (1, 4), "not closed"),
         ("a: @x\n", (1, 4), "cannot begin with '@'"),
         ("? [a]\n: 1\n", (1, 3), "a key must be text"),
         ("a: &b {x: 1}\nc:\n  <<: *b\n", (3, 3), "merge keys"),

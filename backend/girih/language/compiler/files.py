@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from girih.language.compiler.flow import Kinds
@@ -16,6 +17,9 @@ from girih.language.spec.parser import GRAPH_KIND, parse_graph
 from girih.language.spec.reader import read
 from girih.language.spec.source import Source
 from girih.language.spec.tree import Tree
+
+_KIND_LINE = re.compile(r"""^["']?kind["']?\s*:\s*["']?(\w+/\w+)""", re.MULTILINE)
+_NAME_LINE = re.compile(r"""^["']?name["']?\s*:\s*["']?([\w.-]+)""", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,8 @@ class Specs:
     """Graphs without a name that is theirs alone: nobody can use them, but their other faults are worth knowing."""
     others: list[OtherSpec] = field(default_factory=list)
     diagnostics: list[Diagnostic] = field(default_factory=list)
+    trees: dict[str, Tree] = field(default_factory=dict)
+    """Every spec that could be read, by its path, as it was written."""
     faulty: set[tuple[str, str]] = field(default_factory=set)
     """Kind and name of documents that could not be read: known by name, so that nobody is told they do not exist."""
 
@@ -49,11 +55,13 @@ def load(workspace: Workspace, kinds: Kinds) -> Specs:
         if not is_spec(path, text):
             continue
         tree, faults = read(Source(path, text))
-        if tree is not None and kind_of(tree) is None:
+        if tree is not None and kind_of(tree) is None and not tree.damage:
             continue
         specs.diagnostics += faults
-        if tree is None:
+        if tree is None or kind_of(tree) is None:
+            specs.faulty.update(_said_to_be(text))
             continue
+        specs.trees[path] = tree
         _add(specs, tree, kinds, _named_before(specs, tree, places), bool(_errors(faults)))
     return specs
 
@@ -65,6 +73,8 @@ def _add(specs: Specs, tree: Tree, kinds: Kinds, is_second: bool, is_faulty: boo
         specs.diagnostics += [*misspelt, *faults]
         if graph is None:
             return
+        if tree.damage and not isinstance(tree.value.get("name"), str):
+            specs.faulty.update(_said_to_be(tree.source.text))
         is_named = not is_second and tree.value.get("name") == graph.name
         is_sound = is_named and not is_faulty and not misspelt and not _errors(faults)
         file = GraphFile(tree.source.name, tree, graph, is_sound)
@@ -77,8 +87,17 @@ def _add(specs: Specs, tree: Tree, kinds: Kinds, is_second: bool, is_faulty: boo
     specs.diagnostics += faults
     if other is not None and not is_second and not is_faulty:
         specs.others.append(other)
-    elif other is None and isinstance(tree.value, dict) and isinstance(tree.value.get("name"), str):
+    elif isinstance(tree.value, dict) and isinstance(tree.value.get("name"), str):
         specs.faulty.add((str(kind_of(tree)), tree.value["name"]))
+    elif tree.damage:
+        specs.faulty.update(_said_to_be(tree.source.text))
+
+
+def _said_to_be(text: str) -> Iterator[tuple[str, str]]:
+    """Kind and name of a file that could not be read, if they can be seen in it: it is there, though it is faulty."""
+    kind, name = _KIND_LINE.search(text), _NAME_LINE.search(text)
+    if kind and name:
+        yield kind[1], name[1]
 
 
 def _named_before(specs: Specs, tree: Tree, places: dict[tuple[str, str], Tree]) -> bool:

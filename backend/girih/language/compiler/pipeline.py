@@ -15,7 +15,9 @@ from girih.language.compiler.unit import Unit
 from girih.language.compiler.workspace import Catalog, OtherSpec, Workspace
 from girih.language.nodes.base import GraphContract
 from girih.language.nodes.registry import kinds as installed_kinds
+from girih.language.spec.consequences import without_consequences
 from girih.language.spec.diagnostics import Diagnostic, has_errors, in_order
+from girih.language.spec.ignoring import without_ignored
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,7 @@ def compile_workspace(workspace: Workspace, catalog: Catalog = Catalog()) -> Com
     for file in specs.nameless:
         found += _compile_graph(file, kinds, known, workspace)[1]
     sources = {name: file.path for name, file in specs.graphs.items()}
+    found = without_ignored(without_consequences(found, specs.trees), specs.trees)
     return Compilation(in_order(found), plans, sources, tuple(specs.others))
 
 

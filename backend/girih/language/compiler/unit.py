@@ -52,8 +52,10 @@ class Unit:
     @property
     def is_flow_known(self) -> bool:
         """Whether it is known where every node leads: not so when one that leads elsewhere could not be read."""
-        return all(node.sound or (node.routes and node.verb and self.kinds[node.verb].shape == "step")
-                   for node in self.graph.nodes.values())  # fmt: skip
+        return all(
+            node.is_routed and (node.sound or (node.routes and node.verb and self.flow.shape(node.name) == "step"))
+            for node in self.graph.nodes.values()
+        )
 
     @property
     def inputs_schema(self) -> JsonSchema:

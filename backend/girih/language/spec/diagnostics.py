@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
 Severity = Literal["error", "warning"]
+
+_QUOTED = re.compile(r"'[^']*'")
 
 
 @dataclass(frozen=True, order=True)
@@ -57,8 +60,14 @@ class Diagnostic:
 
 
 def in_order(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
-    """The findings by place, each once: two rules that say the same at the same place say it once."""
-    return tuple(sorted(dict.fromkeys(diagnostics), key=lambda d: (d.place, d.code, d.message)))
+    """The findings by place, each cause once: at one place a code says one thing about the same names."""
+    found = sorted(diagnostics, key=lambda d: (d.place, d.code, d.message))
+    causes: dict[tuple[object, ...], Diagnostic] = {}
+    for diagnostic in found:
+        place = diagnostic.place
+        names = frozenset(_QUOTED.findall(diagnostic.message))
+        causes.setdefault((diagnostic.code, place.file, place.line, place.column, names), diagnostic)
+    return tuple(causes.values())
 
 
 def has_errors(diagnostics: Iterable[Diagnostic]) -> bool:

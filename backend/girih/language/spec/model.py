@@ -140,6 +140,8 @@ class GraphNode:
     raw: JsonObject
     """The node as it was written."""
     sound: bool = True
+    is_routed: bool = True
+    """Whether it is known where the node leads: false when a rule of its `next` could not be read."""
 
     @property
     def routes(self) -> tuple[Route, ...]:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict
 from girih.language.spec.diagnostics import Diagnostic, Related, has_errors
 from girih.language.spec.findings import Subject, keys_of, shaped
 from girih.language.spec.model import GraphNode, Route
-from girih.language.spec.routes import normalize_routes, route_findings
+from girih.language.spec.routes import Rules, normalize_routes, read_rules
 from girih.language.spec.suggest import did_you_mean, one_of
 from girih.language.spec.tree import JsonObject, JsonValue, Tree
 from girih.language.spec.words import found
@@ -57,31 +57,25 @@ class NodeParser:
         if not isinstance(value, dict):
             message = f"node '{name}' must be a mapping, found {found(value)}"
             self._add(message, self.tree.key_at(path), "write a verb and its keys below the name")
-            return GraphNode(name, "", UnreadConfig(), {}, sound=False)
+            return GraphNode(name, "", UnreadConfig(), {}, sound=False, is_routed=False)
         verb = self._verb(name, value)
+        subject = f"{verb} node '{name}'".removeprefix("None ")
+        rules = read_rules(value["next"], self.tree, (*path, "next"), subject) if "next" in value else None
         faults: list[Diagnostic] = []
-        config = self._config(name, verb, value, faults) if verb else self._unread(name, value, "node", faults)
-        self.faults.extend(faults)
-        sound = verb is not None and not isinstance(config, UnreadConfig) and not has_errors(faults)
-        return GraphNode(name, verb or "", config, value, sound=sound)
+        config = self._config(name, verb, value, subject, rules, faults) if verb else _unread(rules)
+        self.faults.extend((*faults, *(rules.faults if rules else ())))
+        is_damaged = self.tree.damage.is_within(path)
+        sound = not (verb is None or isinstance(config, UnreadConfig) or has_errors(faults) or is_damaged)
+        is_routed = rules.is_complete if rules else not is_damaged
+        return GraphNode(name, verb or "", config, value, sound=sound, is_routed=is_routed)
 
-    def _config(self, name: str, verb: str, value: JsonObject, faults: list[Diagnostic]) -> Any:
-        subject = Subject(self.tree, ("nodes", name), self.kinds[verb].Config, f"{verb} node '{name}'")
-        routes = self._routes(name, value, subject.name, faults)
-        config = shaped(self.kinds[verb].Config, routes, subject, faults)
-        return config if config is not None else self._unread(name, value, subject.name, [])
-
-    def _routes(self, name: str, value: JsonObject, subject: str, faults: list[Diagnostic]) -> JsonObject:
-        """The node without a `next` that is not sound."""
-        if "next" not in value:
-            return value
-        found_here = list(route_findings(value["next"], self.tree, ("nodes", name, "next"), subject))
-        faults += found_here
-        return {key: item for key, item in value.items() if key != "next"} if found_here else value
-
-    def _unread(self, name: str, value: JsonObject, subject: str, faults: list[Diagnostic]) -> Any:
-        routes = self._routes(name, value, f"{subject} '{name}'", faults)
-        return UnreadConfig.model_validate({"next": routes.get("next")})
+    def _config(
+        self, name: str, verb: str, value: JsonObject, subject: str, rules: Rules | None, faults: list[Diagnostic]
+    ) -> Any:
+        own = Subject(self.tree, ("nodes", name), self.kinds[verb].Config, subject)
+        routed = {**value, "next": list(rules.sound)} if rules and rules.faults else value
+        config = shaped(self.kinds[verb].Config, routed, own, faults)
+        return config if config is not None else _unread(rules)
 
     def _verb(self, name: str, value: JsonObject) -> str | None:
         verbs = [key for key in value if key in self.kinds]
@@ -109,6 +103,10 @@ class NodeParser:
 
     def _add(self, message: str, place: Any, help: str) -> None:
         self.faults.append(Diagnostic("E002", message, place, help=help))
+
+
+def _unread(rules: Rules | None) -> UnreadConfig:
+    return UnreadConfig.model_validate({"next": list(rules.sound) if rules else None})
 
 
 def unknown_verb(tree: Tree, node: str, key: str, near: str, kinds: Mapping[str, Kind]) -> Diagnostic:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from girih.language.spec.diagnostics import Diagnostic
-from girih.language.spec.suggest import hint
-from girih.language.spec.tree import JsonValue, Path, Tree
+from girih.language.spec.suggest import did_you_mean, hint
+from girih.language.spec.tree import JsonObject, JsonValue, Path, Tree
 from girih.language.spec.words import found
 
 _KEYS = ("if", "to", "else", "max_visits")
@@ -15,21 +17,55 @@ _FORM = "write 'next: NODE', or a list of rules like { if: \"…\", to: NODE } a
 _MOST_VISITS = 1000
 
 
-def route_findings(value: JsonValue, tree: Tree, path: Path, subject: str) -> Iterator[Diagnostic]:
-    """What is wrong with the `next:` at `path` (E002)."""
+@dataclass(frozen=True)
+class Rules:
+    """A `next:` that was read: its sound rules in one form, and what is wrong with it.
+
+    `is_complete` is false where a rule had to be left out: then it is not known where the node leads.
+    """
+
+    sound: tuple[JsonObject, ...]
+    faults: tuple[Diagnostic, ...]
+    is_complete: bool
+
+
+def read_rules(value: JsonValue, tree: Tree, path: Path, subject: str) -> Rules:
+    """The rules of the `next:` at `path`; a fault (E002) costs its own rule and no other."""
     if value is None or not isinstance(value, str | dict | list) or value == []:
-        yield Diagnostic(
-            "E002", f"'next' of {subject} leads nowhere: found {_what(value)}", tree.key_at(path), help=_FORM
-        )
-        return
+        message = f"'next' of {subject} leads nowhere: found {_what(value)}"
+        return Rules((), (Diagnostic("E002", message, tree.key_at(path), help=_FORM),), is_complete=False)
     rules = value if isinstance(value, list) else [value]
-    for i, rule in enumerate(rules):
-        at = (*path, i) if isinstance(value, list) else path
-        yield from _rule_findings(rule, tree, at, subject)
+    faults: list[Diagnostic] = []
+    sound: list[JsonObject] = []
+    for i, written in enumerate(rules):
+        at: Path = (i,) if isinstance(value, list) else ()
+        rule, misspelt = _mended(written)
+        found_here = list(_rule_findings(rule, tree, (*path, *at), subject))
+        if not found_here:
+            sound.append(_route(rule, ("next", *at), {right: wrong for wrong, right in misspelt.items()}))
+        faults += found_here
+        faults += [_unknown(rule, wrong, tree, (*path, *at), subject, right) for wrong, right in misspelt.items()]
         if isinstance(rule, dict) and "else" in rule and i < len(rules) - 1:
-            yield Diagnostic(
-                "E002", "'else' must be the last rule", tree.key_at((*at, "else")), help="move it to the end"
-            )
+            place = tree.key_at((*path, *at, "else"))
+            faults.append(Diagnostic("E002", "'else' must be the last rule", place, help="move it to the end"))
+    return Rules(tuple(sound), tuple(faults), is_complete=len(sound) == len(rules))
+
+
+def _mended(rule: JsonValue) -> tuple[JsonValue, dict[str, str]]:
+    """The rule with a misspelt key under the name that was meant, where that is free: wrong name → right name."""
+    names: dict[str, str] = {}
+    for key in rule if isinstance(rule, dict) else ():
+        near = did_you_mean(key, _KEYS) if key not in _KEYS else None
+        if near is not None and near not in rule and near not in names.values():
+            names[key] = near
+    return ({names.get(key, key): item for key, item in rule.items()}, names) if names else (rule, {})
+
+
+def _unknown(rule: JsonObject, key: str, tree: Tree, path: Path, subject: str, near: str | None = None) -> Diagnostic:
+    taken = [name for name in rule if name != near]
+    place = tree.key_at((*path, key))
+    way_out = hint(key, _KEYS, "keys", taken=taken)
+    return Diagnostic("E002", f"unknown key '{key}' in 'next' of {subject}", place, help=way_out)
 
 
 def _what(value: JsonValue) -> str:
@@ -44,10 +80,7 @@ def _rule_findings(rule: JsonValue, tree: Tree, path: Path, subject: str) -> Ite
         return
     for key in rule:
         if key not in _KEYS:
-            place = tree.key_at((*path, key))
-            yield Diagnostic(
-                "E002", f"unknown key '{key}' in 'next' of {subject}", place, help=hint(key, _KEYS, "keys", taken=rule)
-            )
+            yield _unknown(rule, key, tree, path, subject)
     yield from _shape_findings(rule, tree, path, subject)
     yield from _value_findings(rule, tree, path)
 
@@ -88,14 +121,15 @@ def normalize_routes(value: Any) -> Any:
     return value
 
 
-def _route(value: Any, at: Path) -> Any:
+def _route(value: Any, at: Path, written: Mapping[str, str] = MappingProxyType({})) -> Any:
+    """One rule with the places of its parts; `written` says how a key was spelt, where that was wrong."""
     if isinstance(value, str):
         return {"to": value, "at": at, "condition_at": at}
-    if not isinstance(value, dict):
-        return value
+    if not isinstance(value, dict) or "at" in value:
+        return value  # one that was read already keeps its places
     rule = dict(value)
     if "if" in rule:
-        rule |= {"condition": rule.pop("if"), "condition_at": (*at, "if")}
+        rule |= {"condition": rule.pop("if"), "condition_at": (*at, written.get("if", "if"))}
     if "else" in rule and "to" not in rule:
-        return rule | {"to": rule.pop("else"), "otherwise": True, "at": (*at, "else")}
-    return rule | {"at": (*at, "to")}
+        return rule | {"to": rule.pop("else"), "otherwise": True, "at": (*at, written.get("else", "else"))}
+    return rule | {"at": (*at, written.get("to", "to"))}

@@ -37,12 +37,33 @@ class Spot:
 
 
 @dataclass(frozen=True)
+class Damage:
+    """What a fault of the text has cost: nothing may be concluded from what is not there.
+
+    `holes` are values that could not be read (they are null), `gaps` mappings and lists that lost entries, `lines` the
+    numbers of the lines that were left out.
+    """
+
+    holes: frozenset[Path] = frozenset()
+    gaps: frozenset[Path] = frozenset()
+    lines: frozenset[int] = frozenset()
+
+    def __bool__(self) -> bool:
+        return bool(self.lines)
+
+    def is_within(self, path: Path) -> bool:
+        """Whether something is lost at or below `path`."""
+        return any(lost[: len(path)] == path for lost in (*self.holes, *self.gaps))
+
+
+@dataclass(frozen=True)
 class Tree:
     """A document: its value, and a `Spot` for every value in it by path."""
 
     source: Source
     value: JsonValue
     spots: Mapping[Path, Spot] = field(default_factory=dict)
+    damage: Damage = Damage()
 
     def at(self, path: Path) -> Place:
         """The place of the value at `path`, or of the nearest parent that the text has."""

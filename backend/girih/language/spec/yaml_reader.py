@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import yaml
@@ -14,23 +15,44 @@ from girih.language.spec.scalars import NotJsonError, resolve_plain, trap
 from girih.language.spec.source import Source
 from girih.language.spec.tree import JsonValue, Tree
 from girih.language.spec.yaml_faults import explain
+from girih.language.spec.yaml_repair import Repair
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _STYLES: dict[str | None, Style] = {"'": "single", '"': "double", "|": "block", ">": "block"}
 _PROPERTIES = re.compile(r"(?:[&!]\S*(?:\s|#[^\r\n]*[\r\n])*)+")
 
 
+_MOST_FAULTS = 12
+_MOST_TEXT = 400_000
+"""How much text is read again, in characters, to find what else is wrong behind a fault."""
+
+
 def read_yaml(source: Source, found: list[Diagnostic]) -> Tree:
-    """The one document of a YAML file; adds findings to `found`. Raises `ReadingError`."""
-    reader = _YamlReader(source, found)
-    loader = _LOADER(source.text)
-    try:
-        root = reader.document(loader)
-    except yaml.YAMLError as error:
-        raise ReadingError(explain(source, error)) from None
-    finally:
-        loader.dispose()
-    return reader.builder.build(root)
+    """The one document of a YAML file; adds findings to `found`. Raises `ReadingError`.
+
+    A fault of the syntax costs the entry it stands in: what is left is read, and the tree says where it is damaged.
+    """
+    repair = Repair(source)
+    faults: list[Diagnostic] = []
+    for _ in range(min(_MOST_FAULTS, 1 + _MOST_TEXT // max(1, len(source.text)))):
+        findings: list[Diagnostic] = []
+        reader = _YamlReader(source, findings)
+        try:
+            tree = reader.read(repair.text)
+        except yaml.YAMLError as error:
+            fault = explain(source, error, reader.open_quote)
+            if not repair.is_known(fault.place.line):
+                faults.append(fault)
+            if not repair.cut(fault.place):
+                break
+        except ReadingError:
+            found += [*faults, *findings]
+            raise
+        else:
+            found += [*faults, *findings]
+            return replace(tree, damage=repair.damage(tree))
+    found += faults[:-1]
+    raise ReadingError(faults[-1])
 
 
 def _way_out(text: str) -> str:
@@ -44,8 +66,19 @@ class _YamlReader:
         self.found = found
         self.anchors: dict[str, Node | None] = {}
         self.builder = TreeBuilder(source, self._resolve, found)
+        self.open_quote: tuple[int, int] | None = None
+        """The last quoted text that goes over several lines: where it begins, and where it ends."""
 
-    def document(self, loader: Any) -> Node:
+    def read(self, text: str) -> Tree:
+        """The tree of `text`, which is the source's or a repaired form of it, of the same length."""
+        loader = _LOADER(text)
+        try:
+            root = self._document(loader)
+        finally:
+            loader.dispose()
+        return self.builder.build(root)
+
+    def _document(self, loader: Any) -> Node:
         loader.get_event()  # the stream's start
         if loader.check_event(yaml.StreamEndEvent):
             return Text("", (0, 0), "plain")
@@ -55,7 +88,7 @@ class _YamlReader:
         if not loader.check_event(yaml.StreamEndEvent):
             second: Any = loader.get_event()
             span = (second.start_mark.index, second.start_mark.index + 3)
-            raise self.builder.stop("a second document begins here", span, "put each document into a file of its own")
+            self._report("a second document begins here", span, "put each document into a file of its own")
         return root
 
     def _node(self, loader: Any, depth: int) -> Node:
@@ -81,6 +114,8 @@ class _YamlReader:
             properties = _PROPERTIES.match(self.source.text, start, end)
             start = properties.end() if properties else start
         if isinstance(event, yaml.ScalarEvent):
+            if event.style in ("'", '"'):
+                self.open_quote = (start, end) if self.source.text.find("\n", start, end) >= 0 else None
             return Text(event.value, (start, end), _STYLES.get(event.style, "plain"))
         if isinstance(event, yaml.SequenceStartEvent):
             items = []

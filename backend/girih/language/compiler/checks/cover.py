@@ -22,7 +22,12 @@ Cases = tuple[str, list[JsonValue]]
 def check(unit: Unit) -> Iterator[Diagnostic]:
     """Name the nodes whose rules may all fail to match."""
     for node in unit.graph.nodes.values():
-        if not node.routes or any(route.condition is None for route in node.routes) or not _are_sound(unit, node):
+        if (
+            not node.routes
+            or not node.is_routed
+            or any(route.condition is None for route in node.routes)
+            or not _are_sound(unit, node)
+        ):
             continue
         left = _uncovered(unit, node)
         if left is None:

@@ -32,7 +32,9 @@ def _stuck(flow: Flow, nodes: Mapping[str, GraphNode]) -> set[str]:
     for name in nodes:
         for to in flow.edges[name]:
             before[to].append(name)
-    free = [name for name, node in nodes.items() if len(flow.edges[name]) < max(1, len(node.routes))]
+    free = [
+        name for name, node in nodes.items() if not node.is_routed or len(flow.edges[name]) < max(1, len(node.routes))
+    ]
     seen = set(free)
     while free:
         for name in before[free.pop()]:
