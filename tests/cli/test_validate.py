@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
+from typing import Any
 
+import jsonschema
 import pytest
 
 from girih.cli.app import run
@@ -131,3 +134,125 @@ def test_broken_text_is_found_too(folder: Path, capsys: pytest.CaptureFixture[st
     out = capsys.readouterr().out
     assert "specs/broken.yaml:3:1 E001 a tab is not allowed here" in out
     assert "specs/latin.yaml:2:7 E001 the file is not UTF-8 text" in out
+
+
+def test_strict_lets_warnings_fail(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["validate", "specs", "--strict"]) == 0
+    (folder / "warned.yaml").write_text(WARNED)
+    assert run(["validate", "specs"]) == 0
+    assert run(["validate", "specs", "--strict"]) == 1
+    (folder / "warned.yaml").write_text(WARNED.replace("no] } }", "no] } } # girih: ignore[W003]"))
+    assert run(["validate", "specs", "--strict"]) == 0
+
+
+def object_of(required: dict[str, Any], **optional: Any) -> dict[str, Any]:
+    properties = {**required, **optional}
+    return {"type": "object", "properties": properties, "required": [*required], "additionalProperties": False}
+
+
+TEXT = {"type": "string", "minLength": 1}
+COUNT = {"type": "integer", "minimum": 1}
+MESSAGE = object_of({"text": TEXT})
+PHYSICAL = object_of(
+    {
+        "artifactLocation": object_of({"uri": {"type": "string", "pattern": r"^[A-Za-z0-9._~:/%-]+$"}}),
+        "region": object_of({"startLine": COUNT, "startColumn": COUNT, "endLine": COUNT, "endColumn": COUNT}),
+    }
+)
+LEVEL = {"enum": ["none", "note", "warning", "error"]}
+RULE = object_of(
+    {"id": TEXT},
+    shortDescription=MESSAGE,
+    fullDescription=MESSAGE,
+    help=object_of({"text": TEXT}, markdown=TEXT),
+    defaultConfiguration=object_of({"level": LEVEL}),
+)
+RESULT = object_of(
+    {"message": MESSAGE},
+    ruleId=TEXT,
+    ruleIndex={"type": "integer", "minimum": 0},
+    level=LEVEL,
+    locations={"type": "array", "items": object_of({"physicalLocation": PHYSICAL})},
+    relatedLocations={
+        "type": "array",
+        "uniqueItems": True,
+        "items": object_of({"id": COUNT, "message": MESSAGE, "physicalLocation": PHYSICAL}),
+    },
+)
+DRIVER = object_of({"name": TEXT, "version": TEXT, "rules": {"type": "array", "uniqueItems": True, "items": RULE}})
+# The part of SARIF 2.1.0 that is written, with its own names, types and required keys, and nothing else.
+SARIF = object_of(
+    {
+        "$schema": {"type": "string", "format": "uri"},
+        "version": {"const": "2.1.0"},
+        "runs": {
+            "type": "array",
+            "items": object_of(
+                {"tool": object_of({"driver": DRIVER})},
+                columnKind={"enum": ["utf16CodeUnits", "unicodeCodePoints"]},
+                results={"type": "array", "items": RESULT},
+            ),
+        },
+    }
+)
+
+
+def test_sarif(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "bad.yaml").write_text(BAD)
+    (folder / "odd name.yaml").write_text(WARNED + "outputs: {}\n")
+    assert run(["validate", "specs", "--format", "sarif"]) == 1
+    log = json.loads(capsys.readouterr().out)
+    jsonschema.Draft202012Validator(SARIF).validate(log)
+    (sarif_run,) = log["runs"]
+    rules = sarif_run["tool"]["driver"]["rules"]
+    assert [rule["id"] for rule in rules] == ["E001", "E002", "W003"]
+    assert [rule["defaultConfiguration"]["level"] for rule in rules] == ["error", "error", "warning"]
+    assert rules[0]["shortDescription"]["text"] == "the text cannot be read"
+    assert "## Before" in rules[0]["help"]["markdown"]
+    first = sarif_run["results"][0]
+    assert first["ruleId"] == rules[first["ruleIndex"]]["id"] == "E002"
+    assert first["locations"][0]["physicalLocation"] == {
+        "artifactLocation": {"uri": "specs/bad.yaml"},
+        "region": {"startLine": 3, "startColumn": 14, "endLine": 3, "endColumn": 19},
+    }
+    (twice,) = (result for result in sarif_run["results"] if result["ruleId"] == "E001")
+    assert twice["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == "specs/odd%20name.yaml"
+    assert twice["relatedLocations"][0]["message"]["text"] == "first defined here"
+
+
+def test_sarif_without_findings(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["validate", "specs", "--format", "sarif"]) == 0
+    log = json.loads(capsys.readouterr().out)
+    jsonschema.Draft202012Validator(SARIF).validate(log)
+    assert log["runs"][0]["results"] == []
+
+
+def given_stdin(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
+
+
+def test_a_text_on_stdin(folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    given_stdin(monkeypatch, BAD)
+    assert run(["validate", "--stdin", "--format", "concise"]) == 1
+    assert capsys.readouterr().out.startswith("stdin.yaml:3:14 E002 unknown type 'strng'")
+    given_stdin(monkeypatch, GOOD.replace("model://default }", "graph://good }").replace("good", "new", 1))
+    assert run(["validate", "--stdin", "--stdin-name", "specs/new.yaml", "--format", "concise"]) == 1
+    assert "specs/new.yaml:6:13 E401 llm needs a model" in capsys.readouterr().out
+    given_stdin(monkeypatch, "just: data")
+    assert run(["validate", "--stdin"]) == 1
+    assert "the text on stdin is not a spec" in capsys.readouterr().err
+    assert run(["validate"]) == 1
+    assert run(["validate", "--stdin", "specs"]) == 1
+    assert "give either paths or --stdin" in capsys.readouterr().err
+
+
+def test_very_many_findings_are_cut_with_their_number(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "many.yaml").write_text(GOOD.replace("good", "many") + "".join(f"k{i}: 1\n" for i in range(250)))
+    for form, more in (("text", "\nspecs/many.yaml: 150 more findings\n"), ("concise", "150 more findings\n")):
+        assert run(["validate", "specs", "--format", form]) == 1
+        captured = capsys.readouterr()
+        assert captured.out.count(" E002 ") == 100
+        assert captured.out.endswith(more)
+        assert "250 errors" in captured.err
+    assert run(["validate", "specs", "--format", "json"]) == 1
+    assert len(json.loads(capsys.readouterr().out)["diagnostics"]) == 250
