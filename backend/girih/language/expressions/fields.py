@@ -32,21 +32,32 @@ def look_up(
 ) -> FieldType | None:
     """The field, or `None` and a finding."""
     owner = spoken(operand)
+    hint = f"take one of its items first: {owner or '…'}[0].{name}"
+    return look_up_of(parent, owner, name, at, findings, hint)
+
+
+def look_up_of(
+    parent: JsonSchema, owner: str | None, name: str, at: tuple[int, int], findings: list[Finding], of_list: str
+) -> FieldType | None:
+    """The field of what is spoken of as `owner`, or `None` and a finding; `of_list` helps who asks it of a list."""
     found = kinds(parent)
     if found is not None and "object" not in found:
-        message = f"{subject(operand)} is {words(found)} and has no field '{name}'"
-        findings.append(Finding("E201", message, *at, _item_hint(found, owner, name)))
+        message = f"{named(owner)} is {words(found)} and has no field '{name}'"
+        findings.append(Finding("E201", message, *at, of_list if found == {"array"} else None))
         return None
     result = field(parent, name)
     if result is None:
-        names = field_names(parent)
-        findings.append(Finding("E201", _no_field(owner, name), *at, _which(owner, name, names)))
+        findings.append(Finding("E201", _no_field(owner, name), *at, _which(owner, name, field_names(parent))))
     return result
 
 
 def subject(expr: Expr) -> str:
     """How a sentence names an expression: `'a.b'`, or `this`."""
-    name = spoken(expr)
+    return named(spoken(expr))
+
+
+def named(name: str | None) -> str:
+    """A name as a sentence quotes it; `this` for what has none."""
     return f"'{name}'" if name else "this"
 
 
@@ -80,9 +91,3 @@ def _which(owner: str | None, name: str, names: list[str]) -> str:
     listed = one_of(names[:_MANY]) + (", …" if len(names) > _MANY else "")
     guess = f"did you mean '{near}'? " if near else ""
     return f"{guess}{'inputs' if owner == 'inputs' else 'it has'}: {listed}"
-
-
-def _item_hint(found: frozenset[str], owner: str | None, name: str) -> str | None:
-    if found == {"array"}:
-        return f"take one of its items first: {owner or '…'}[0].{name}"
-    return None

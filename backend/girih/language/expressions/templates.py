@@ -10,6 +10,8 @@ from functools import lru_cache
 
 from minijinja import Environment, TemplateError
 
+from girih.language.expressions.template_filters import known_filters
+from girih.language.expressions.template_reader import read_template
 from girih.language.spec.suggest import did_you_mean, one_of
 from girih.language.spec.tree import JsonValue
 
@@ -22,6 +24,7 @@ MAX_OUTPUT = 2_000_000
 MAX_SOURCE = 200_000
 """The longest prompt file, in characters."""
 
+_CACHED = 512
 _BUILT_IN = frozenset({"loop", "range", "dict", "namespace", "self", "super", "caller", "true", "false", "none"})
 _TAG = re.compile(r"\{[{%].*?[%}]\}", re.DOTALL)
 _NOT_CODE = re.compile(
@@ -61,9 +64,13 @@ def render_template(text: str, data: Mapping[str, JsonValue]) -> str:
         raise _explained(fault, text) from fault
     except ValueError as fault:
         raise PromptError(str(fault)) from fault
+    except TypeError as fault:
+        # One of the filters below was given too few or too many arguments, or a value is no data (`hit.items`).
+        raise PromptError(str(fault).removeprefix("_")) from fault
     return result
 
 
+@lru_cache(maxsize=_CACHED)
 def template_variables(text: str) -> tuple[Variable, ...]:
     """The variables a prompt needs, in the order it uses them. Raises `PromptError` when it cannot be read."""
     if len(text) > MAX_SOURCE:
@@ -75,12 +82,13 @@ def template_variables(text: str) -> tuple[Variable, ...]:
     except TemplateError as fault:
         raise _explained(fault, text) from fault
     except UnicodeEncodeError as fault:
-        raise PromptError("half of a character (a lone surrogate)", *_position(text, fault.start)) from fault
+        raise PromptError("half of a character (a lone surrogate)", *position(text, fault.start)) from fault
     finally:
         environment.remove_template("prompt")
     bare = _blanked(text)
     _refuse_statements(text, bare)
-    _refuse_unknown_filters(text, bare)
+    if read_template(text) is None:
+        _refuse_unknown_filters(text, bare)
     names = environment.undeclared_variables_in_str(text) - _BUILT_IN
     return tuple(sorted((_first_use(name, text) for name in names), key=lambda v: (v.line, v.column)))
 
@@ -152,7 +160,7 @@ def _refuse_statements(text: str, bare: str) -> None:
     for found in _STATEMENT.finditer(bare):
         word = found[1]
         sets += word == "set"
-        line, column = _position(text, found.start(1))
+        line, column = position(text, found.start(1))
         if word not in _ALLOWED:
             raise PromptError(f"a prompt has no '{word}'", line, column, len(word), "write the text out in this file")
         if sets > _MAX_SETS:
@@ -160,22 +168,14 @@ def _refuse_statements(text: str, bare: str) -> None:
 
 
 def _refuse_unknown_filters(text: str, bare: str) -> None:
-    """Reading does not look filters up; rendering does, which is too late for an author."""
+    """For text that `template_check` has no way into: rendering would be too late for an author."""
     for tag in _TAG.finditer(bare):
         for found in _FILTER.finditer(tag.group()):
-            if found[1] not in _known_filters():
-                line, column = _position(text, tag.start() + found.start(1))
-                near = did_you_mean(found[1], _known_filters())
-                way_out = f"did you mean '{near}'?" if near else f"filters: {one_of(_known_filters())}"
+            if found[1] not in known_filters():
+                line, column = position(text, tag.start() + found.start(1))
+                near = did_you_mean(found[1], known_filters())
+                way_out = f"did you mean '{near}'?" if near else f"filters: {one_of(known_filters())}"
                 raise PromptError(f"there is no filter '{found[1]}'", line, column, len(found[1]), way_out)
-
-
-@lru_cache(maxsize=1)
-def _known_filters() -> tuple[str, ...]:
-    """The names of the filters, which the engine tells only in the text it keeps for debugging."""
-    listing = Environment(pycompat=False).render_str("{{ debug() }}", "prompt")
-    section = listing.partition("filters: [")[2].partition("]")[0]
-    return tuple(name for name in re.findall(r'"(\w+)"', section) if name != "format")
 
 
 def _explained(fault: TemplateError, text: str) -> PromptError:
@@ -189,7 +189,7 @@ def _explained(fault: TemplateError, text: str) -> PromptError:
         return PromptError(detail, fault.line or 1)
     # The engine counts bytes.
     before = text.encode()[:start].decode(errors="ignore")
-    line, column = _position(text, len(before))
+    line, column = position(text, len(before))
     return PromptError(detail.replace("`", "'"), line, column, max(1, (end or start) - start))
 
 
@@ -199,7 +199,7 @@ def _first_use(name: str, text: str) -> Variable:
     for tag in _TAG.finditer(bare):
         found = pattern.search(tag.group())
         if found:
-            return Variable(name, *_position(text, tag.start() + found.start()))
+            return Variable(name, *position(text, tag.start() + found.start()))
     return Variable(name, 1, 1)
 
 
@@ -208,6 +208,7 @@ def _blanked(text: str) -> str:
     return _NOT_CODE.sub(lambda found: re.sub(r"[^\n]", " ", found.group()), text)
 
 
-def _position(text: str, offset: int) -> tuple[int, int]:
+def position(text: str, offset: int) -> tuple[int, int]:
+    """Line and column, from 1, of an offset into a prompt file."""
     before = text[:offset]
     return before.count("\n") + 1, offset - (before.rfind("\n") + 1) + 1

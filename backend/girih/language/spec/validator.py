@@ -73,7 +73,7 @@ def _holding(validator: Any, instance: Any, schema: Any) -> Iterator[Any]:
     """The parts of a schema that hold for the instance and speak of the same fields."""
 
     def holds(part: Any) -> bool:
-        return validator.evolve(schema=part).is_valid(instance)
+        return bool(validator.evolve(schema=part).is_valid(instance))
 
     for keyword in ("allOf", "anyOf", "oneOf"):
         yield from (part for part in schema.get(keyword, ()) if holds(part))
@@ -88,7 +88,7 @@ def _format(validator: Any, name: str, instance: Any, _: Any) -> Iterator[Valida
         yield ValidationError(f"{instance!r} is not a {name!r}")
 
 
-Validator: Any = extend(
+Validator: Any = extend(  # type: ignore[no-untyped-call]
     Draft202012Validator,
     {
         "pattern": _pattern,

@@ -1,0 +1,67 @@
+"""What a condition of a prompt file says of the members it names: that they have a value, or something else."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from girih.language.expressions.template_tree import Expr, Member, Operation, Tested, Variable, parts, spoken
+
+
+class Guards(NamedTuple):
+    """Paths (`hit.page`) that have a value, and paths of which the condition asks what they are."""
+
+    set: frozenset[str] = frozenset()
+    asked: frozenset[str] = frozenset()
+
+    def has(self, name: str | None) -> bool:
+        """Whether the member of this path has a value."""
+        return name is not None and any(f"{known}.".startswith(f"{name}.") for known in self.set)
+
+    def also(self, other: Guards) -> Guards:
+        """Both together."""
+        return Guards(self.set | other.set, self.asked | other.asked)
+
+    def without(self, name: str) -> Guards:
+        """Without what is known of a name, which means something else from here on."""
+        return Guards(*(frozenset(p for p in known if _root(p) != name) for known in self))
+
+
+def _root(path: str) -> str:
+    return path.partition(".")[0].partition("[")[0]
+
+
+def guarded(condition: Expr, *, truth: bool) -> Guards:
+    """What holds where the condition is `truth`."""
+    return Guards(_set(condition, truth=truth) | _read(condition), _asked(condition))
+
+
+def _set(condition: Expr, *, truth: bool) -> frozenset[str]:
+    match condition:
+        case Tested(name="defined" | "undefined"):
+            name = spoken(condition.operand)
+            is_set = (condition.name == "defined") != condition.negated
+            return frozenset({name} if name and is_set == truth else ())
+        case Operation(sign="not", operands=(inner,)):
+            return _set(inner, truth=not truth)
+        case Operation(sign="and" | "or", operands=(left, right)) if (condition.sign == "and") == truth:
+            return _set(left, truth=truth) | _set(right, truth=truth)
+        case _:
+            return frozenset()
+
+
+def _read(condition: Expr) -> frozenset[str]:
+    """Members that the condition itself reads: one without a value stops there already."""
+    if isinstance(condition, Tested) and condition.name in ("defined", "undefined"):
+        return frozenset()
+    name = spoken(condition) if isinstance(condition, Member) else None
+    inner = frozenset[str]().union(*map(_read, parts(condition)))
+    return inner | {name} if name else inner
+
+
+def _asked(condition: Expr) -> frozenset[str]:
+    """What is tested for its kind (`is mapping`, `is string`): who asks what it is knows what it does."""
+    inner = frozenset[str]().union(*map(_asked, parts(condition)))
+    if isinstance(condition, Tested) and condition.name not in ("defined", "undefined"):
+        name = spoken(condition.operand) if isinstance(condition.operand, Member | Variable) else None
+        return inner | {name} if name else inner
+    return inner
