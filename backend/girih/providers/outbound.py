@@ -16,7 +16,7 @@ import httpx
 
 from girih.errors import GirihError
 
-Reason = Literal["invalid_url", "forbidden", "unreachable", "timeout", "too_large", "redirect", "unreadable"]
+Reason = Literal["invalid_url", "forbidden", "unreachable", "tls", "timeout", "too_large", "redirect", "unreadable"]
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 MAX_BYTES = 5_000_000
@@ -28,6 +28,9 @@ _NEVER = tuple(
     map(ipaddress.ip_network, ("2002::/16", "2001::/32", "64:ff9b:1::/48", "::/96", "fec0::/10", "192.88.99.0/24"))
 )
 """Tunnels that hide another address, and what `ipaddress` still takes for global."""
+
+_CLOSED = ("peer closed", "disconnected")
+"""How httpx tells a connection that ended too early from an answer that is not HTTP."""
 
 _WINDOW = {"gzip": zlib.MAX_WBITS | 16, "x-gzip": zlib.MAX_WBITS | 16, "deflate": zlib.MAX_WBITS}
 
@@ -86,10 +89,8 @@ class OutboundClient:
                 return await self._exchange(method, target, dict(headers or {}), content)
         except (TimeoutError, httpx.TimeoutException) as error:
             raise OutboundError("timeout", f"{target.host} did not answer within {timeout:g} s") from error
-        except (httpx.DecodingError, httpx.RemoteProtocolError) as error:
-            raise OutboundError("unreadable", f"{target.host} sent an answer that is not HTTP") from error
-        except (httpx.TransportError, OSError) as error:
-            raise OutboundError("unreachable", f"no connection to {target.host}") from error
+        except (httpx.DecodingError, httpx.TransportError, OSError) as error:
+            raise _lost(target.host, error) from error
 
     async def _exchange(
         self, method: str, target: httpx.URL, headers: dict[str, str], content: bytes | None
@@ -124,6 +125,24 @@ class OutboundClient:
             if left < 0:
                 raise OutboundError("too_large", f"the answer is larger than {self._max_bytes} bytes")
             yield plain
+
+
+def _lost(host: str, error: Exception) -> OutboundError:
+    """What a broken exchange means: a certificate that no repetition mends, a lost connection, or no HTTP at all."""
+    found: BaseException | None = error
+    while found is not None:
+        if isinstance(found, ssl.SSLError):
+            return OutboundError(
+                "tls",
+                f"the certificate of {host} is not accepted, or it does not speak TLS",
+                help="check the address and the certificate of the service",
+            )
+        found = found.__cause__ or found.__context__
+    if isinstance(error, httpx.RemoteProtocolError) and any(word in str(error) for word in _CLOSED):
+        return OutboundError("unreachable", f"{host} closed the connection before its answer was whole")
+    if isinstance(error, httpx.DecodingError | httpx.RemoteProtocolError):
+        return OutboundError("unreadable", f"{host} sent an answer that is not HTTP")
+    return OutboundError("unreachable", f"no connection to {host}")
 
 
 class _Guard(httpx.AsyncBaseTransport):

@@ -13,11 +13,15 @@ from girih.language.spec.tree import JsonObject, JsonSchema, JsonValue
 
 @dataclass(frozen=True)
 class ToolCall:
-    """A tool a model wants called. `arguments` are plain JSON, not yet checked against the tool's parameters."""
+    """A tool a model wants called. `arguments` are plain JSON, not yet checked against the tool's parameters.
+
+    `fault` says what is wrong with arguments that cannot be read at all; `arguments` are empty then.
+    """
 
     id: str
     name: str
     arguments: JsonObject
+    fault: str | None = None
 
 
 @dataclass(frozen=True)
@@ -103,7 +107,10 @@ class Models(Protocol):
     """Chat models by logical name."""
 
     def stream(self, request: ModelRequest) -> AsyncIterator[ModelEvent]:
-        """Stream one answer, ending with `ModelDone`. Raises `NodeError` of a named kind."""
+        """Stream one answer, ending with `ModelDone`. Raises `NodeError` of a named kind.
+
+        A failure after something was used comes behind a `ModelDone` that carries the usage.
+        """
         ...
 
 

@@ -4,17 +4,35 @@ from __future__ import annotations
 
 from typing import Any
 
+from langchain_core.outputs import ChatGenerationChunk
 from langchain_openai import ChatOpenAI
 from pydantic import SecretStr
 
 from girih.errors import NodeError
+from girih.language.nodes.ports import ToolSpec
 from girih.language.spec.tree import JsonObject, JsonSchema
+from girih.providers.models.messages import function_of
 from girih.providers.outbound import OPENAI_URL, ProviderClients, provider_clients
 
 _RESERVED = frozenset({"messages", "model", "stream", "stream_options", "tools", "functions", "response_format", "n"})
 _STRICT_KEYS = frozenset(
     {"type", "properties", "required", "additionalProperties", "items", "enum", "const", "description", "title"}
 )
+
+
+class OpenAIModel(ChatOpenAI):
+    """LangChain's client, which drops the one thing in a stream that girih must see: that the model refuses."""
+
+    def _convert_chunk_to_generation_chunk(
+        self, chunk: dict[str, Any], default_chunk_class: type, base_generation_info: dict[str, Any] | None
+    ) -> ChatGenerationChunk | None:
+        made: ChatGenerationChunk | None = super()._convert_chunk_to_generation_chunk(
+            chunk, default_chunk_class, base_generation_info
+        )
+        choices = chunk.get("choices") or [{}]
+        if made is not None and (refusal := (choices[0].get("delta") or {}).get("refusal")):
+            made.message.additional_kwargs["refusal"] = refusal
+        return made
 
 
 def openai_model(
@@ -26,7 +44,7 @@ def openai_model(
     alike.
     """
     clients = clients or provider_clients(base_url, timeout)
-    return ChatOpenAI(
+    return OpenAIModel(
         model=model,
         api_key=SecretStr(api_key or "not-needed"),
         base_url=base_url or OPENAI_URL,
@@ -41,8 +59,8 @@ def openai_model(
     )
 
 
-def openai_options(params: JsonObject, schema: JsonSchema | None) -> dict[str, Any]:
-    """The options of one call. Parameters and the schema go into the request's body just as they are.
+def openai_options(params: JsonObject, schema: JsonSchema | None, tools: tuple[ToolSpec, ...] = ()) -> dict[str, Any]:
+    """The options of one call. Parameters, the schema and the tools go into the request's body just as they are.
 
     (LangChain's own `response_format` would parse the stream as it goes, and fail on text that we want to repair.)
     Raises `NodeError` for a parameter that girih sets itself.
@@ -52,12 +70,22 @@ def openai_options(params: JsonObject, schema: JsonSchema | None) -> dict[str, A
             "refused",
             f"the model parameter '{taken[0]}' is set by girih itself",
             help=f"remove '{taken[0]}' from params",
+            can_pass=False,
         )
     body = dict(params)
     if schema is not None:
         described = {"name": "answer", "schema": schema, "strict": is_strict(schema)}
         body["response_format"] = {"type": "json_schema", "json_schema": described}
+    if tools:
+        body["tools"] = [_function(tool) for tool in tools]
     return {"extra_body": body} if body else {}
+
+
+def _function(tool: ToolSpec) -> JsonObject:
+    described = function_of(tool)
+    if is_strict(tool.parameters):
+        described["function"]["strict"] = True
+    return described
 
 
 def is_strict(schema: Any) -> bool:

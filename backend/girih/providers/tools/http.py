@@ -13,6 +13,7 @@ from girih.language.spec import conform, strict_json
 from girih.language.spec.documents import tool_schemas
 from girih.language.spec.tree import JsonObject, JsonSchema, JsonValue
 from girih.providers.outbound import OutboundClient, OutboundError, OutboundResponse, Reason
+from girih.providers.retry_after import retry_after
 
 _IN_PATH = re.compile(r"\{([^{}]+)\}")
 _IN_QUERY = frozenset({"GET", "HEAD", "DELETE"})
@@ -23,7 +24,15 @@ _STATUS: Mapping[int, RunErrorKind] = {
     503: "unavailable",
     504: "timeout",
 }
-_REASONS: Mapping[Reason, RunErrorKind] = {"timeout": "timeout", "unreachable": "unavailable", "forbidden": "refused"}
+_MAY_PASS = frozenset({408, 409, 425, 429})
+"""The statuses below 500 with which the same call may succeed later."""
+_REASONS: Mapping[Reason, RunErrorKind] = {
+    "timeout": "timeout",
+    "unreachable": "unavailable",
+    "tls": "unavailable",
+    "forbidden": "refused",
+}
+_PASSING: frozenset[Reason] = frozenset({"timeout", "unreachable", "unreadable"})
 
 
 class HttpTools:
@@ -44,6 +53,8 @@ class HttpTools:
         """Call the tool once. Only what `returns` declares enters the graph; undeclared fields are left out.
 
         Raises `NodeError`: `invalid_output` for arguments that do not fit, `tool_error` for an answer that does not.
+        The call is never repeated here: that is the business of the node's `retry`, which is told what can pass, and in
+        `details["retry_after"]` (seconds) when the service wants to be asked again.
         """
         name = contract["name"]
         parameters, returns = tool_schemas(contract)
@@ -58,7 +69,8 @@ class HttpTools:
             )
         except OutboundError as error:
             kind = _REASONS.get(error.reason, "tool_error")
-            raise NodeError(kind, f"tool '{name}': {error.message}", help=error.help) from error
+            can_pass = error.reason in _PASSING
+            raise NodeError(kind, f"tool '{name}': {error.message}", help=error.help, can_pass=can_pass) from error
         result = conform.settled(_declared(returns, _decoded(name, response)), returns)
         _require(returns, result, "tool_error", f"tool '{name}' answered something else than it declares")
         return result
@@ -84,6 +96,7 @@ class HttpTools:
                 "unavailable",
                 f"tool '{document['name']}' needs the endpoint '{http['endpoint']}', which is not set on this server",
                 help=f'set GIRIH_ENDPOINTS=\'{{"{http["endpoint"]}": "https://…"}}\'',
+                can_pass=False,
             )
         return self._endpoints[http["endpoint"]]
 
@@ -92,9 +105,8 @@ def _segment(tool: str, name: str, arguments: JsonObject) -> str:
     value = arguments.get(name)
     text = _text(value)
     if value is None or isinstance(value, dict | list) or text in ("", ".", ".."):
-        raise NodeError(
-            "invalid_output", f"tool '{tool}': '{name}' stands in the path and needs a plain, non-empty value"
-        )
+        message = f"tool '{tool}': '{name}' stands in the path and needs a plain, non-empty value"
+        raise NodeError("invalid_output", message, can_pass=False)
     return quote(text, safe="")
 
 
@@ -114,7 +126,12 @@ def _text(value: Any) -> str:
 def _decoded(name: str, response: OutboundResponse) -> JsonValue:
     if not 200 <= response.status < 300:
         kind = _STATUS.get(response.status, "tool_error")
-        raise NodeError(kind, f"tool '{name}' answered HTTP {response.status}", status=response.status)
+        can_pass = response.status >= 500 or response.status in _MAY_PASS
+        details: dict[str, Any] = {"status": response.status}
+        if (wait := retry_after(response.headers)) is not None:
+            details["retry_after"] = wait
+        message = f"tool '{name}' answered HTTP {response.status}"
+        raise NodeError(kind, message, can_pass=can_pass, **details)
     if not response.body.strip():
         return {}
     try:
@@ -135,4 +152,9 @@ def _declared(schema: JsonSchema, value: JsonValue) -> JsonValue:
 
 def _require(schema: JsonSchema, value: JsonValue, kind: RunErrorKind, message: str) -> None:
     if faults := conform.contract(schema).misfits(value):
-        raise NodeError(kind, f"{message}: {'; '.join(map(str, faults[:3]))}", faults=[f.as_dict() for f in faults])
+        raise NodeError(
+            kind,
+            f"{message}: {'; '.join(map(str, faults[:3]))}",
+            can_pass=kind != "invalid_output",  # the same arguments never fit
+            faults=[f.as_dict() for f in faults],
+        )

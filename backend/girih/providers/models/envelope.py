@@ -1,0 +1,222 @@
+"""Tools and structured output for models that have neither: a JSON envelope is asked for, checked and unpacked."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Final
+
+from girih.errors import NodeError
+from girih.language.nodes.ports import (
+    Message,
+    ModelDone,
+    ModelEvent,
+    ModelRequest,
+    TextDelta,
+    ToolCall,
+    ToolCallDelta,
+    ToolSpec,
+    Usage,
+)
+from girih.language.spec import strict_json
+from girih.language.spec.conform import contract, settled
+from girih.language.spec.tree import JsonObject, JsonSchema, JsonValue
+
+FINAL: Final = "final_answer"
+"""The name that an envelope gives to the answer itself; no tool may bear it."""
+
+REPAIRS = 2
+"""How often an answer that is no envelope is sent back before the call fails."""
+
+_FENCE = re.compile(r"```(?:json)?\s*\n(.*)\n\s*```", re.DOTALL)
+
+_JSON_ONLY = """Answer with JSON only, without any other text. It must fit this JSON Schema:
+{schema}"""
+
+_ENVELOPE = """You may call one of these tools, or give the final answer:
+{tools}
+
+Answer with one JSON object only, without any other text:
+{{"tool": "<name of the tool>", "args": {{…its arguments…}}}} to call a tool, or
+{{"tool": "final_answer", "args": {final}}} when you have all that the answer needs."""
+
+_FAULTY = """That answer does not have the shape that was asked for:
+{faults}
+Answer again, with that JSON object only."""
+
+Ask = Callable[[ModelRequest], AsyncIterator[ModelEvent]]
+
+
+def envelope_schema(tools: Iterable[ToolSpec], answer: JsonSchema | None) -> JsonSchema:
+    """The schema of one turn: a call of one of the tools, or the final answer (`answer`, else a text)."""
+    turns = [(tool.name, tool.parameters) for tool in tools]
+    return {"anyOf": [_turn(name, arguments) for name, arguments in [*turns, (FINAL, answer or _TEXT)]]}
+
+
+_TEXT: JsonSchema = {
+    "type": "object",
+    "properties": {"text": {"type": "string"}},
+    "required": ["text"],
+    "additionalProperties": False,
+}
+
+
+def _turn(name: str, arguments: JsonSchema) -> JsonSchema:
+    return {
+        "type": "object",
+        "properties": {"tool": {"const": name}, "args": arguments or {"type": "object"}},
+        "required": ["tool", "args"],
+        "additionalProperties": False,
+    }
+
+
+def prompted(request: ModelRequest) -> ModelRequest:
+    """A request that asks for its `schema` in words, for a model that cannot be held to one."""
+    if request.schema is None:
+        return request
+    told = _JSON_ONLY.format(schema=json.dumps(request.schema, ensure_ascii=False))
+    return replace(request, messages=_with_system(request.messages, told), schema=None)
+
+
+async def enveloped(request: ModelRequest, ask: Ask, *, constrained: bool) -> AsyncGenerator[ModelEvent]:
+    """One turn of a model without tools of its own, as if it had them.
+
+    `ask` asks the model itself. With `constrained` its provider holds it to the envelope's schema; otherwise the words
+    of the prompt must do. Nothing is streamed before the turn is known to fit: then the text or the call comes in one
+    piece. `ModelDone` counts all attempts.
+
+    Raises `NodeError`: `invalid_output` after `REPAIRS` answers that were no envelope.
+    """
+    inner = _Envelope(request)
+    asked = inner.request(constrained=constrained)
+    usage = Usage()
+    faults: tuple[str, ...] = ()
+    for _ in range(REPAIRS + 1):
+        text, done, failure = await _collected(ask(asked))
+        usage += done.usage
+        done = replace(done, usage=usage)
+        if failure is not None:
+            if usage != Usage():
+                yield done
+            raise failure
+        turn, faults = inner.read(text)
+        if not faults:
+            for event in inner.events(turn):
+                yield event
+            yield replace(done, calls=inner.calls(turn))
+            return
+        said = (Message("assistant", text), Message("user", _FAULTY.format(faults="\n".join(faults[:5]))))
+        asked = replace(asked, messages=(*asked.messages, *said))
+    yield done
+    raise NodeError(
+        "invalid_output",
+        f"the model gave neither a tool call nor an answer in the shape it was asked for: {'; '.join(faults[:3])}",
+        help="use a model with tools of its own, or one whose provider holds answers to a JSON Schema",
+    )
+
+
+async def _collected(events: AsyncIterator[ModelEvent]) -> tuple[str, ModelDone, NodeError | None]:
+    """A whole answer, what it cost, and the failure it ended with, if it did."""
+    pieces: list[str] = []
+    done = ModelDone(Usage(), "", "")
+    try:
+        async for event in events:
+            if isinstance(event, ModelDone):
+                done = event
+            elif isinstance(event, TextDelta):
+                pieces.append(event.text)
+    except NodeError as error:
+        return "", done, error
+    return "".join(pieces), done, None
+
+
+@dataclass(frozen=True)
+class _Envelope:
+    """The envelope of one request."""
+
+    whole: ModelRequest
+
+    @property
+    def schema(self) -> JsonSchema:
+        return envelope_schema(self.whole.tools, self.whole.schema)
+
+    def request(self, *, constrained: bool) -> ModelRequest:
+        """The request as it goes to the model: the tools in words, earlier calls as the envelopes they were."""
+        tools = "\n".join(
+            f"- {tool.name}: {tool.description} Arguments: {json.dumps(tool.parameters, ensure_ascii=False)}"
+            for tool in self.whole.tools
+        )
+        final = '{"text": "<the answer>"}'
+        if self.whole.schema is not None:
+            final = f"<JSON that fits {json.dumps(self.whole.schema, ensure_ascii=False)}>"
+        told = _ENVELOPE.format(tools=tools, final=final)
+        messages = _merged(_with_system(tuple(_plain(self.whole.messages)), told))
+        return replace(self.whole, messages=messages, tools=(), schema=self.schema if constrained else None)
+
+    def read(self, text: str) -> tuple[JsonObject, tuple[str, ...]]:
+        """The turn in an answer, and what is wrong with it."""
+        fenced = _FENCE.fullmatch(text.strip())
+        try:
+            turn = strict_json.loads(fenced[1] if fenced else text)
+        except (ValueError, RecursionError):
+            return {}, ("it is not JSON",)
+        if not isinstance(turn, dict) or "tool" not in turn:
+            return {}, ('it is not a JSON object with "tool" and "args"',)
+        known = {tool.name: tool.parameters for tool in self.whole.tools} | {FINAL: self.whole.schema or _TEXT}
+        if turn["tool"] not in known:
+            return {}, (f"there is no tool '{str(turn['tool'])[:64]}'; there are: {', '.join(known)}",)
+        # Held against the one shape it means, so that the faults are about that one and not about all alternatives.
+        schema = _turn(str(turn["tool"]), known[turn["tool"]])
+        fitting: JsonValue = settled(turn, schema)
+        return fitting, tuple(map(str, contract(schema).misfits(fitting)))
+
+    def calls(self, turn: JsonObject) -> tuple[ToolCall, ...]:
+        """The call of a turn, if it is one."""
+        if turn["tool"] == FINAL:
+            return ()
+        number = sum(message.role == "assistant" for message in self.whole.messages) + 1
+        return (ToolCall(f"call_{number}", turn["tool"], turn["args"]),)
+
+    def events(self, turn: JsonObject) -> Iterator[ModelEvent]:
+        """What the turn streams."""
+        for index, call in enumerate(self.calls(turn)):
+            yield ToolCallDelta(index, json.dumps(call.arguments, ensure_ascii=False), call.id, call.name)
+        if turn["tool"] == FINAL:
+            answer = turn["args"]
+            is_text = self.whole.schema is None
+            yield TextDelta(answer["text"] if is_text else json.dumps(answer, ensure_ascii=False))
+
+
+def _with_system(messages: tuple[Message, ...], told: str) -> tuple[Message, ...]:
+    if messages and messages[0].role == "system":
+        return (replace(messages[0], content=f"{messages[0].content}\n\n{told}"), *messages[1:])
+    return (Message("system", told), *messages)
+
+
+def _plain(messages: Iterable[Message]) -> Iterator[Message]:
+    """The conversation without calls: an envelope said by the model, and the tool's result told by the user."""
+    names: dict[str, str] = {}
+    for message in messages:
+        names |= {call.id: call.name for call in message.calls}
+        if message.role == "tool":
+            name = names.get(message.call_id or "", "the tool")
+            yield Message("user", f"Result of {name}:\n{message.content}")
+        elif message.calls:
+            turns = [{"tool": call.name, "args": call.arguments} for call in message.calls]
+            said = "\n".join(json.dumps(turn, ensure_ascii=False) for turn in turns)
+            yield Message("assistant", "\n".join(filter(None, [message.content, said])))
+        else:
+            yield message
+
+
+def _merged(messages: tuple[Message, ...]) -> tuple[Message, ...]:
+    """Neighbours of one role as one message: many models' chat templates refuse two in a row."""
+    result: list[Message] = []
+    for message in messages:
+        if result and result[-1].role == message.role:
+            result[-1] = replace(result[-1], content=f"{result[-1].content}\n\n{message.content}")
+        else:
+            result.append(message)
+    return tuple(result)
