@@ -52,11 +52,44 @@ class Settings(BaseSettings):
         "Only these may lie on a private network.",
     )
     max_upload_mb: Megabytes = Field(default=50, description="The largest document that may be uploaded.")
-    run_slots: int = Field(default=64, ge=1, le=1000, description="How many runs one API process executes at once.")
+    run_slots: int = Field(
+        default=64,
+        ge=0,
+        le=1000,
+        description="How many runs one process, API or worker, executes at once. With 0 an API only accepts runs.",
+    )
+    run_lease: float = Field(
+        default=30,
+        ge=0.5,
+        le=3600,
+        description="Seconds after which the runs of a process that vanished go on elsewhere.",
+    )
+    background_after: float = Field(
+        default=10,
+        ge=0,
+        le=3600,
+        description="Seconds a background run waits for a worker before an API process executes it.",
+    )
+    queued_runs: int = Field(
+        default=10_000, ge=1, le=1_000_000, description="The most runs that may wait; more are answered with 429."
+    )
+    queued_runs_per_org: int = Field(
+        default=1_000, ge=1, le=1_000_000, description="The most runs of one organization that may wait."
+    )
+    worker_roles: str = Field(
+        default="ingestion,runs",
+        description="What a worker does, separated by commas: `ingestion` of documents, `runs` in the background. "
+        "Each role is a process.",
+    )
+    shutdown_grace: float = Field(
+        default=20, ge=0, le=3600, description="Seconds that open work may go on after a stop was asked for."
+    )
     database_pool: int = Field(default=10, ge=1, le=100, description="Database connections one process keeps.")
     cors_origins: list[str] = Field(
         default_factory=list, description="Origins that browsers may call the API from, as JSON. Default: none."
     )
+    test_build: bool = Field(default=False, description="For tests of girih itself: lets GIRIH_CRASH_AT work.")
+    crash_at: str = Field(default="", description="For tests of girih itself: where the process ends at once.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="The least level logged."
     )

@@ -12,9 +12,11 @@ import pytest
     ("module", "absent"),
     [
         (
-            "girih.worker.process",
+            "girih.worker.ingestion",
             "langgraph langchain_core langsmith openai langchain_openai alembic fastapi girih.engine girih.services.runs",
         ),
+        ("girih.worker.process", "langgraph langchain_core openai alembic fastapi girih.engine girih.services.runs"),
+        ("girih.worker.running", "alembic openai langchain_openai fastapi girih.services.identity.service"),
         ("girih.api.server", "alembic openai langchain_openai"),
     ],
 )

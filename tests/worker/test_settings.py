@@ -17,6 +17,14 @@ DATABASE = "postgresql://girih_app:secret-canary@127.0.0.1:1/girih"
         ({}, "GIRIH_DATABASE_URL is not set"),
         ({"GIRIH_DATABASE_URL": "mysql://localhost/girih"}, "GIRIH_DATABASE_URL is not a PostgreSQL URL"),
         ({"GIRIH_DATABASE_URL": DATABASE}, "GIRIH_REDIS_URL is not set"),
+        (
+            {"GIRIH_DATABASE_URL": DATABASE, "GIRIH_REDIS_URL": "redis://x", "GIRIH_WORKER_ROLES": "runs,cooking"},
+            "GIRIH_WORKER_ROLES names 'cooking', which is no role",
+        ),
+        (
+            {"GIRIH_DATABASE_URL": DATABASE, "GIRIH_REDIS_URL": "redis://x", "GIRIH_WORKER_ROLES": ","},
+            "GIRIH_WORKER_ROLES names ''",
+        ),
     ],
 )
 def test_settings_that_cannot_work_end_the_worker_with_a_sentence(given: dict[str, str], missing: str) -> None:

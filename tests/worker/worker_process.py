@@ -15,7 +15,7 @@ from girih.logs import configure_logging
 from girih.providers.embeddings.hashing import Hashing
 from girih.providers.embeddings.ladder import Embedders
 from girih.services.knowledge.service import KnowledgeService
-from girih.worker.app import Worker
+from girih.worker.ingestion import Worker
 from girih.worker.tasks import Knowledge
 
 

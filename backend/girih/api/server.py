@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import signal
 import socket
 import sys
@@ -19,9 +20,6 @@ from girih.errors import GirihError, Unavailable
 from girih.logs import configure_logging
 from girih.wiring.environment import read_settings
 from girih.wiring.server import open_girih
-
-GRACE = 20
-"""Seconds that open requests get to end after a stop was asked for."""
 
 log = structlog.get_logger("girih.api")
 
@@ -68,7 +66,7 @@ async def serve() -> None:
             log_config=None,
             access_log=False,
             server_header=False,
-            timeout_graceful_shutdown=GRACE,
+            timeout_graceful_shutdown=math.ceil(settings.shutdown_grace),
             lifespan="on",
         )
         await Server(config).serve(sockets=[listener])

@@ -48,6 +48,9 @@ def dev(
     data_dir: Annotated[Path, typer.Option(help="Where databases, uploads and logs live.")] = Path(".girih"),
     demo: Annotated[bool, typer.Option("--demo", help="Show the main job on the examples, then stay up.")] = False,
     examples: Annotated[bool, typer.Option("--examples", help="Start the service the examples call.")] = False,
+    workers: Annotated[
+        int, typer.Option(min=0, max=16, help="Processes that execute background runs; with 0 the API does.")
+    ] = 0,
     once: Annotated[bool, typer.Option("--once", help="Stop when all is published and shown.")] = False,
 ) -> None:
     """Run everything on this machine: database, queue, worker and API.
@@ -60,7 +63,7 @@ def dev(
     code = 0
     try:
         with _signals(), held_lock(data_dir.absolute() / "dev.lock"):
-            code = _run(Session(data_dir.absolute(), port, folder, demo, demo or examples, once, endpoints))
+            code = _run(Session(data_dir.absolute(), port, folder, demo, demo or examples, once, endpoints, workers))
     except Stop as stop:
         code = stop.code
     if code:
@@ -79,6 +82,7 @@ class Session:
     once: bool
     endpoints: dict[str, str]
     """What GIRIH_ENDPOINTS binds already."""
+    workers: int = 0
 
 
 def _run(session: Session) -> int:
@@ -110,7 +114,7 @@ def _start(session: Session, supervisor: Supervisor, facts: Path) -> Stack:
     setup = prepare(owner_url, app_url, session.data_dir / "api-key")
     prepared = asyncio.run(setup)  # noqa: TID251 - a process of its own, which keeps no pool afterwards
     note(f"database and queue ready, migrated ({time.perf_counter() - began:.1f} s)")
-    url = stack.start_programs(port)
+    url = stack.start_programs(port, session.workers)
     keep = _facts_writer(facts, stack, url, prepared)
     supervisor.changed = keep
     keep()

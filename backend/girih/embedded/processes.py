@@ -34,13 +34,12 @@ def spawn(
     It works as `user`, and on Linux the kernel sends it `on_parent_death` when this process ends, however it ends.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
-    owner = f"{user.uid}:{user.gid}" if user else "-"
-    tie = [sys.executable, "-I", "-S", _TIE, str(os.getpid()), str(int(on_parent_death)), owner]
+    tie = tied(command, on_parent_death, user)
 
     def start() -> subprocess.Popen[bytes]:
         with log.open("ab") as output:
             return subprocess.Popen(  # noqa: S603 - the callers' own commands, no shell
-                [*tie, *(str(part) for part in command)],
+                tie,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -50,6 +49,13 @@ def spawn(
             )
 
     return _SPAWNER.submit(start).result()
+
+
+def tied(command: Sequence[str | Path], on_parent_death: signal.Signals, user: OsUser | None = None) -> list[str]:
+    """The command that starts another one, which is sent a signal when this process ends, and works as `user`."""
+    owner = f"{user.uid}:{user.gid}" if user else "-"
+    tie = [sys.executable, "-I", "-S", _TIE, str(os.getpid()), str(int(on_parent_death)), owner]
+    return [*tie, *(str(part) for part in command)]
 
 
 def end(process: subprocess.Popen[bytes], how: Sequence[tuple[signal.Signals, float]]) -> None:

@@ -14,6 +14,8 @@ from girih.errors import Conflict, Unavailable
 
 HOST = "127.0.0.1"
 START_SECONDS = 60.0
+GRACE = "4"
+"""Seconds that open work may go on after a stop: somebody waits in front of a terminal."""
 
 
 @dataclass
@@ -48,13 +50,19 @@ class Stack:
         self._await_port("crm", port)
         return f"http://{HOST}:{port}"
 
-    def start_programs(self, port: int) -> str:
-        """The worker and the API, the latter on `port`; returns the API's URL once it answers.
+    def start_programs(self, port: int, runners: int = 0) -> str:
+        """The worker that ingests, as many that execute runs, and the API on `port`; returns its URL once it answers.
 
-        Raises `Unavailable` with the end of its log if it ends instead.
+        Without workers that execute runs the API does all of that, which takes the least memory. Raises `Unavailable`
+        with the end of its log if it ends instead.
         """
         self.environment |= {"GIRIH_HOST": HOST, "GIRIH_PORT": str(port), "GIRIH_DATA_DIR": str(self.data_dir)}
-        self.supervisor.keep("worker", lambda: self._program("worker", "girih.worker"))
+        self.environment.setdefault("GIRIH_SHUTDOWN_GRACE", GRACE)
+        if not runners:
+            self.environment.setdefault("GIRIH_BACKGROUND_AFTER", "0")
+        self._start_worker("worker", "ingestion")
+        for number in range(runners):
+            self._start_worker("runner" if number == 0 else f"runner-{number + 1}", "runs")
         self.supervisor.keep("api", lambda: self._program("api", "girih.api"))
         self._await_port("api", port)
         return f"http://{HOST}:{port}"
@@ -62,6 +70,10 @@ class Stack:
     def log(self, name: str) -> Path:
         """Where a part's output goes."""
         return self.data_dir / "logs" / f"{name}.log"
+
+    def _start_worker(self, name: str, role: str) -> None:
+        more = {"GIRIH_WORKER_ROLES": role}
+        self.supervisor.keep(name, lambda: self._program(name, "girih.worker", **more))
 
     def _postgres(self) -> PostgresServer:
         server = start_postgres(self.data_dir / "postgres", self._database_port, log=self.log("postgres"))
@@ -71,10 +83,10 @@ class Stack:
     def _valkey(self) -> ValkeyServer:
         return start_valkey(self.data_dir / "valkey", log=self.log("valkey"))
 
-    def _program(self, name: str, module: str, *arguments: str) -> Program:
+    def _program(self, name: str, module: str, *arguments: str, **more: str) -> Program:
         log = self.log(name)
         self._said_before.setdefault(name, log.stat().st_size if log.exists() else 0)
-        return run_program([sys.executable, "-m", module, *arguments], log=log, env=self.environment)
+        return run_program([sys.executable, "-m", module, *arguments], log=log, env=self.environment | more)
 
     def _await_port(self, name: str, port: int) -> None:
         """Wait until a part listens. At the first start, one that ends will not do better the second time."""

@@ -50,6 +50,21 @@ def endpoints_of(settings: Settings) -> dict[str, str]:
     return settings.endpoints
 
 
+ROLES = ("ingestion", "runs")
+
+
+def worker_roles(settings: Settings) -> list[str]:
+    """What a worker does, each once. Raises `InvalidInput` for what is no role."""
+    roles = [role.strip() for role in settings.worker_roles.split(",") if role.strip()]
+    unknown = [role for role in roles if role not in ROLES]
+    if unknown or not roles:
+        raise InvalidInput(
+            f"GIRIH_WORKER_ROLES names '{unknown[0] if unknown else ''}', which is no role",
+            help=f"write one or more of {', '.join(ROLES)}, separated by commas",
+        )
+    return list(dict.fromkeys(roles))
+
+
 def dispatch_of(settings: Settings) -> Dispatch:
     """Rings for jobs at the broker, if one is set."""
     return make_dispatch(settings.redis_url) if settings.redis_url else _unheard

@@ -12,27 +12,22 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from girih.db.direct import DirectPool
 from girih.db.engine import make_sessions
 from girih.db.health import examine
 from girih.db.revisions import head
 from girih.db.unit_of_work import UnitOfWork
-from girih.engine.engine import Engine
 from girih.errors import Unavailable
-from girih.language.nodes.registry import kinds
-from girih.providers.models.chat import ModelOptions, load_openai, make_models
-from girih.providers.outbound import OutboundClient, ProviderClients
-from girih.providers.tools.http import HttpTools
+from girih.providers.models.chat import load_openai
 from girih.services.agents.service import AgentService
 from girih.services.identity.service import IdentityService
 from girih.services.knowledge.service import KnowledgeService
 from girih.services.registry.service import RegistryService
-from girih.services.runs.ports import MakeModels
 from girih.services.runs.service import RunService
 from girih.settings import Settings
 from girih.wiring.database import open_database, require_usable
-from girih.wiring.environment import dispatch_of, endpoints_of, origins_of, provider_of
+from girih.wiring.environment import dispatch_of, origins_of, provider_of
 from girih.wiring.knowledge import make_embedders, make_knowledge, warm_up
+from girih.wiring.runs import make_runs, require_no_crash
 
 
 @dataclass(frozen=True)
@@ -81,44 +76,22 @@ async def open_girih(settings: Settings) -> AsyncIterator[Girih]:
     Raises `InvalidInput` for settings that cannot work, and what `open_database` raises.
     """
     facts = Facts(version("girih"), settings.max_upload_mb * 2**20, origins_of(settings))
+    require_no_crash(settings)
     async with AsyncExitStack() as stack:
         engine = await stack.enter_async_context(open_database(settings))
         uow = UnitOfWork(make_sessions(engine), dispatch_of(settings))
-        outbound = OutboundClient(endpoints_of(settings).values())
-        stack.push_async_callback(outbound.aclose)
         provider = provider_of(settings)
         if provider:
             stack.push_async_callback(provider.aclose)
-        direct = DirectPool(settings.database_url, size=settings.database_pool)
-        stack.push_async_callback(direct.close)
         identity, registry = IdentityService(uow), RegistryService(uow)
         embedders = make_embedders(settings, provider)
         knowledge = make_knowledge(settings, uow, embedders)
         agents = AgentService(uow, registry, knowledge)
-        runs = RunService(
-            uow,
-            direct,
-            agents,
-            registry,
-            knowledge,
-            Engine(kinds()),
-            make_models=_models(settings, provider),
-            tools=HttpTools(outbound, settings.endpoints),
-            slots=settings.run_slots,
-        )
+        after = settings.background_after
+        runs = await make_runs(stack, settings, uow, agents, registry, knowledge, provider, background_after=after)
         readiness = _readiness(engine, settings.redis_url)
         loads = (load_openai, embedders.load_default) if provider else (embedders.load_default,)
         yield Girih(identity, registry, knowledge, agents, runs, facts, readiness, lambda: warm_up(*loads))
-
-
-def _models(settings: Settings, provider: ProviderClients | None) -> MakeModels:
-    options = ModelOptions(
-        openai_api_key=settings.openai_api_key.get_secret_value(),
-        openai_base_url=settings.openai_base_url,
-        openai_model=settings.openai_model,
-        clients=provider,
-    )
-    return lambda documents: make_models(documents, options)
 
 
 def _readiness(engine: AsyncEngine, redis_url: str) -> Callable[[], Awaitable[Readiness]]:

@@ -1,4 +1,4 @@
-"""`python -m girih.worker`: ingests documents until SIGTERM or Ctrl-C."""
+"""`python -m girih.worker`: ingests documents and executes runs until SIGTERM or Ctrl-C."""
 
 from __future__ import annotations
 

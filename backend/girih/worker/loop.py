@@ -21,10 +21,16 @@ _CLOSING_SECONDS = 10.0
 
 
 class ProcessLoop(Generic[T]):
-    """A running loop that holds one resource open. Opening is tried again until it succeeds; work waits for it."""
+    """A running loop that holds one resource open. Opening is tried again until it succeeds; work waits for it.
 
-    def __init__(self, opening: Callable[[], AbstractAsyncContextManager[T]]) -> None:
+    Closing the resource may take `closing` seconds.
+    """
+
+    def __init__(
+        self, opening: Callable[[], AbstractAsyncContextManager[T]], *, closing: float = _CLOSING_SECONDS
+    ) -> None:
         self._opening = opening
+        self._patience = closing
         self._loop = asyncio.new_event_loop()
         self._opened: Future[T] = Future()
         self._closing = asyncio.Event()
@@ -67,12 +73,16 @@ class ProcessLoop(Generic[T]):
 
         self._loop.call_soon_threadsafe(end)
 
+    def begin_to_close(self) -> None:
+        """Let the resource be closed, without waiting for it. May be called in a signal handler."""
+        self._loop.call_soon_threadsafe(self._closing.set)
+
     def close(self) -> None:
         """Close the resource and stop the loop."""
         self.cancel()
-        self._loop.call_soon_threadsafe(self._closing.set)
+        self.begin_to_close()
         with suppress(TimeoutError, CancelledError):
-            self._life.result(_CLOSING_SECONDS)
+            self._life.result(self._patience)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(_CLOSING_SECONDS)
         if not self._thread.is_alive():
@@ -96,4 +106,6 @@ class ProcessLoop(Generic[T]):
         await asyncio.wait({task, closing}, return_when=asyncio.FIRST_COMPLETED)
         for each in (task, closing):
             each.cancel()
-        await asyncio.gather(task, closing, return_exceptions=True)
+        fault, _ = await asyncio.gather(task, closing, return_exceptions=True)
+        if isinstance(fault, Exception):
+            _log.warning("the worker could not do what it was rung for: %s", fault)

@@ -1,21 +1,22 @@
-"""The Celery worker: one process that takes messages, and pool processes that work, each with one event loop."""
+"""The worker's role `ingestion`: one process takes messages, a pool process works on its own event loop."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
 import multiprocessing
 import time
-import warnings
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 import structlog
-from celery.exceptions import SecurityWarning
-from celery.signals import setup_logging, worker_process_init, worker_process_shutdown, worker_shutting_down
+from celery.signals import worker_process_init, worker_process_shutdown, worker_shutting_down
 
 from girih.jobs import INGEST, INGEST_QUEUE, make_client
+from girih.logs import configure_logging
+from girih.wiring.environment import read_settings
+from girih.wiring.knowledge import open_knowledge
+from girih.worker.chatter import tame
 from girih.worker.loop import ProcessLoop
 from girih.worker.tasks import RECONCILE_SECONDS, Knowledge, reconcile
 
@@ -25,6 +26,9 @@ _GRACE_SECONDS = 5.0
 """How long work in hand may go on after a stop was asked for, before it is handed on."""
 _MEMORY_KB = 1_500_000
 """A pool process that has grown larger than this is replaced after its task."""
+
+CONCURRENCY = 1
+"""Documents at once: embedding uses every core already, and a second worker is a second process away."""
 
 Opening = Callable[[], AbstractAsyncContextManager[Knowledge]]
 
@@ -43,9 +47,7 @@ class Worker:
 
     def run(self, concurrency: int) -> int:
         """Work until SIGTERM or Ctrl-C; returns the process's exit code."""
-        # Celery warns of root because of messages that run code when they are read; ours are JSON, and nothing else is
-        # accepted. In a container the image's own user works.
-        warnings.filterwarnings("ignore", "You're running the worker with superuser", SecurityWarning)
+        tame()
         worker = self.client.Worker(
             pool="prefork",
             concurrency=concurrency,
@@ -69,7 +71,6 @@ class Worker:
                 _log.info("job ended", seconds=round(time.monotonic() - began, 3))
 
         self.client.task(name=INGEST)(ingest)
-        setup_logging.connect(_keep_logging, weak=False)
         worker_process_init.connect(self._begin, weak=False)
         worker_process_shutdown.connect(self._end, weak=False)
         worker_shutting_down.connect(self._ask_to_stop, weak=False)
@@ -100,21 +101,14 @@ class Worker:
         self._running().cancel()
 
 
-def _keep_logging(**_: Any) -> None:
-    """Logging is set up already: with somebody to ask, Celery leaves it as it is, only its chatter is turned down."""
-    for chatty in ("celery.app.trace", "celery.worker.strategy", "kombu", "amqp"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
-    logging.getLogger("celery.worker.consumer.consumer").addFilter(_in_one_sentence)
-    logging.getLogger("py.warnings").addFilter(_no_default_to_come)
+def main() -> int:
+    """Ingest documents until SIGTERM or Ctrl-C. The settings are known to be good."""
+    settings = read_settings()
+    configure_logging(settings.log_level, settings.log_format)
 
+    @asynccontextmanager
+    async def opening() -> AsyncIterator[Knowledge]:
+        async with open_knowledge(settings) as knowledge:
+            yield knowledge
 
-def _in_one_sentence(record: logging.LogRecord) -> bool:
-    """A broker that is away is tried again until it is back: it deserves a line, not a page of stack."""
-    if record.levelno <= logging.WARNING:
-        record.exc_info = record.exc_text = None
-    return True
-
-
-def _no_default_to_come(record: logging.LogRecord) -> bool:
-    """Celery warns at each lost connection of a default that will change; ours is chosen, in `jobs.py`."""
-    return "CPendingDeprecationWarning" not in record.getMessage()
+    return Worker(settings.redis_url, opening).run(CONCURRENCY)

@@ -1,0 +1,108 @@
+"""The parts that runs need: of the API's process, and of a worker that does nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from girih.db.direct import DirectPool
+from girih.db.engine import make_sessions
+from girih.db.listening import Channel
+from girih.db.unit_of_work import UnitOfWork
+from girih.engine.engine import Engine
+from girih.errors import InvalidInput
+from girih.language.nodes.registry import kinds
+from girih.providers.models.chat import ModelOptions, load_openai, make_models
+from girih.providers.outbound import OutboundClient, ProviderClients
+from girih.providers.tools.http import HttpTools
+from girih.services.agents.service import AgentService
+from girih.services.knowledge.service import KnowledgeService
+from girih.services.registry.service import RegistryService
+from girih.services.runs.doorbell import Doorbell
+from girih.services.runs.ports import MakeModels
+from girih.services.runs.queue import Limits
+from girih.services.runs.reconciler import Timing
+from girih.services.runs.service import RunService
+from girih.settings import Settings
+from girih.wiring.database import open_database
+from girih.wiring.environment import dispatch_of, endpoints_of, provider_of
+from girih.wiring.knowledge import make_embedders, make_knowledge, warm_up
+
+DOORBELL = "girih_doorbell"
+
+
+@asynccontextmanager
+async def open_runs(settings: Settings) -> AsyncIterator[RunService]:
+    """The runs of a worker, begun on opening and handed on in closing.
+
+    Raises `InvalidInput` for settings that cannot work, and what `open_database` raises.
+    """
+    require_no_crash(settings)
+    async with AsyncExitStack() as stack:
+        engine = await stack.enter_async_context(open_database(settings))
+        uow = UnitOfWork(make_sessions(engine), dispatch_of(settings))
+        provider = provider_of(settings)
+        if provider:
+            stack.push_async_callback(provider.aclose)
+        embedders = make_embedders(settings, provider)
+        registry, knowledge = RegistryService(uow), make_knowledge(settings, uow, embedders)
+        agents = AgentService(uow, registry, knowledge)
+        runs = await make_runs(stack, settings, uow, agents, registry, knowledge, provider, background_after=0)
+        warm_up(*([load_openai, embedders.load_default] if provider else [embedders.load_default]))
+        await runs.start()
+        stack.push_async_callback(runs.stop)
+        yield runs
+
+
+async def make_runs(
+    stack: AsyncExitStack,
+    settings: Settings,
+    uow: UnitOfWork,
+    agents: AgentService,
+    registry: RegistryService,
+    knowledge: KnowledgeService,
+    provider: ProviderClients | None,
+    *,
+    background_after: float,
+) -> RunService:
+    """The service over an open database. What it holds open is closed with the stack."""
+    outbound = OutboundClient(endpoints_of(settings).values())
+    stack.push_async_callback(outbound.aclose)
+    direct = DirectPool(settings.database_url, size=settings.database_pool)
+    stack.push_async_callback(direct.close)
+    return RunService(
+        uow,
+        direct,
+        agents,
+        registry,
+        knowledge,
+        Engine(kinds()),
+        make_models=_models(settings, provider),
+        tools=HttpTools(outbound, settings.endpoints),
+        slots=settings.run_slots,
+        grace=settings.shutdown_grace,
+        timing=Timing.of_lease(settings.run_lease),
+        dispatch=dispatch_of(settings),
+        doorbell=Doorbell(Channel(settings.database_url, DOORBELL)),
+        background_after=background_after,
+        limits=Limits(settings.queued_runs_per_org, settings.queued_runs),
+        crash_points=settings.test_build,
+    )
+
+
+def require_no_crash(settings: Settings) -> None:
+    """Refuse a crash that was asked for outside of a test. Raises `InvalidInput`."""
+    if settings.crash_at and not settings.test_build:
+        raise InvalidInput(
+            "GIRIH_CRASH_AT ends the process on purpose", help="unset it; only tests with GIRIH_TEST_BUILD=1 use it"
+        )
+
+
+def _models(settings: Settings, provider: ProviderClients | None) -> MakeModels:
+    options = ModelOptions(
+        openai_api_key=settings.openai_api_key.get_secret_value(),
+        openai_base_url=settings.openai_base_url,
+        openai_model=settings.openai_model,
+        clients=provider,
+    )
+    return lambda documents: make_models(documents, options)
