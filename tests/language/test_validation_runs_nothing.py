@@ -1,4 +1,8 @@
-"""Checking a workspace executes nothing: no code is compiled or run, no socket, process or file is touched."""
+"""Checking a workspace executes nothing: no code is run, no socket, process or file is touched.
+
+Python itself says "compile" when it reads the program of a code node into a syntax tree, which makes nothing that could
+be run: that event is let pass under the name such programs are read by, and any "exec" would still be seen.
+"""
 
 from __future__ import annotations
 
@@ -24,6 +28,8 @@ hostile = {
     "    prompt: { file: ../../../../etc/passwd }\\n    next: $end\\n",
     "template.yaml": "kind: graph/v1\\nname: template\\nuse: { m: 'model://demo' }\\nnodes:\\n  a:\\n    llm: m\\n"
     "    prompt: { file: p.md }\\n    next: $end\\n",
+    "program.yaml": "kind: graph/v1\\nname: program\\nnodes:\\n  a:\\n    code: |\\n      import os\\n"
+    "      os.system('id')\\n      open('/etc/passwd')\\n      { 'x': 1 }\\n    returns: { x: integer }\\n    next: $end\\n",
     "p.md": "{{ ''.__class__.__mro__[1].__subclasses__() }} {% include '/etc/passwd' %}",
 }
 # Once before the watch, so that what is loaded lazily is loaded.
@@ -31,7 +37,13 @@ compile_workspace(workspace)
 found = compile_workspace(Workspace(hostile))
 seen = []
 WATCHED = ("exec", "compile", "import", "open", "os.", "socket.", "subprocess.", "shutil.", "urllib.", "ctypes.")
-sys.addaudithook(lambda event, args: seen.append(event) if event.startswith(WATCHED) else None)
+from girih.language.programs.syntax import PROGRAM as NAME
+
+def note(event, args):
+    if event.startswith(WATCHED) and not (event == "compile" and args[1] == NAME):
+        seen.append(event)
+
+sys.addaudithook(note)
 compile_workspace(workspace)
 compile_workspace(Workspace(hostile))
 watched = list(seen)
@@ -43,4 +55,4 @@ def test_no_event_of_execution_is_seen() -> None:
     command = [sys.executable, "-c", PROGRAM, str(ROOT / "agent_specs")]
     said = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
     assert said["seen"] == []
-    assert {"evil.yaml", "code.yaml", "prompt.yaml", "p.md"} <= set(said["files"])
+    assert {"evil.yaml", "code.yaml", "prompt.yaml", "program.yaml", "p.md"} <= set(said["files"])

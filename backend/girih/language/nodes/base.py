@@ -119,11 +119,15 @@ class Use:
 
 @dataclass(frozen=True)
 class PromptFile:
-    """A prompt file a node reads: where it is named, its path in the workspace, and the variables passed to it."""
+    """A file a node reads: where it is named, its path in the workspace, and the names of what is passed to it.
+
+    Only a `prompt file` is a template; a `program` has checks of its own.
+    """
 
     path: Path
     file: str
     passed: tuple[str, ...]
+    noun: Literal["prompt file", "program"] = "prompt file"
 
 
 @dataclass(frozen=True)

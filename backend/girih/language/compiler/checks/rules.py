@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from girih.language.compiler.checks import cover, cycles, data, exits, forks, outputs, prompts, reach, targets, uses
+from girih.language.compiler.checks import (
+    code,
+    cover,
+    cycles,
+    data,
+    exits,
+    forks,
+    outputs,
+    prompts,
+    reach,
+    targets,
+    uses,
+)
 from girih.language.compiler.unit import Unit
 from girih.language.spec.diagnostics import Diagnostic
 
@@ -21,5 +33,6 @@ CHECKS: tuple[Check, ...] = (
     outputs.check,
     prompts.check,
     uses.check,
+    code.check,
 )
 """Every rule. Each sees the whole graph and says all that it finds; none relies on another."""
