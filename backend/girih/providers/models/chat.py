@@ -190,6 +190,8 @@ def _require_able(binding: Binding, ability: Ability, what: str) -> None:
 
 def _options(binding: Binding, request: ModelRequest) -> dict[str, Any]:
     params = {**binding.params, **request.params}
+    if not request.tools:
+        params.pop("parallel_tool_calls", None)  # providers refuse it without any tools
     if binding.provider == OPENAI:
         options: dict[str, Any] = load_openai().openai_options(params, request.schema, request.tools)
         return options

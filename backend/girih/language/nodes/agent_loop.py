@@ -1,0 +1,170 @@
+"""The turns of an agent: the model speaks, its calls are done, until it answers, hands over, or has no turn left."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+from girih.errors import NodeError
+from girih.language.nodes.agent_tools import Tool, fitting, listed, settle, told, tools_of
+from girih.language.nodes.answers import Answer, ask, misshapen, read_data, repair, usage_of
+from girih.language.nodes.conversation import as_json, conversation
+from girih.language.nodes.ports import Message, ModelRequest, NodeContext, ToolCall, ToolSpec, Usage
+from girih.language.spec.tree import JsonObject, JsonValue
+
+MAX_TOGETHER = 8
+"""Calls of one turn that run at the same time."""
+MAX_LISTED = 200
+"""Calls that the result lists; the first ones."""
+
+
+@dataclass
+class AgentLoop:
+    """One execution of one agent. What it did is recorded with `ctx.once`, so that a resumed one repeats nothing."""
+
+    settings: JsonObject
+    values: JsonObject
+    ctx: NodeContext
+    tools: dict[str, Tool] = field(init=False)
+    handoffs: dict[str, JsonObject] = field(init=False)
+    said: list[Message] = field(default_factory=list)
+    """Everything after the messages the agent began with."""
+    calls: list[JsonObject] = field(default_factory=list)
+    usage: Usage = field(default_factory=Usage)
+
+    def __post_init__(self) -> None:
+        self.tools = tools_of(self.settings, self.values)
+        self.handoffs = {handoff["name"]: handoff for handoff in self.settings["handoffs"]}
+
+    async def run(self) -> JsonObject:
+        """All turns. Raises `NodeError`: `budget` after the last turn, `invalid_output`, what the model raises."""
+        schema, repairs = self.settings["schema"], self.settings["repairs"]
+        for turn in range(1, self.settings["max_turns"] + 1):
+            answer = await self._turn(turn, last=repairs == 0)
+            self.usage += answer.usage
+            if answer.calls:
+                handed = await self._calls(turn, answer)
+                if handed is not None:
+                    return self._result(*handed)
+                continue
+            if schema is None:
+                return self._result(answer.text)
+            data, faults = read_data(answer.text, schema)
+            if not faults:
+                return self._result(answer.text) | data
+            self.said += repair(answer.text, faults)
+            repairs -= 1
+        raise NodeError(
+            "budget",
+            f"the agent took {self.settings['max_turns']} turns, its limit, without an answer",
+            help="raise max_turns, or say in the system prompt when it is done",
+            can_pass=False,
+        )
+
+    async def _turn(self, turn: int, *, last: bool) -> Answer:
+        """One call of the model, recorded. With `last`, an answer that does not fit fails, and is not recorded:
+
+        a node that is tried again asks that turn again, and keeps all that came before it.
+        """
+
+        async def work() -> JsonValue:
+            schema = self.settings["schema"]
+            answer = await ask(self._request(), self.ctx, streamed=schema is None)
+            calls = [_recorded(call) for call in answer.calls]
+            told = {"text": answer.text, "model": answer.model, "provider": answer.provider}
+            completed = {**told, "usage": usage_of(answer.usage)}
+            self.ctx.emit("message.completed", {**completed, "calls": calls} if calls else completed)
+            if last and schema is not None and not calls:
+                _, faults = read_data(answer.text, schema)
+                if faults:
+                    raise misshapen(faults)
+            return {**told, "calls": calls, "usage": [answer.usage.input_tokens, answer.usage.output_tokens],
+                    "cost_usd": answer.usage.cost_usd}  # fmt: skip
+
+        return _answer(await self.ctx.once(f"turn:{turn}", work))
+
+    def _request(self) -> ModelRequest:
+        handoffs = [ToolSpec(h["name"], h["description"], h["parameters"]) for h in self.handoffs.values()]
+        tools = (*(tool.spec for tool in self.tools.values()), *handoffs)
+        params = self.settings["params"]
+        if tools and not self.settings["parallel"]:
+            params = {"parallel_tool_calls": False, **params}
+        messages = (*conversation(self.settings, self.values), *self.said)
+        return ModelRequest(tuple(self.settings["models"]), messages, params, self.settings["schema"], tools)
+
+    async def _calls(self, turn: int, answer: Answer) -> tuple[str, JsonObject] | None:
+        """Do the calls of a turn; a graph that takes over runs when all others are done, and gives the result."""
+        self.said.append(Message("assistant", answer.text, answer.calls))
+        gate = asyncio.Semaphore(MAX_TOGETHER if self.settings["parallel"] else 1)
+        handoff = self._handoff(answer.calls)
+        others = [call for call in answer.calls if handoff is None or call is not handoff[0]]
+        done = await settle(self._call(call, f"call:{turn}.{answer.calls.index(call)}", gate) for call in others)
+        for call, outcome in zip(others, done, strict=True):
+            self.calls.append(listed(call.name, outcome))
+            self.said.append(Message("tool", told(outcome), call_id=call.id))
+        return None if handoff is None else await self._hand_over(handoff[0].name, handoff[1], f"handoff:{turn}")
+
+    async def _call(self, call: ToolCall, key: str, gate: asyncio.Semaphore) -> JsonObject:
+        if call.name in self.handoffs:
+            read = fitting(self.handoffs[call.name]["parameters"], call)
+            error = read if isinstance(read, str) else "the conversation goes to another"
+            return {"arguments": call.arguments, "error": error}
+        tool = self.tools.get(call.name)
+        if tool is None:
+            known = ", ".join([*self.tools, *self.handoffs])
+            return {"arguments": call.arguments, "error": f"there is no tool '{call.name[:64]}'; there are: {known}"}
+        async with gate:
+            done: JsonObject = await self.ctx.once(key, partial(tool.called, call, key, self.ctx))
+            return done
+
+    def _handoff(self, calls: Sequence[ToolCall]) -> tuple[ToolCall, JsonObject] | None:
+        """The call that hands over, and the graph's inputs: the first one with arguments that the graph can take."""
+        for call in calls:
+            if call.name in self.handoffs:
+                inputs = fitting(self.handoffs[call.name]["parameters"], call)
+                if not isinstance(inputs, str):
+                    return call, inputs
+        return None
+
+    async def _hand_over(self, name: str, inputs: JsonObject, key: str) -> tuple[str, JsonObject]:
+        handoff = self.handoffs[name]
+        outputs = await self.ctx.ports.graphs.run(handoff["digest"], inputs, key)
+        return _text_of(outputs), {handoff["alias"]: outputs}
+
+    def _result(self, text: str, handoff: JsonObject | None = None) -> JsonObject:
+        result: JsonObject = {
+            "text": text,
+            "calls": self.calls[:MAX_LISTED],
+            "messages": [as_json(message, self._id(index)) for index, message in enumerate(self.said)],
+            "usage": usage_of(self.usage),
+        }
+        return result if handoff is None else {**result, "handoff": handoff}
+
+    def _id(self, index: int) -> str:
+        return str(uuid.uuid5(uuid.NAMESPACE_OID, f"{self.ctx.attempt_key}:{index}"))
+
+
+def _text_of(outputs: JsonObject) -> str:
+    """What a graph that took over has to say: its `text`, else its only text, else all of it as JSON."""
+    texts = [value for value in outputs.values() if isinstance(value, str)]
+    if isinstance(outputs.get("text"), str):
+        return str(outputs["text"])
+    return texts[0] if len(texts) == 1 else json.dumps(outputs, ensure_ascii=False)
+
+
+def _recorded(call: ToolCall) -> JsonObject:
+    told: JsonObject = {"id": call.id, "name": call.name, "arguments": call.arguments}
+    return told if call.fault is None else {**told, "fault": call.fault}
+
+
+def _answer(recorded: JsonValue) -> Answer:
+    read, written = recorded["usage"]
+    calls = tuple(
+        ToolCall(call["id"], call["name"], call["arguments"], call.get("fault")) for call in recorded["calls"]
+    )
+    usage = Usage(read, written, recorded["cost_usd"])
+    return Answer(recorded["text"], recorded["model"], recorded["provider"], usage, calls)
