@@ -9,12 +9,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
+import asyncpg
 import httpx
 
 from girih.cli.dev_setup import prepare
@@ -107,6 +109,24 @@ class Fleet:
             base_url=api.url, headers={"authorization": f"Bearer {self.key}"}, timeout=60, trust_env=False
         )
 
+    def sql(self, statement: str, *values: object) -> list[Any]:
+        """Rows, as the database's administrator sees them."""
+        return asyncio.run(_sql(self.postgres.admin_url.removesuffix("/postgres") + "/girih", statement, values))
+
+    def holder(self, run_id: str) -> Member | None:
+        """The process that executes the run."""
+        ((name,),) = self.sql("SELECT worker FROM runs WHERE id = $1", UUID(run_id))
+        pid = int(name.split(":")[-2]) if name else 0
+        return next((member for member in self.members if member.process.pid == pid), None)
+
+    def in_the_middle(self, run_id: str) -> Member:
+        """Wait until a process executes the run and has finished a step; gives the process."""
+        done = "SELECT FROM run_events WHERE run_id = $1 AND type = 'node.finished'"
+        until(lambda: self.sql(done, UUID(run_id)))
+        holder = self.holder(run_id)
+        assert holder is not None
+        return holder
+
     def restart_postgres(self, how: int = signal.SIGINT) -> None:
         """End the database and start it again where it was."""
         port = self.postgres.port
@@ -124,7 +144,8 @@ class Fleet:
 
     def kill_valkey(self) -> None:
         """End the broker without a word."""
-        os.kill(self.valkey.pid, signal.SIGKILL)
+        if self.valkey.running():
+            os.kill(self.valkey.pid, signal.SIGKILL)
         until(lambda: not self.valkey.running())
 
     def _start(self, name: str, module: str, **more: str) -> Member:
@@ -169,6 +190,14 @@ def fleet(**settings: str) -> Iterator[Fleet]:
                 member.kill()
             made.valkey.stop()
             made.postgres.stop()
+
+
+async def _sql(url: str, statement: str, values: Sequence[object]) -> list[Any]:
+    connection = await asyncpg.connect(url)
+    try:
+        return [tuple(row) for row in await connection.fetch(statement, *values)]
+    finally:
+        await connection.close()
 
 
 def publish(client: httpx.Client, files: Mapping[str, str] = WORKSPACE) -> None:

@@ -50,6 +50,14 @@ def endpoints_of(settings: Settings) -> dict[str, str]:
     return settings.endpoints
 
 
+def require_no_crash(settings: Settings) -> None:
+    """Refuse a crash that was asked for outside of a test. Raises `InvalidInput`."""
+    if settings.crash_at and not settings.test_build:
+        raise InvalidInput(
+            "GIRIH_CRASH_AT ends the process on purpose", help="unset it; only tests with GIRIH_TEST_BUILD=1 use it"
+        )
+
+
 ROLES = ("ingestion", "runs")
 
 

@@ -10,7 +10,6 @@ from girih.db.engine import make_sessions
 from girih.db.listening import Channel
 from girih.db.unit_of_work import UnitOfWork
 from girih.engine.engine import Engine
-from girih.errors import InvalidInput
 from girih.language.nodes.registry import kinds
 from girih.providers.models.chat import ModelOptions, load_openai, make_models
 from girih.providers.outbound import OutboundClient, ProviderClients
@@ -35,9 +34,8 @@ DOORBELL = "girih_doorbell"
 async def open_runs(settings: Settings) -> AsyncIterator[RunService]:
     """The runs of a worker, begun on opening and handed on in closing.
 
-    Raises `InvalidInput` for settings that cannot work, and what `open_database` raises.
+    Raises what `open_database` raises.
     """
-    require_no_crash(settings)
     async with AsyncExitStack() as stack:
         engine = await stack.enter_async_context(open_database(settings))
         uow = UnitOfWork(make_sessions(engine), dispatch_of(settings))
@@ -88,14 +86,6 @@ async def make_runs(
         limits=Limits(settings.queued_runs_per_org, settings.queued_runs),
         crash_points=settings.test_build,
     )
-
-
-def require_no_crash(settings: Settings) -> None:
-    """Refuse a crash that was asked for outside of a test. Raises `InvalidInput`."""
-    if settings.crash_at and not settings.test_build:
-        raise InvalidInput(
-            "GIRIH_CRASH_AT ends the process on purpose", help="unset it; only tests with GIRIH_TEST_BUILD=1 use it"
-        )
 
 
 def _models(settings: Settings, provider: ProviderClients | None) -> MakeModels:

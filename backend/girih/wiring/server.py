@@ -25,9 +25,9 @@ from girih.services.registry.service import RegistryService
 from girih.services.runs.service import RunService
 from girih.settings import Settings
 from girih.wiring.database import open_database, require_usable
-from girih.wiring.environment import dispatch_of, origins_of, provider_of
+from girih.wiring.environment import dispatch_of, origins_of, provider_of, require_no_crash
 from girih.wiring.knowledge import make_embedders, make_knowledge, warm_up
-from girih.wiring.runs import make_runs, require_no_crash
+from girih.wiring.runs import make_runs
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import sys
 
 from girih.errors import GirihError
 from girih.launch import launch
-from girih.wiring.environment import read_settings, worker_roles
+from girih.wiring.environment import read_settings, require_no_crash, worker_roles
 from girih.wiring.knowledge import require_worker_settings
 from girih.worker.crew import Crew
 
@@ -18,6 +18,7 @@ def main() -> int:
     try:
         settings = read_settings()
         require_worker_settings(settings)
+        require_no_crash(settings)
         roles = worker_roles(settings)
     except GirihError as fault:
         sys.stderr.write(f"girih: {fault.message}\n" + (f"  {fault.help}\n" if fault.help else ""))

@@ -23,6 +23,8 @@ from girih.services.runs.roster import Roster
 
 log = structlog.get_logger("girih.runs")
 
+TAKEN_OVER = "another process has taken this run over"
+
 
 @dataclass(frozen=True)
 class Timing:
@@ -153,9 +155,10 @@ class Reconciler:
             async with self._uow(group[0].claim.scope) as work:
                 kept = await repository.renew(work, pairs, lease=self._timing.lease_time)
             for held in group:
-                if held.claim.run_id not in kept:
+                if held.claim.run_id not in kept and held.reason is None:
+                    log.warning("run given up here", run_id=str(held.claim.run_id), reason=TAKEN_OVER)
                     held.stop("lost")
-                elif kept[held.claim.run_id]:
+                elif kept.get(held.claim.run_id):
                     held.stop("cancel")
 
     async def _stop_asked(self) -> None:
