@@ -116,7 +116,7 @@ limits: { steps: 7 }
     compilation = compile_workspace(Workspace({"a.yaml": text}))
     assert compilation.diagnostics == ()
     plan = compilation.plans["fork"]
-    assert {n.name: (n.shape, n.region, n.branches) for n in plan.nodes} == {
+    assert {n.name: (n.shape, n.region, tuple(b.entry for b in n.branches)) for n in plan.nodes} == {
         "gather": ("fork", None, ("left", "right")), "left": ("step", "left", ()), "inner": ("fork", "left", ("deep", "deeper")),
         "deep": ("step", "deep", ()), "deeper": ("step", "deeper", ()), "right": ("step", "right", ()),
         "late": ("step", None, ()),
@@ -127,7 +127,7 @@ limits: { steps: 7 }
         ("$fail", "size(late.x) > 1 && deeper.x == 1"),
         ("$end", None),
     ]
-    assert (plan.start, plan.steps) == ("gather", 7)
+    assert (plan.start, plan.limits.steps) == ("gather", 7)
 
 
 def test_json_is_the_same_graph() -> None:

@@ -2,18 +2,36 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
-from girih.language.compiler.plan import Plan, PlanBranch, PlanLimits, PlanNode, PlanOutput, PlanRoute
+from pydantic import BaseModel
+
+from girih.language.compiler.expressions_of import conditions_of, values_of
+from girih.language.compiler.plan import (
+    Frozen,
+    Plan,
+    PlanBranch,
+    PlanCache,
+    PlanLimits,
+    PlanNode,
+    PlanOnError,
+    PlanOutput,
+    PlanRetry,
+    PlanRoute,
+    PlanState,
+    PlanTimeout,
+)
 from girih.language.compiler.typed_values import Values
-from girih.language.compiler.unit import Unit
+from girih.language.compiler.unit import AllNames, Unit
 from girih.language.expressions.check import check_expression
 from girih.language.expressions.kinds import ANY, union
-from girih.language.expressions.names import FixedNames
 from girih.language.expressions.values import names_in, references
-from girih.language.nodes.base import object_of
-from girih.language.spec.model import GraphNode, Merged
+from girih.language.nodes.base import Branch, object_of
+from girih.language.spec.model import GraphNode, Merged, SharedValue
+from girih.language.spec.policies import Cache, Policies
 from girih.language.spec.tree import JsonSchema, JsonValue
+
+P = TypeVar("P", bound=Frozen)
 
 
 def lower(unit: Unit) -> Plan:
@@ -30,30 +48,82 @@ def lower(unit: Unit) -> Plan:
         # By name: the order nodes are written in says nothing but which one is the first, which `start` holds.
         nodes=tuple(_node(unit, graph.nodes[name]) for name in sorted(graph.nodes)),
         results={name: PlanOutput(values=_sources(output)) for name, output in graph.outputs.items()},
+        state={name: _state(value) for name, value in graph.state.items()},
         limits=PlanLimits(**graph.head.limits.model_dump()),
         lock=tuple(sorted(unit.resolved.lock, key=lambda entry: entry.alias)),
     )
 
 
 def _node(unit: Unit, node: GraphNode) -> PlanNode:
-    kind = unit.kinds[node.verb]
-    values = {slot.name: slot.value for slot in kind.slots(node.config, unit.scope)}
-    read = references(values).union(*(names_in(route.condition) for route in node.routes if route.condition))
+    kind, config = unit.kinds[node.verb], node.config
+    scope = unit.scope_at(node.name)
     region = unit.flow.regions[node.name]
+    policies: Policies = config
     return PlanNode(
         name=node.name,
-        title=node.config.title,
+        title=config.title,
         verb=node.verb,
         shape=kind.shape,
-        settings=_ordered(kind.lower(node.config, unit.scope)),
-        values=values,
-        reads=tuple(sorted(read)),
-        returns=_ordered(unit.type_of(node.name) or ANY),
+        settings=_ordered(kind.lower(config, scope)),
+        values={slot.name: slot.value for slot in kind.slots(config, scope)},
+        reads=tuple(sorted(reads(unit, node.name))),
+        returns=_ordered(unit.fixed_type(node.name) or ANY),
         routes=tuple(PlanRoute(to=r.to, condition=r.condition, max_visits=r.max_visits) for r in node.routes),
-        branches=tuple(PlanBranch(entry=entry) for entry in unit.flow.branches[node.name]),
+        when=policies.when,
+        retry=_held(PlanRetry, policies.retry),
+        timeout=_held(PlanTimeout, policies.timeout),
+        on_error=_held(PlanOnError, policies.on_error),
+        cache=_cache(policies.cache),
+        writes=dict(policies.write),
+        conditions={slot.name: slot.text for slot in kind.conditions(config, scope)},
+        exits={way.name: way.to for way in kind.exits(config)},
+        branches=tuple(_branch(branch) for branch in unit.branches(node.name)),
         fork=region.fork,
         region=region.entry if region.fork is not None else None,
     )
+
+
+def _held(model: type[P], policy: BaseModel | None) -> P | None:
+    """A common key as the plan holds it: the same fields."""
+    return model(**policy.model_dump()) if policy is not None else None
+
+
+def _cache(cache: Cache | None) -> PlanCache | None:
+    if cache is None:
+        return None
+    return PlanCache(ttl=cache.ttl, key=(cache.key,) if "key" in cache.model_fields_set else ())
+
+
+def _branch(branch: Branch) -> PlanBranch:
+    gives = () if branch.gives is None else (branch.gives.value,)
+    return PlanBranch(
+        entry=branch.entry, binds=tuple(branch.binds), gives=gives, reads=tuple(sorted(references(list(gives))))
+    )
+
+
+def reads(unit: Unit, name: str) -> frozenset[str]:
+    """The names that a node must be shown: for a fork also what its branches read from outside of themselves."""
+    return unit.shared(("reads", name), lambda: _reads(unit, name))
+
+
+def _reads(unit: Unit, name: str) -> frozenset[str]:
+    node = unit.graph.nodes[name]
+    found: set[str] = set()
+    for given in values_of(unit, node):
+        if given.point.moment != "end":
+            found |= references(given.value)
+    for asked in conditions_of(unit, node):
+        found |= names_in(asked.text) - asked.binds.keys()
+    for branch in unit.branches(name):
+        inner = unit.flow.in_region(unit.flow.regions[branch.entry])
+        read = references(branch.gives.value) if branch.gives is not None else set()
+        read = read.union(*(reads(unit, other) for other in inner))
+        found |= read - branch.binds.keys() - unit.flow.all_within(name)
+    return frozenset(found)
+
+
+def _state(value: SharedValue) -> PlanState:
+    return PlanState(type=_ordered(value.schema), merge=value.merge, default=value.default)
 
 
 def _ordered(value: Any) -> Any:
@@ -73,7 +143,7 @@ def _sources(output: JsonValue | Merged) -> tuple[JsonValue, ...]:
 
 
 def _output_type(unit: Unit, output: JsonValue | Merged) -> JsonSchema:
-    names = FixedNames({name: unit.type_of(name) or ANY for name in unit.names()})
+    names = AllNames(unit, unit.flow.root)
     if isinstance(output, Merged):
         return union([check_expression(text, names).schema for text in output.from_])
     return Values(names, lambda *_: None, lambda *_: None).type_of(output)

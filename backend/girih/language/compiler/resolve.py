@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from girih.language.compiler.files import GraphFile, Specs
 from girih.language.compiler.plan import LockEntry
 from girih.language.compiler.workspace import Catalog, OtherSpec
-from girih.language.nodes.base import GraphContract, Scheme, ToolContract
+from girih.language.nodes.base import GraphContract, ModelContract, Scheme, ToolContract
 from girih.language.spec.diagnostics import Diagnostic
 from girih.language.spec.documents import tool_schemas
 from girih.language.spec.suggest import did_you_mean, one_of
@@ -34,6 +34,7 @@ class Known:
     """Scheme and name of specs that have faults of their own: they exist, but nothing can be said of them."""
     digests: dict[tuple[str, str], str] = field(default_factory=dict)
     own_graphs: set[str] = field(default_factory=set)
+    model_contracts: dict[str, ModelContract] = field(default_factory=dict)
 
     def names(self, scheme: str) -> list[str]:
         """Every name of a scheme."""
@@ -83,6 +84,7 @@ class Resolved:
     knowledge: dict[str, str] = field(default_factory=dict)
     tools: dict[str, ToolContract] = field(default_factory=dict)
     graphs: dict[str, GraphContract] = field(default_factory=dict)
+    model_contracts: dict[str, ModelContract] = field(default_factory=dict)
     lock: list[LockEntry] = field(default_factory=list)
     faulty: set[str] = field(default_factory=set)
     diagnostics: list[Diagnostic] = field(default_factory=list)

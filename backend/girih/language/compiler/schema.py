@@ -13,7 +13,7 @@ from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 from girih.language.compiler.schema_parts import NAME, NEXT, ROUTE, TYPE, USE
 from girih.language.nodes.base import NodeKind
 from girih.language.spec.documents import DOCUMENTS
-from girih.language.spec.model import FirstOf, GraphHead, Merged
+from girih.language.spec.model import FirstOf, GraphHead, Merged, StateField
 from girih.language.spec.reader import read
 from girih.language.spec.source import Source
 from girih.language.spec.tree import JsonObject, JsonSchema, JsonValue
@@ -39,7 +39,7 @@ def schemas(kinds: Mapping[str, NodeKind[Any]]) -> dict[str, JsonSchema]:
 def graph_schema(kinds: Mapping[str, NodeKind[Any]]) -> JsonSchema:
     """The schema of `graph/v1`. A node is told apart by its verb, so an editor speaks only of that verb's keys."""
     configs = [kind.Config for kind in kinds.values()]
-    models, defs = _generated([GraphHead, FirstOf, Merged, *configs])
+    models, defs = _generated([GraphHead, FirstOf, Merged, StateField, *configs])
     head = models[GraphHead]
     properties = head["properties"]
     properties["use"]["additionalProperties"] = USE
@@ -47,6 +47,7 @@ def graph_schema(kinds: Mapping[str, NodeKind[Any]]) -> JsonSchema:
         "if": {"type": "object", "required": ["from"]},
         "then": {"$ref": "#/$defs/Merged"},
     }
+    properties["state"]["additionalProperties"] = {"anyOf": [{"$ref": "#/$defs/StateField"}, {"$ref": "#/$defs/type"}]}
     properties["nodes"] = {
         "type": "object",
         "description": "The nodes by name. Execution begins at the first one, or at `start`.",
@@ -82,6 +83,7 @@ _HEAD_KEYS = {
     "chat": "How a chat message maps onto one input and one output.",
     "use": "Everything outside of this file, by a name of its own: models, collections, tools, graphs.",
     "start": "The node that execution begins at. Default: the first.",
+    "state": "Values that nodes share: a type each, or `{ type, merge, default }`; any node writes them with `write:`.",
     "outputs": "What a run gives: values with `${ … }`, or `from:` a list of references, the first that ran.",
     "limits": "Bounds on one run.",
 }
@@ -128,7 +130,18 @@ def _tidy(schema: JsonValue) -> JsonValue:
     return result
 
 
-_NODE_KEYS = {"title": "A name for people.", "description": "What the node is for."}
+_NODE_KEYS = {
+    "title": "A name for people.",
+    "description": "What the node is for.",
+    "when": "A CEL condition: where it does not hold, the node is passed over and `next` follows.",
+    "retry": "How a failed node is tried again.",
+    "timeout": "How long an attempt may take, or `{ attempt, total }`.",
+    "on_error": "What happens instead of failing the run: `{ to: NODE }` or `{ value: { … } }`.",
+    "cache": "How long a result stands in for running the node again with the same values.",
+    "write": "Values of `state:` to write, with the node's own result in sight.",
+}
+_SHORT = {"timeout": "attempt", "cache": "ttl"}
+"""Common keys that may hold nothing but the value of one of their own."""
 
 
 def _any_node(kinds: Mapping[str, NodeKind[Any]]) -> JsonSchema:
@@ -142,7 +155,7 @@ def _any_node(kinds: Mapping[str, NodeKind[Any]]) -> JsonSchema:
 
 def _node(kind: NodeKind[Any], config: JsonSchema) -> JsonSchema:
     doc = inspect.getdoc(type(kind)) or ""
-    properties = _described(config["properties"], doc, _NODE_KEYS)
+    properties = _described({**config["properties"], **_with_short_forms(config["properties"])}, doc, _NODE_KEYS)
     first = {kind.verb: properties.pop(kind.verb)}
     return {
         "type": "object",
@@ -151,6 +164,16 @@ def _node(kind: NodeKind[Any], config: JsonSchema) -> JsonSchema:
         "required": config["required"],
         "additionalProperties": False,
         "examples": [example_of(kind)],
+    }
+
+
+def _with_short_forms(properties: JsonObject) -> JsonObject:
+    """The common keys that have one, each as itself or short: no model says so, a validator does."""
+    short = {"anyOf": [{"type": "number", "exclusiveMinimum": 0}, {"type": "string"}]}
+    return {
+        key: {"anyOf": [*properties[key].get("anyOf", [properties[key]]), *short["anyOf"]]}
+        for key in _SHORT
+        if key in properties
     }
 
 

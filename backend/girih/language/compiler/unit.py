@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from typing import Any, TypeVar
 
-from girih.language.compiler.flow import Flow, Kinds
+from girih.language.compiler.builtin_names import ERRORS, RUN, RUN_SCHEMA, STATE, errors_schema, state_schema
+from girih.language.compiler.builtin_names import INPUTS as INPUTS
+from girih.language.compiler.flow import Flow, Kinds, Region
+from girih.language.compiler.paths import Paths
 from girih.language.compiler.prompts import find_prompts
 from girih.language.compiler.resolve import Resolved
 from girih.language.compiler.typed_values import Values
-from girih.language.expressions.kinds import ANY
+from girih.language.expressions.check import check_expression
+from girih.language.expressions.kinds import ANY, choices
 from girih.language.expressions.names import FixedNames
-from girih.language.expressions.values import references
-from girih.language.nodes.base import Scope
+from girih.language.nodes.base import Branch, NodeConfig, Scope
 from girih.language.spec.diagnostics import Diagnostic, Place
-from girih.language.spec.model import END, AgentGraph, GraphNode
+from girih.language.spec.model import AgentGraph, GraphNode
 from girih.language.spec.tree import JsonSchema, JsonValue, Path, Tree
 
-INPUTS = "inputs"
+T = TypeVar("T")
 
 
 class Unit:
@@ -31,31 +36,96 @@ class Unit:
         self.kinds = kinds
         self.resolved = resolved
         self.files = files
-        self.flow = Flow(graph, kinds)
         self._types: dict[str, JsonSchema] = {}
         self._asked: set[str] = set()
+        self._branches: dict[str, tuple[Branch, ...]] = {}
+        self._shared: dict[Hashable, Any] = {}
+        self._choices: dict[str, list[JsonValue] | None] = {}
         self.prompts = find_prompts(graph, kinds, tree.source.name, files)
-        self.scope = Scope(
+        structure = Scope(
             models=resolved.models,
             knowledge=resolved.knowledge,
             tools=resolved.tools,
             graphs=resolved.graphs,
             prompts={written: files[found] for written, found in self.prompts.items() if found is not None},
-            infer=self._infer,
+            infer=lambda _: ANY,
+            model_contracts=resolved.model_contracts,
         )
+        # Which branches there are does not depend on types; the types of what they bind depend on the branches.
+        self.flow = Flow(graph, kinds, structure)
+        self.paths = Paths(self.flow, self.choices_of)
+        self.scope = replace(
+            structure, infer=partial(self._infer, self.flow.root), infer_in=self._infer_in, ends=self.flow.ends
+        )
+
+    # --- nodes
 
     @property
     def sound_nodes(self) -> list[GraphNode]:
         """The nodes that could be read."""
         return [node for node in self.graph.nodes.values() if node.sound]
 
-    @property
+    @cached_property
     def is_flow_known(self) -> bool:
         """Whether it is known where every node leads: not so when one that leads elsewhere could not be read."""
         return all(
-            node.is_routed and (node.sound or (node.routes and node.verb and self.flow.shape(node.name) == "step"))
+            node.is_routed
+            and (node.sound or (node.routes and node.verb in self.kinds and self.flow.shape(node.name) == "step"))
             for node in self.graph.nodes.values()
         )
+
+    def scope_at(self, name: str) -> Scope:
+        """What a node may ask: names mean what they mean where it stands."""
+        region = self.flow.regions[name]
+        return self.scope if region.fork is None else replace(self.scope, infer=partial(self._infer, region))
+
+    def branches(self, fork: str) -> tuple[Branch, ...]:
+        """The branches of a fork, with the types of what they bind."""
+        node = self.graph.nodes[fork]
+        if fork not in self._branches:
+            if node.verb not in self.kinds or not isinstance(node.config, NodeConfig):
+                return ()
+            self._branches[fork] = self.flow.forks[fork]  # while their types are worked out
+            self._branches[fork] = tuple(self.kinds[node.verb].branches(node.config, self.scope_at(fork)))
+        return self._branches[fork]
+
+    # --- names
+
+    def binds_in(self, region: Region) -> dict[str, JsonSchema]:
+        """The names that a region's branch, and those around it, have bound."""
+        found: dict[str, JsonSchema] = {}
+        for inner in self.flow.around(region.entry) if region.fork is not None else ():
+            for branch in self.branches(inner.fork) if inner.fork is not None else ():
+                if branch.entry == inner.entry:
+                    found = {**branch.binds, **found}
+        return found
+
+    def fixed_type(self, name: str) -> JsonSchema | None:
+        """The type of a name that means the same everywhere in the graph; `None` if there is none.
+
+        A node that depends on itself is of any type.
+        """
+        if name in self.builtins:
+            return self.builtins[name]
+        node = self.graph.nodes.get(name)
+        if node is None:
+            return None
+        if name not in self._types and name not in self._asked and node.sound:
+            self._asked.add(name)
+            self._types[name] = self.kinds[node.verb].returns(node.config, self.scope_at(name))
+        return self._types.get(name, ANY)
+
+    def type_of(self, name: str, region: Region | None = None) -> JsonSchema | None:
+        """The type of a name in a region (default: outside of all forks)."""
+        binds = self.binds_in(region) if region is not None and region.fork is not None else {}
+        return binds[name] if name in binds else self.fixed_type(name)
+
+    @cached_property
+    def builtins(self) -> dict[str, JsonSchema]:
+        """What the language itself names."""
+        found = {INPUTS: self.inputs_schema, RUN: RUN_SCHEMA}
+        state, errors = state_schema(self.graph), errors_schema(self.graph, lambda _: False)
+        return found | ({STATE: state} if state else {}) | ({ERRORS: errors} if errors else {})
 
     @property
     def inputs_schema(self) -> JsonSchema:
@@ -67,36 +137,41 @@ class Unit:
             "additionalProperties": False,
         }
 
-    def type_of(self, name: str) -> JsonSchema | None:
-        """The type of a name in expressions; `None` if there is none. A node that depends on itself is of any type."""
-        if name == INPUTS:
-            return self.inputs_schema
-        node = self.graph.nodes.get(name)
-        if node is None:
-            return None
-        if name not in self._types and name not in self._asked and node.sound:
-            self._asked.add(name)
-            self._types[name] = self.kinds[node.verb].returns(node.config, self.scope)
-        return self._types.get(name, ANY)
+    def names(self, region: Region | None = None) -> list[str]:
+        """The names that an author may mean in a region (default: outside of all forks).
 
-    def names(self) -> list[str]:
-        """Every name an expression may speak."""
-        return [INPUTS, *self.graph.nodes]
+        `run` can be spoken as well, but it is near to so many words that it is never what was meant.
+        """
+        binds = self.binds_in(region) if region is not None else {}
+        return [INPUTS, *binds, *(name for name in self.builtins if name not in (INPUTS, RUN)), *self.graph.nodes]
 
-    def names_at(self, node: str, *, after: bool = False) -> PointNames:
-        """What may be named in a node's values, or (`after`) in the conditions on its ways out."""
-        return PointNames(self, node, after)
+    def names_at(self, node: str) -> AllNames:
+        """The names an expression of a node may speak, as if all of them had a value."""
+        return AllNames(self, self.flow.regions[node])
 
-    def names_at_end(self) -> PointNames:
-        """What may be named in the outputs."""
-        return PointNames(self, END)
+    # --- types
 
-    def _infer(self, value: JsonValue) -> JsonSchema:
-        known = FixedNames({name: self.type_of(name) or ANY for name in self._names_in(value)})
-        return Values(known, lambda *_: None, lambda *_: None).type_of(value)
+    def choices_of(self, subject: str) -> list[JsonValue] | None:
+        """The closed list of values that a name or a field of one can have, if it has one."""
+        if subject not in self._choices:
+            root = subject.partition(".")[0].partition("[")[0]
+            known = FixedNames({root: self.fixed_type(root) or ANY})
+            self._choices[subject] = choices(check_expression(subject, known).schema)
+        return self._choices[subject]
 
-    def _names_in(self, value: JsonValue) -> list[str]:
-        return [name for name in references(value) if name in self.graph.nodes or name == INPUTS]
+    def _infer_in(self, branch: Branch, value: JsonValue) -> JsonSchema:
+        region = self.flow.regions.get(branch.entry)
+        return self._infer(region, value) if region is not None else ANY
+
+    def _infer(self, region: Region, value: JsonValue) -> JsonSchema:
+        return Values(AllNames(self, region), lambda *_: None, lambda *_: None).type_of(value)
+
+    def shared(self, key: Hashable, make: Callable[[], T]) -> T:
+        """Something that several checks work out together, made once."""
+        if key not in self._shared:
+            self._shared[key] = make()
+        found: T = self._shared[key]
+        return found
 
     def place(self, path: Path) -> Place:
         """The place of a value; a path that ends in `[key]` means the key that names it."""
@@ -104,43 +179,23 @@ class Unit:
 
 
 @dataclass(frozen=True)
-class PointNames:
-    """The names at one point of a graph: before a node runs, after it, or at the end."""
+class AllNames:
+    """The names of a region, as if all of them had a value."""
 
     unit: Unit
-    point: str
-    after: bool = False
-    _reasons: dict[str, str | None] = field(default_factory=dict)
+    region: Region
 
     def names(self) -> list[str]:
         """See `Names`."""
-        return self.unit.names()
+        return self.unit.names(self.region)
 
     def type_of(self, name: str) -> JsonSchema | None:
         """See `Names`."""
-        return self.unit.type_of(name)
+        return self.unit.type_of(name, self.region)
 
-    def why_unset(self, name: str) -> str | None:
-        """See `Names`; the sentence shows a path on which the node does not run."""
-        if name not in self._reasons:
-            self._reasons[name] = self._reason(name)
-        return self._reasons[name]
-
-    def _reason(self, name: str) -> str | None:
-        flow = self.unit.flow
-        if name == INPUTS or not self.unit.is_flow_known or name not in flow.reached:
-            return None
-        if self.point != END and self.point not in flow.reached:
-            return None
-        path = flow.way_past(frozenset({name}), self.point, after=self.after)
-        if path is None:
-            return None
-        if name == self.point:
-            return f"'{name}' asks for its own result before it has run"
-        fork = flow.beside(self.point, name) if self.point != END else None
-        if fork is not None:
-            return f"'{name}' runs at the same time, in another branch of '{fork}'"
-        return f"{shown(path)} skips '{name}'" if len(path) > 1 else f"'{self.point}' runs before '{name}'"
+    def why_unset(self, name: str) -> str | None:  # noqa: ARG002 - every one is taken as set
+        """See `Names`."""
+        return None
 
 
 _LONG = 8

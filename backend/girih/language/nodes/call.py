@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Annotated, Any, ClassVar
+from typing import Any, ClassVar
 
 from pydantic import Field
 
@@ -12,22 +12,24 @@ from girih.language.nodes.ports import NodeContext
 from girih.language.spec.model import Name
 from girih.language.spec.tree import JsonObject, JsonSchema
 
+LONGEST_CALL = 30.0
+"""Seconds a call may take unless `timeout` says otherwise."""
+
 
 class CallConfig(NodeConfig):
     """`call: NAME` of a tool in `use:`, and its arguments."""
 
     call: Name
     with_: dict[str, Any] = Field(default_factory=dict, alias="with")
-    timeout: Annotated[float, Field(gt=0, le=300)] = 30.0
 
 
 class CallNode(NodeKind[CallConfig]):
     """Calls a tool.
 
     `with` holds the arguments; they are checked against the tool's parameters when the graph is compiled and again when
-    it runs. `timeout` is in seconds. The result is what the tool declares in its `returns`; an answer of another shape
-    fails the node as `tool_error`. The call carries an idempotency key that stays the same if the node has to be run
-    again after a crash.
+    it runs. `timeout` bounds each attempt, which may take 30 seconds where it says nothing. The result is what the tool
+    declares in its `returns`; an answer of another shape fails the node as `tool_error`. The call carries an idempotency
+    key that stays the same if the node has to be run again after a crash.
     """
 
     verb: ClassVar[str] = "call"
@@ -36,7 +38,7 @@ class CallNode(NodeKind[CallConfig]):
 account:
   call: crm
   with: { customer_id: "${ inputs.customer_id }" }
-  timeout: 5
+  timeout: 5s
   next: $end
 """
 
@@ -53,7 +55,8 @@ account:
 
     def lower(self, config: CallConfig, scope: Scope) -> JsonObject:
         tool = scope.tools.get(config.call)
-        return {"tool": tool.document if tool else {}, "timeout": config.timeout}
+        timeout = (config.timeout.attempt if config.timeout else None) or LONGEST_CALL
+        return {"tool": tool.document if tool else {}, "timeout": timeout}
 
     async def run(self, settings: JsonObject, values: JsonObject, ctx: NodeContext) -> JsonObject:
         tool = settings["tool"]

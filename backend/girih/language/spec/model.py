@@ -81,7 +81,8 @@ class StateField(Strict):
     """A value that nodes share and write: its type, how writes come together, and what it is before the first one.
 
     `last` takes the latest write, `append` adds to a list, `sum` to a number, `min` and `max` keep one of two,
-    `union` adds to a list what is not in it yet.
+    `union` adds to a list what is not in it yet: what is written is then a list of items. A list that is added to
+    begins empty and a sum at 0; any other value without a `default` has none until it is written.
     """
 
     type: TypeSpec
@@ -156,6 +157,11 @@ class SharedValue:
     schema: JsonObject
     merge: MergeRule
     default: JsonValue
+    """`None`: it has no value before the first write."""
+    is_declared: bool = True
+    """Whether the author wrote the merge rule out."""
+    at: tuple[str | int, ...] = ()
+    """The path of its type."""
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 RESERVED = frozenset(
     {
         # data of the language
-        "inputs", "state", "item", "index", "run", "visits",
+        "inputs", "state", "item", "index", "run", "errors", "visits",
         # words of CEL
         "as", "break", "const", "continue", "else", "false", "for", "function", "if", "import", "in", "let", "loop",
         "namespace", "null", "package", "return", "true", "var", "void", "while",

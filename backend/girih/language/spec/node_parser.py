@@ -11,12 +11,14 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict
 from girih.language.spec.diagnostics import Diagnostic, Related, has_errors
 from girih.language.spec.findings import Subject, keys_of, shaped
 from girih.language.spec.model import GraphNode, Route
+from girih.language.spec.policies import Policies
 from girih.language.spec.routes import Rules, normalize_routes, read_rules
 from girih.language.spec.suggest import did_you_mean, one_of
 from girih.language.spec.tree import JsonObject, JsonValue, Tree
 from girih.language.spec.words import found
 
-COMMON_KEYS = ("next", "title", "description")
+COMMON_KEYS = ("next", "title", "description", *Policies.model_fields)
+"""The keys of every node, whatever its verb."""
 
 
 class Kind(Protocol):

@@ -12,6 +12,7 @@ from girih.language.spec.findings import Subject, label, shaped
 from girih.language.spec.model import AgentGraph, FirstOf, GraphHead, GraphNode, Merged
 from girih.language.spec.names import NAME_HELP, RESERVED
 from girih.language.spec.node_parser import Kind, NodeParser
+from girih.language.spec.state_parser import parse_state
 from girih.language.spec.suggest import hint
 from girih.language.spec.tree import JsonObject, JsonSchema, JsonValue, Path, Tree
 from girih.language.spec.types import schema_of
@@ -56,8 +57,10 @@ class _GraphParser:
             use={alias: self._uris(item, ("use", alias)) for alias, item in head.use.items()},
             nodes=self._nodes(value),
             outputs={name: self._output(item, ("outputs", name)) for name, item in head.outputs.items()},
+            state=parse_state(head.state, self.tree, self.faults),
         )
         self._check_chat(graph)
+        self._check_state(graph)
         return graph
 
     def _head(self, value: JsonObject) -> GraphHead:
@@ -142,6 +145,12 @@ class _GraphParser:
             if name not in known:
                 message = f"'chat.{side}' names no {side}: '{name}'"
                 self._add(message, ("chat", side), hint(name, known, f"{side}s"))
+
+    def _check_state(self, graph: AgentGraph) -> None:
+        if graph.head.chat is not None and "messages" in graph.state:
+            message = "a graph with 'chat:' has state.messages already: the messages of the conversation"
+            place = self.tree.key_at(("state", "messages"))
+            self.faults.append(Diagnostic("E002", message, place, help="give this value another name"))
 
     def _add(self, message: str, path: Path, help: str | None) -> None:
         self.faults.append(Diagnostic("E002", message, self.tree.at(path), help=help))

@@ -1,4 +1,4 @@
-"""What every node may carry besides its own keys: when it runs, how often it is tried, how long, and what a failure does."""
+"""What every node may carry besides its own keys: when it runs, how often and how long, and what a failure does."""
 
 from __future__ import annotations
 

@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from girih.language.compiler.unit import Unit, finding
 from girih.language.expressions.cel import parse
 from girih.language.expressions.check import check_expression
-from girih.language.expressions.kinds import choices
-from girih.language.expressions.names import FixedNames
 from girih.language.expressions.syntax_tree import Call, Expr, ListOf, Literal, spoken
 from girih.language.spec.diagnostics import Diagnostic
 from girih.language.spec.model import GraphNode
@@ -57,7 +55,7 @@ def _quoted(value: JsonValue) -> str:
 
 def _are_sound(unit: Unit, node: GraphNode) -> bool:
     """A condition with a fault of its own says nothing about what is covered."""
-    names = FixedNames({name: unit.type_of(name) or {} for name in unit.names()})
+    names = unit.names_at(node.name)
     return not any(check_expression(r.condition or "", names, condition=True).findings for r in node.routes)
 
 
@@ -71,13 +69,8 @@ def _uncovered(unit: Unit, node: GraphNode) -> Cases | None:
             return None
         subject = found[0]
         seen += found[1]
-    every = _choices(unit, subject) if subject else None
+    every = unit.choices_of(subject) if subject else None
     return None if subject is None or every is None else (subject, [value for value in every if value not in seen])
-
-
-def _choices(unit: Unit, subject: str) -> list[JsonValue] | None:
-    names = FixedNames({name: unit.type_of(name) or {} for name in unit.names()})
-    return choices(check_expression(subject, names).schema)
 
 
 def _cases(unit: Unit, expr: Expr) -> Cases | None:
@@ -105,5 +98,5 @@ def _cases(unit: Unit, expr: Expr) -> Cases | None:
 
 
 def _others(unit: Unit, name: str | None, values: list[JsonValue]) -> Cases | None:
-    every = _choices(unit, name) if name else None
+    every = unit.choices_of(name) if name else None
     return (name, [value for value in every if value not in values]) if name and every is not None else None

@@ -1,19 +1,25 @@
-"""E201 to E203, W204, E301 to E304, E402: what stands in `${ … }` exists, has a value, and fits where it is used."""
+"""E106, E201 to E203, W204, E301 to E304, E402: what is in `${ … }` exists, has a value, and fits its place."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 
+from girih.language.compiler.expressions_of import conditions_of, values_of
+from girih.language.compiler.paths import GRAPH_END, Point
+from girih.language.compiler.points import Gap, PointNames
 from girih.language.compiler.typed_values import Contract, Values
-from girih.language.compiler.unit import PointNames, Unit
+from girih.language.compiler.unit import Unit
 from girih.language.expressions.check import check_expression
 from girih.language.expressions.names import Finding
 from girih.language.expressions.values import Expression
-from girih.language.nodes.base import Slot
-from girih.language.spec.diagnostics import Diagnostic, Severity
+from girih.language.nodes.base import NodeConfig
+from girih.language.spec.diagnostics import Diagnostic, Related, Severity
 from girih.language.spec.model import GraphNode, Merged
 from girih.language.spec.tree import Path
+
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
 def check(unit: Unit) -> Iterator[Diagnostic]:
@@ -22,10 +28,11 @@ def check(unit: Unit) -> Iterator[Diagnostic]:
         yield from node_values(unit, node)
     for node in unit.graph.nodes.values():
         yield from conditions(unit, node)
+    end = PointNames(unit, GRAPH_END)
     for name, output in unit.graph.outputs.items():
         if not isinstance(output, Merged):
-            report = Report(unit, ("outputs", name))
-            Values(unit.names_at_end(), report.expression, report.value).type_of(output)
+            report = Report(unit, ("outputs", name), end)
+            Values(end, report.expression, report.value).type_of(output)
             for fault in report.found:
                 yield replace(fault, help=f"{fault.help}, or from: with more nodes") if fault.code == "E203" else fault
 
@@ -33,15 +40,23 @@ def check(unit: Unit) -> Iterator[Diagnostic]:
 class Report:
     """Turns findings below one path of the file into diagnostics."""
 
-    def __init__(self, unit: Unit, base: Path) -> None:
+    def __init__(self, unit: Unit, base: Path, names: PointNames | None = None) -> None:
         self._unit = unit
         self._base = base
+        self._names = names
         self.found: list[Diagnostic] = []
 
     def expression(self, path: Path, offset: int, finding: Finding) -> None:
         """A finding in the expression that begins at `offset` of the text at `path`."""
-        place = self._unit.tree.inside((*self._base, *path), offset + finding.offset, finding.length)
-        self.found.append(Diagnostic(finding.code, finding.message, place, help=finding.help))
+        full = (*self._base, *path)
+        place = self._unit.tree.inside(full, offset + finding.offset, finding.length)
+        fault = Diagnostic(finding.code, finding.message, place, help=finding.help)
+        if finding.code == "E203" and self._names is not None:
+            text = self._unit.tree.get(full)
+            root = _NAME.match(text, offset + finding.offset) if isinstance(text, str) else None
+            gap = self._names.gap(root.group()) if root is not None else None
+            fault = _explained(self._unit, fault, gap, root.group() if root is not None else "")
+        self.found.append(fault)
 
     def value(self, code: str, message: str, help: str | None, path: Path, expression: Expression | None) -> None:
         """A value that does not fit."""
@@ -54,19 +69,49 @@ class Report:
         self.found.append(Diagnostic(code, message, place, help=help, severity=severity))
 
 
+def _explained(unit: Unit, fault: Diagnostic, gap: Gap | None, name: str) -> Diagnostic:
+    """The finding with the place that decides whether the name has a value, and with what helps there."""
+    if gap is None:
+        return fault
+    related = (Related(gap.decided_at, "decided here"),) if gap.decided_at is not None else ()
+    if gap.fork is not None:
+        return starving(unit, name, gap)
+    return replace(fault, help=gap.help or fault.help, related=related)
+
+
+def starving(unit: Unit, name: str, gap: Gap) -> Diagnostic:
+    """The finding for a join that takes a branch's result which may never come; one for all who read it."""
+    fork = str(gap.fork)
+    where = gap.decided_at
+    at = f" ({where.line}:{where.column})" if where is not None else ""
+    message = f"'{fork}' waits for '{name}', which runs only when {gap.condition}{at}, and its result is read after it"
+    branch = unit.flow.branch_of(name)
+    path = ("nodes", fork, *(branch.path if branch is not None else ()))
+    help_ = f"read it as {name}.?field.orValue(…), or use join: settled and ask {fork}.{name}.ok"
+    related = (Related(where, "runs only then"),) if where is not None else ()
+    return Diagnostic("E106", message, unit.tree.at(path), help=help_, related=related)
+
+
 def node_values(unit: Unit, node: GraphNode) -> Iterator[Diagnostic]:
     """The faults of everything a node is given."""
-    names = unit.names_at(node.name)
-    for slot in unit.kinds[node.verb].slots(node.config, unit.scope):
-        report = Report(unit, ("nodes", node.name, *slot.path))
+    for given in values_of(unit, node):
+        names = unit_names(unit, given.point)
+        report = Report(unit, ("nodes", node.name, *given.path), names)
         values = Values(names, report.expression, report.value)
-        values.fit(slot.value, slot.expects, (), str(slot.path[-1]), _contract(unit, node, slot))
+        contract = _contract(unit, node, given.path) if given.is_slot else None
+        label = ".".join(str(step) for step in given.path) if given.path[0] in NodeConfig.model_fields else ""
+        values.fit(given.value, given.expects, (), label or str(given.path[-1]), contract)
         yield from report.found
 
 
-def _contract(unit: Unit, node: GraphNode, slot: Slot) -> Contract | None:
+def unit_names(unit: Unit, point: Point) -> PointNames:
+    """The names at a point; every value of a node that is evaluated there shares what was found out."""
+    return unit.shared(point, lambda: PointNames(unit, point))
+
+
+def _contract(unit: Unit, node: GraphNode, path: Path) -> Contract | None:
     """Who asks for the fields of this slot, when it is a tool or another graph."""
-    if slot.path != ("with",):
+    if path != ("with",):
         return None
     for use in unit.kinds[node.verb].uses(node.config):
         if use.scheme == "tool" and use.alias in unit.scope.tools:
@@ -77,11 +122,10 @@ def _contract(unit: Unit, node: GraphNode, slot: Slot) -> Contract | None:
 
 
 def conditions(unit: Unit, node: GraphNode) -> Iterator[Diagnostic]:
-    """The faults of the conditions on a node's ways out."""
-    names: PointNames = unit.names_at(node.name, after=True)
-    for route in node.routes:
-        if route.condition is not None:
-            report = Report(unit, ("nodes", node.name, *route.condition_at))
-            for fault in check_expression(route.condition, names, condition=True).findings:
-                report.expression((), 0, fault)
-            yield from report.found
+    """The faults of a node's conditions."""
+    for asked in conditions_of(unit, node):
+        names = PointNames(unit, asked.point, asked.binds) if asked.binds else unit_names(unit, asked.point)
+        report = Report(unit, ("nodes", node.name, *asked.path), names)
+        for fault in check_expression(asked.text, names, condition=True).findings:
+            report.expression((), 0, fault)
+        yield from report.found

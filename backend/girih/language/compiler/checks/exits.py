@@ -14,8 +14,8 @@ def check(unit: Unit) -> Iterator[Diagnostic]:
     """Name the nodes without a `next`, and the circles that have no way out."""
     flow, nodes = unit.flow, unit.graph.nodes
     for name, node in nodes.items():
-        goes_nowhere = node.sound and "next" not in node.raw and flow.shape(name) != "end"
-        if goes_nowhere and flow.regions[name].fork is None and name in flow.reached:
+        ends = any(way.to is None and not flow.closes(name, way) for way in flow.ways[name])
+        if ends and node.sound and "next" not in node.raw and name in flow.reached and flow.regions[name].fork is None:
             message = f"'{name}' has no next: the run could not go on"
             yield finding(unit, "E103", message, ("nodes", name, "[key]"), "add next: $end")
     for circle in _circles(flow, _stuck(flow, nodes) & flow.reached):
@@ -33,7 +33,9 @@ def _stuck(flow: Flow, nodes: Mapping[str, GraphNode]) -> set[str]:
         for to in flow.edges[name]:
             before[to].append(name)
     free = [
-        name for name, node in nodes.items() if not node.is_routed or len(flow.edges[name]) < max(1, len(node.routes))
+        name
+        for name, node in nodes.items()
+        if not node.is_routed or any(way.to not in flow.edges[name] for way in flow.ways[name])
     ]
     seen = set(free)
     while free:

@@ -12,11 +12,10 @@ def check(unit: Unit) -> Iterator[Diagnostic]:
     """Name every way that breaks the structure of forks."""
     for stray in unit.flow.strays:
         yield finding(unit, "E107", stray.message, stray.path, stray.help)
-    for name, node in unit.graph.nodes.items():
-        listed = getattr(node.config, node.verb, ()) if unit.flow.shape(name) == "fork" and node.sound else ()
-        for i, branch in enumerate(listed):
-            if branch in listed[:i]:
-                message = f"'{branch}' is named twice: a branch runs once"
-                yield finding(
-                    unit, "E107", message, ("nodes", name, node.verb, i), "name another node, or leave it out"
-                )
+    for name, branches in unit.flow.forks.items():
+        entries = [branch.entry for branch in branches]
+        for i, branch in enumerate(branches):
+            if branch.entry in entries[:i]:
+                message = f"'{branch.entry}' is named twice: a branch runs once"
+                path = ("nodes", name, *branch.path)
+                yield finding(unit, "E107", message, path, "name another node, or leave it out")

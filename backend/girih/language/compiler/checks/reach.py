@@ -31,11 +31,10 @@ def check(unit: Unit) -> Iterator[Diagnostic]:
 def _meant(unit: Unit) -> list[str]:
     """The nodes that would be reached if faults that have a finding of their own were put right."""
     nodes = unit.graph.nodes
-    targets = [route.to for node in nodes.values() for route in node.routes]
-    for name, node in nodes.items():
-        targets += getattr(node.config, node.verb) if node.sound and unit.flow.shape(name) == "fork" else ()
+    targets = [way.to for ways in unit.flow.ways.values() for way in ways if way.to is not None]
+    targets += [branch.entry for branches in unit.flow.forks.values() for branch in branches]
     near = [near for name in targets if name not in nodes and (near := did_you_mean(name, nodes))]
-    return near + [name for stray in unit.flow.strays if (name := str(unit.tree.get(stray.path))) in nodes]
+    return near + [stray.to for stray in unit.flow.strays if stray.to in nodes]
 
 
 def _led_to(unit: Unit, names: Iterable[str]) -> set[str]:

@@ -1,4 +1,4 @@
-"""E101: every `next`, every branch and `start` names a node that exists."""
+"""E101: every `next`, every other way out, every branch and `start` names a node that exists."""
 
 from __future__ import annotations
 
@@ -18,14 +18,15 @@ def check(unit: Unit) -> Iterator[Diagnostic]:
     nodes = unit.graph.nodes
     if unit.graph.head.start is not None and unit.graph.head.start not in nodes:
         yield _missing(unit, ("start",), unit.graph.head.start, ())
-    for node in nodes.values():
-        for route in node.routes:
-            if route.to not in nodes and route.to not in _SPECIAL:
-                yield _missing(unit, ("nodes", node.name, *route.at), route.to, _SPECIAL)
-        if node.sound and unit.flow.shape(node.name) == "fork":
-            for i, branch in enumerate(getattr(node.config, node.verb)):
-                if branch not in nodes:
-                    yield _missing(unit, ("nodes", node.name, node.verb, i), branch, ())
+    for name in nodes:
+        seen: set[Path] = set()
+        for way in unit.flow.ways[name]:
+            if way.to is not None and way.to not in nodes and way.to not in _SPECIAL and way.path not in seen:
+                seen.add(way.path)
+                yield _missing(unit, way.path, way.to, _SPECIAL)
+        for branch in unit.flow.forks[name]:
+            if branch.entry not in nodes:
+                yield _missing(unit, ("nodes", name, *branch.path), branch.entry, ())
 
 
 def _missing(unit: Unit, path: Path, name: str, special: tuple[str, ...]) -> Diagnostic:
