@@ -83,9 +83,12 @@ def node(name: str, *next: Any, verb: str = "probe", region: str | None = None, 
     )
 
 
-def fork(name: str, branches: list[str], *next: Any, region: str | None = None) -> PlanNode:
+def fork(name: str, branches: list[str], *next: Any, region: str | None = None, join: str = "all") -> PlanNode:
     return node(name, *next, verb="parallel", region=region).model_copy(
-        update={"branches": tuple(PlanBranch(entry=entry) for entry in branches)}
+        update={
+            "branches": tuple(PlanBranch(entry=entry) for entry in branches),
+            "settings": {"branches": branches, "join": join},
+        }
     )
 
 

@@ -251,7 +251,7 @@ async def test_a_result_of_the_wrong_shape_is_refused(world: World, result: Any)
 
 def test_a_route_to_nowhere_is_refused_before_anything_runs(world: World) -> None:
     with pytest.raises(ValueError, match="'ghost', which is no node"):
-        world.engine._graph(plan(node("a", "ghost")))
+        world.engine._region(plan(node("a", "ghost")), None)
 
 
 async def test_outputs_take_the_first_value_there_is(world: World) -> None:
@@ -299,10 +299,10 @@ async def test_an_llm_node_streams_and_counts(world: World) -> None:
     )
     outcome = await world.run(plan(llm, outputs={"text": "${ a.text }"}), {"who": "Ada"})
     assert outcome.outputs == {"text": "Hello there "}
-    assert outcome.usage == {"input_tokens": 3, "output_tokens": 2}
+    assert outcome.usage == {"input_tokens": 3, "output_tokens": 2, "cost_usd": 0.0}
     assert world.types() == ["node.started", "message.delta", "message.delta", "message.completed", "node.finished"]
     assert world.models.requests[0].messages[0].content == "Say hello to Ada"
-    assert world.events[-1].data["usage"] == {"input_tokens": 3, "output_tokens": 2}
+    assert world.events[-1].data["usage"] == {"input_tokens": 3, "output_tokens": 2, "cost_usd": 0.0}
 
 
 LLM = {"models": ["m"], "prompt": {}, "system": None, "params": {}, "schema": None, "repairs": 2}
@@ -314,7 +314,7 @@ async def test_structured_output_is_repaired_and_not_streamed(world: World) -> N
     llm = node("a", "$end", verb="llm", prompt="count").model_copy(update={"settings": {**LLM, "schema": SHAPE}})
     outcome = await world.run(plan(llm, outputs={"n": "${ a.n }"}))
     assert outcome.outputs == {"n": 4}
-    assert outcome.usage == {"input_tokens": 9, "output_tokens": 6}
+    assert outcome.usage == {"input_tokens": 9, "output_tokens": 6, "cost_usd": 0.0}
     assert "message.delta" not in world.types()
     second = world.models.requests[1].messages
     assert [message.role for message in second] == ["user", "assistant", "user"]
@@ -331,7 +331,7 @@ async def test_structured_output_that_never_fits_fails_after_its_repairs(world: 
     assert outcome.error is not None
     assert outcome.error["kind"] == "invalid_output"
     assert len(world.models.requests) == 2
-    assert outcome.usage == {"input_tokens": 6, "output_tokens": 4}, "a failed node's calls cost too"
+    assert outcome.usage == {"input_tokens": 6, "output_tokens": 4, "cost_usd": 0.0}, "a failed node's calls cost too"
 
 
 async def test_retrieve_and_cite(world: World) -> None:
@@ -392,13 +392,13 @@ async def test_cancelling_the_task_cancels_the_node(world: World) -> None:
 
 
 async def test_graphs_are_compiled_once_and_the_cache_is_bounded(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("girih.engine.engine.CACHED_GRAPHS", 2)
+    monkeypatch.setattr("girih.engine.engine.CACHED_REGIONS", 2)
     first = plan(node("a", "$end"), name="p0")
-    compiled = world.engine._graph(first)
-    assert world.engine._graph(first.model_copy()) is compiled
+    compiled = world.engine._region(first, None)
+    assert world.engine._region(first.model_copy(), None) is compiled
     for number in range(1, 4):
-        world.engine._graph(plan(node("a", "$end"), name=f"p{number}"))
-    assert len(world.engine._compiled) == 2
+        world.engine._region(plan(node("a", "$end"), name=f"p{number}"), None)
+    assert len(world.engine._regions) == 2
 
 
 async def test_many_runs_at_once_do_not_mix(world: World) -> None:

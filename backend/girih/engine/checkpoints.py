@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, cast
 
@@ -19,7 +19,10 @@ from langgraph.checkpoint.base import (
     get_checkpoint_metadata,
 )
 
-from girih.engine.serializer import PlainSerializer
+from girih.engine.serializer import PlainSerializer, pack, unpack
+
+ERROR = "__error__"
+"""LangGraph's name for what a failed task leaves."""
 
 EMPTY = "empty"
 """The type of a blob that stands for "this channel holds nothing"."""
@@ -83,6 +86,18 @@ class CheckpointStore(Protocol):
 
     async def list(self, ns: str | None, before: str | None, limit: int | None) -> list[StoredCheckpoint]:
         """Checkpoints, latest first: of one namespace or all, with an id below `before`, at most `limit`."""
+        ...
+
+    async def record(self, ns: str, entries: Mapping[str, bytes]) -> None:
+        """Keep results by key, in one commit. The same key again replaces what was there."""
+        ...
+
+    async def recorded(self, ns: str) -> dict[str, bytes]:
+        """Everything that was recorded in exactly that namespace, by key."""
+        ...
+
+    async def discard(self, ns: str) -> None:
+        """Forget the checkpoints, writes and records of a namespace, and of all whose names begin with it."""
         ...
 
 
@@ -180,6 +195,8 @@ class RunSaver(BaseCheckpointSaver[str]):
         self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
     ) -> None:
         """Store what a task wrote, before the next checkpoint takes it over."""
+        if all(channel == ERROR for channel, _ in writes):
+            return  # a resume runs a failed node again, whatever is known of its failure
         checkpoint_id = config["configurable"]["checkpoint_id"]
         if self._contained != checkpoint_id and await self._is_contained_soon(checkpoint_id):
             return
@@ -207,8 +224,8 @@ class RunSaver(BaseCheckpointSaver[str]):
         return _Put(
             checkpoint["id"],
             get_checkpoint_id(config),
-            self._pack(slim),
-            self._pack(get_checkpoint_metadata(config, metadata)),
+            pack(slim),
+            pack(get_checkpoint_metadata(config, metadata)),
             tuple(
                 (name, str(version), *(self.serde.dumps_typed(values[name]) if name in values else (EMPTY, b"")))
                 for name, version in versions.items()
@@ -227,16 +244,8 @@ class RunSaver(BaseCheckpointSaver[str]):
         inner = str(config["configurable"].get("checkpoint_ns") or "")
         return f"{self._ns}|{inner}" if self._ns and inner else self._ns or inner
 
-    def _pack(self, value: Any) -> bytes:
-        form, body = self.serde.dumps_typed(value)
-        return form.encode("ascii") + b":" + body
-
-    def _unpack(self, data: bytes) -> Any:
-        form, _, body = data.partition(b":")
-        return self.serde.loads_typed((form.decode("ascii"), body))
-
     def _tuple(self, config: RunnableConfig, stored: StoredCheckpoint) -> CheckpointTuple:
-        checkpoint = self._unpack(stored.checkpoint)
+        checkpoint = unpack(stored.checkpoint)
         named = checkpoint["channel_versions"]
         checkpoint["channel_values"] = {
             channel: self.serde.loads_typed((form, data))
@@ -247,7 +256,7 @@ class RunSaver(BaseCheckpointSaver[str]):
         return CheckpointTuple(
             config=_config(config, ns, stored.checkpoint_id),
             checkpoint=checkpoint,
-            metadata=self._unpack(stored.metadata),
+            metadata=unpack(stored.metadata),
             parent_config=_config(config, ns, stored.parent_id) if stored.parent_id else None,
             pending_writes=[
                 (task, channel, self.serde.loads_typed((form, data)))

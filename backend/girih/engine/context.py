@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Literal, Protocol
+from functools import cached_property
+from typing import Any, Literal, Protocol
 
+from girih.engine.budget import Budget
+from girih.engine.channels import added, usage_of
 from girih.engine.checkpoints import CheckpointStore
 from girih.engine.events import NewEvent
 from girih.language.compiler.plan import Plan
 from girih.language.nodes.ports import (
     Events,
     Memory,
-    ModelDone,
-    ModelEvent,
-    ModelRequest,
     Models,
     PauseRequest,
     Reply,
@@ -105,9 +106,27 @@ class Outcome:
     state: JsonObject = field(default_factory=dict)
 
 
+class Owner:
+    """The task that executes a run, and whether it is being stopped from outside."""
+
+    def __init__(self) -> None:
+        self._task = asyncio.current_task()
+        self._clocks: list[asyncio.Timeout] = []
+
+    def add_clock(self, clock: asyncio.Timeout) -> None:
+        """Note a clock of the run's own, which cancels the task as well."""
+        self._clocks.append(clock)
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether somebody cancels the whole run: what ends then has not lost against anything."""
+        cancelled = self._task is not None and self._task.cancelling() > 0
+        return cancelled and not any(clock.expired() for clock in self._clocks)
+
+
 @dataclass
 class Frame:
-    """One execution of one graph: the run's own, or a subgraph's.
+    """One execution of one region of a graph: a graph from its start, or one branch of a fork.
 
     `path` stands before the names of its nodes in events (`refund/`), `ns` names this very execution in checkpoints
     and keys: it counts visits, so that a subgraph in a loop starts afresh each time and a resume finds its own.
@@ -115,46 +134,52 @@ class Frame:
 
     plan: Plan
     run: RunContext
+    store: CheckpointStore
+    budget: Budget
+    owner: Owner
     path: str = ""
     ns: str = ""
-    executions: int = 0
-    """Node executions begun so far."""
-    usage: Usage = field(default_factory=Usage)
+    region: str | None = None
+    """The first node of the branch; `None` for a whole graph."""
+    outer: Mapping[str, Any] = field(default_factory=dict)
+    """All that a branch sees of what is around it, by the names of expressions, and its own binds."""
+    resume: bool = False
+    """Whether something may be stored of this execution already."""
+    is_recorded: bool = False
+    """Whether whoever runs this branch records its result."""
+    tally: Mapping[str, float] = field(default_factory=dict)
+    """What the nodes that are done have counted."""
+    lost: Usage = field(default_factory=Usage)
+    """What nodes have used that are not done: they failed, or wait."""
+    state: JsonObject = field(default_factory=dict)
+    """For a whole graph that has ended: its `state:`."""
+    inputs: JsonObject = field(default_factory=dict)
 
-    def begin(self, finished: int) -> bool:
-        """Count one node execution, given how many the state knows as finished; false when the limit is reached.
+    @property
+    def usage(self) -> Usage:
+        """What this execution has used, over all attempts as far as checkpoints know."""
+        return usage_of(self.tally) + self.lost
 
-        The state lacks what runs beside this node, a new process lacks what ran before: the larger one is right.
-        """
-        self.executions = max(self.executions, finished) + 1
-        return self.executions <= self.plan.limits.steps
+    @cached_property
+    def facts(self) -> JsonObject:
+        """What expressions see as `run`."""
+        run = self.run
+        facts: JsonObject = {"id": run.run_id, "started_at": run.started_at.isoformat(), "attempt": run.attempt}
+        return facts | ({"user": run.user} if run.user is not None else {})
+
+    def count(self, counts: Mapping[str, float]) -> None:
+        """Note what a node that is done has counted."""
+        self.tally = added(self.tally, counts)
 
     def emit(self, node: str, type: str, data: JsonObject) -> None:
         """Emit an event of a node of this graph."""
         self.run.emit(NewEvent(type, data, datetime.now(UTC), f"{self.path}{node}"))
 
 
-@dataclass
-class CountedModels:
-    """The run's models, with a count of what this node's calls cost."""
-
-    models: Models
-    frame: Frame
-    usage: Usage = field(default_factory=Usage)
-
-    async def stream(self, request: ModelRequest) -> AsyncIterator[ModelEvent]:
-        """Stream one answer and count its usage."""
-        async for event in self.models.stream(request):
-            if isinstance(event, ModelDone):
-                self.add(event.usage)
-            yield event
-
-    def add(self, usage: Usage) -> None:
-        """Count the usage of a call, or of a subgraph."""
-        self.usage += usage
-        self.frame.usage += usage
-
-
 def usage_dict(usage: Usage) -> JsonObject:
     """Usage as events and outcomes show it."""
-    return {"input_tokens": usage.input_tokens, "output_tokens": usage.output_tokens}
+    return {
+        "input_tokens": usage.input_tokens,
+        "output_tokens": usage.output_tokens,
+        "cost_usd": round(usage.cost_usd, 9),
+    }

@@ -8,26 +8,31 @@ from collections.abc import Mapping
 from typing import Any
 
 from langchain_core.runnables import RunnableConfig
+from langchain_core.runnables.config import var_child_runnable_config
 from langgraph.errors import GraphRecursionError
 from langsmith.run_helpers import tracing_context
 
-from girih.engine.channels import INPUTS, TALLY, slot
+from girih.engine.budget import Budget
+from girih.engine.channels import INPUTS, TALLY, executions, shared, slot, usage_of
 from girih.engine.checkpoints import RunSaver
-from girih.engine.context import CountedModels, Frame, Outcome, RunContext, usage_dict
-from girih.engine.emit import Compiled, emit
-from girih.engine.failures import InterruptedRunError, NodeFailedError
+from girih.engine.context import Frame, Outcome, Owner, RunContext, usage_dict
+from girih.engine.failures import InterruptedRunError, NodeFailedError, over_budget
 from girih.engine.inputs import checked_inputs
-from girih.errors import InvalidInput
+from girih.engine.ledger import stored
+from girih.engine.outputs import outputs_of, read_by_results
+from girih.engine.pauses import Waiting
+from girih.engine.regions import Compiled, Region
+from girih.engine.serializer import pack, unpack
+from girih.engine.shared_state import MESSAGES, SharedState, answer, merged, question
+from girih.engine.sight import State
 from girih.language.compiler.plan import Plan
-from girih.language.expressions.cel import ExpressionError
-from girih.language.expressions.values import evaluate, references
 from girih.language.nodes.base import NodeKind
-from girih.language.nodes.ports import Graphs, Usage
 from girih.language.spec.tree import JsonObject
 
-CACHED_GRAPHS = 256
-SUPERSTEPS_PER_STEP = 3
-"""LangGraph also counts the turns of joins and collectors; a plan's own limit is always met first."""
+CACHED_REGIONS = 512
+
+_END = "end"
+"""The key under which the end of a branch of one node is recorded."""
 
 
 class Engine:
@@ -35,58 +40,123 @@ class Engine:
 
     def __init__(self, kinds: Mapping[str, NodeKind[Any]]) -> None:
         self._kinds = kinds
-        self._compiled: OrderedDict[str, Compiled] = OrderedDict()
+        self._regions: OrderedDict[tuple[str, str | None], Region] = OrderedDict()
 
     async def execute(self, plan: Plan, run: RunContext) -> Outcome:
-        """Run a plan to its end. To cancel a run, cancel the task that awaits this.
+        """Run a plan to its end, or until it waits. To cancel a run, cancel the task that awaits this.
 
         Raises `InvalidInput` for inputs that do not fit, `LeaseLost` and other faults of the checkpoint store as they
         are: such a run has not ended and can be resumed. Every failure of a node is an `Outcome`.
         """
-        frame = Frame(plan, run)
+        owner, budget = Owner(), Budget(plan.limits, earlier=run.spent.usage)
+        frame = Frame(plan, run, store=run.checkpoints, budget=budget, owner=owner, resume=run.resume)
         # Tracing to LangSmith would be switched on by the environment alone; runs hold people's data.
         with tracing_context(enabled=False):
             try:
-                outputs = await self.run_graph(frame, run.inputs)
+                async with budget.clock(run.spent.wall, "", owner.add_clock):
+                    outputs = await self._graph(frame, run.inputs)
             except NodeFailedError as failure:
-                return Outcome("failed", None, failure.as_dict(), usage_dict(frame.usage))
+                return Outcome("failed", None, failure.as_dict(), usage_dict(budget.total), state=frame.state)
+            except Waiting as waiting:
+                return Outcome("interrupted", None, None, usage_dict(budget.total), waiting.pauses)
             except InterruptedRunError as interruption:
                 raise interruption.cause from interruption
-        return Outcome("succeeded", outputs, None, usage_dict(frame.usage))
+        return Outcome("succeeded", outputs, None, usage_dict(budget.total), state=frame.state)
 
     async def run_graph(self, frame: Frame, given: JsonObject) -> JsonObject:
-        """Run one graph of a run, from its inputs or from where it was, and give its outputs."""
-        plan, run = frame.plan, frame.run
-        inputs = checked_inputs(plan.inputs, given)
+        """Run a subgraph of a run, from its inputs or from where it was, and give its outputs."""
+        async with frame.budget.clock(0.0, frame.path.rstrip("/"), frame.owner.add_clock):
+            return await self._graph(frame, given)
+
+    async def run_branch(self, frame: Frame) -> State:
+        """Run a branch of a fork, from its first node or from where it was, and give its channels."""
+        region = self._region(frame.plan, frame.region)
+        if region.lone is None:
+            return await self._values(region, frame, {TALLY: {}}, region.channels)
+        if frame.resume and not frame.is_recorded:
+            known = await stored(frame.store.recorded(frame.ns))
+            if _END in known:
+                return self._restored(frame, unpack(known[_END]))
+        step = await region.lone.step({TALLY: {}}, frame)
+        if not frame.is_recorded:
+            await stored(frame.store.record(frame.ns, {_END: pack(step.update)}))
+        return step.update
+
+    async def _graph(self, frame: Frame, given: JsonObject) -> JsonObject:
+        plan, run, state = frame.plan, frame.run, SharedState(frame.plan)
+        frame.inputs = checked_inputs(plan.inputs, given)
+        place = f"{run.run_id}:{frame.ns}"
+        values = state.beginning(run.state if not frame.ns else {})
+        if plan.chat:
+            values[MESSAGES] = merged("by_id", values[MESSAGES], question(plan, frame.inputs, place))
+        start = {INPUTS: frame.inputs, TALLY: {}} | {shared(name): value for name, value in values.items()}
+        channels = [TALLY, INPUTS, *map(slot, read_by_results(plan)), *map(shared, state.names)]
+        ended = await self._values(self._region(plan, None), frame, start, channels)
+        frame.state = {name: ended[shared(name)] for name in state.names}
+        outputs = outputs_of(plan, ended, frame)
+        if plan.chat:
+            frame.state[MESSAGES] = merged("by_id", frame.state[MESSAGES], answer(plan, outputs, place))
+        return outputs
+
+    async def _values(self, region: Region, frame: Frame, start: State, channels: list[str]) -> State:
+        """Drive a region to its end and give those of its channels that have a value."""
         config: RunnableConfig = {
-            "configurable": {"thread_id": run.run_id},
-            "recursion_limit": plan.limits.steps * SUPERSTEPS_PER_STEP + 10,
+            "configurable": {"thread_id": frame.run.run_id},
+            "recursion_limit": frame.plan.limits.steps + 10,
         }
-        graph = self._graph(plan)
-        state = await self._stored(graph, frame, config) if run.resume else None
-        if state is None:
-            saver, start = RunSaver(run.checkpoints, frame.ns, empty=True), {INPUTS: inputs, TALLY: {}}
-        else:
-            saver, start = RunSaver(run.checkpoints, frame.ns), None
-            frame.usage = _usage(state.values.get(TALLY) or {})
-        values = state.values if state is not None and not state.next and not state.tasks else None
-        if values is None:
-            values = await self._drive(_with_saver(graph, saver), frame, config, start)
-        frame.usage = _usage(values[TALLY])
-        return _outputs(plan, values, frame.path)
+        assert region.graph is not None  # noqa: S101 - a lone branch is not driven
+        snapshot = await self._stored(region.graph, frame, config) if frame.resume else None
+        if snapshot is None:
+            saver = RunSaver(frame.store, frame.ns, empty=True)
+            return await _drive(_with_saver(region.graph, saver), frame, config, start, channels)
+        self._restored(frame, snapshot.values)
+        frame.inputs = snapshot.values.get(INPUTS, frame.inputs)
+        if not snapshot.next and not snapshot.tasks:
+            values: State = snapshot.values
+            return values
+        saver = RunSaver(frame.store, frame.ns)
+        return await _drive(_with_saver(region.graph, saver), frame, config, None, channels)
 
     async def _stored(self, graph: Compiled, frame: Frame, config: RunnableConfig) -> Any:
-        """LangGraph's snapshot of where this graph was, `None` when it never got to a first checkpoint.
+        """LangGraph's snapshot of where this region was, `None` when it never got to a first checkpoint.
 
         A snapshot with nothing `next` may still have `tasks`: they have finished but no checkpoint followed.
         """
-        saver = RunSaver(frame.run.checkpoints, frame.ns)
-        snapshot = await _with_saver(graph, saver).aget_state(config)
+        with _Apart():
+            snapshot = await _with_saver(graph, RunSaver(frame.store, frame.ns)).aget_state(config)
         return snapshot if snapshot.created_at is not None else None
 
-    async def _drive(self, graph: Compiled, frame: Frame, config: RunnableConfig, start: Any) -> JsonObject:
-        values: JsonObject = {}
-        channels = [TALLY, INPUTS, *map(slot, _read_by_results(frame.plan))]
+    def _restored(self, frame: Frame, state: State) -> State:
+        """Count what the execution used before."""
+        tally = state.get(TALLY) or {}
+        frame.tally = tally
+        frame.budget.restore(frame.ns, executions(tally), usage_of(tally))
+        return state
+
+    def _region(self, plan: Plan, entry: str | None) -> Region:
+        key = (plan.digest, entry)
+        if key in self._regions:
+            self._regions.move_to_end(key)
+        else:
+            self._regions[key] = Region(plan, entry, self._kinds, self)
+            if len(self._regions) > CACHED_REGIONS:
+                self._regions.popitem(last=False)
+        return self._regions[key]
+
+
+class _Apart:
+    """Within it, a graph is no subgraph to LangGraph, although a node of another one runs it: it has its own place."""
+
+    def __enter__(self) -> None:
+        self._token = var_child_runnable_config.set(None)
+
+    def __exit__(self, *_: object) -> None:
+        var_child_runnable_config.reset(self._token)
+
+
+async def _drive(graph: Compiled, frame: Frame, config: RunnableConfig, start: Any, channels: list[str]) -> State:
+    values: State = {}
+    with _Apart():
         stream = graph.astream(
             start, config, context=frame, stream_mode="values", output_keys=channels, durability="sync"
         )
@@ -95,53 +165,10 @@ class Engine:
                 values = latest
         except GraphRecursionError as error:
             message = f"the run took more than {frame.plan.limits.steps} steps, its limit"
-            raise NodeFailedError("budget", message, node=frame.path.rstrip("/")) from error
-        return values
-
-    def _graph(self, plan: Plan) -> Compiled:
-        if plan.digest in self._compiled:
-            self._compiled.move_to_end(plan.digest)
-        else:
-            self._compiled[plan.digest] = emit(plan, self._kinds, self._graphs)
-            if len(self._compiled) > CACHED_GRAPHS:
-                self._compiled.popitem(last=False)
-        return self._compiled[plan.digest]
-
-    def _graphs(self, frame: Frame, node: str, visit: int, models: CountedModels) -> Graphs:
-        return _Subgraphs(self, frame, node, visit, models)
-
-
-class _Subgraphs:
-    """The `Graphs` port of one visit of one node: each call is a graph of its own under the run's checkpoints."""
-
-    def __init__(self, engine: Engine, frame: Frame, node: str, visit: int, models: CountedModels) -> None:
-        self._engine = engine
-        self._frame = frame
-        self._node = node
-        self._visit = visit
-        self._models = models
-        self._calls = 0
-
-    async def run(self, digest: str, inputs: JsonObject, key: str = "") -> JsonObject:
-        """Run the graph with that digest and give its outputs. On a resumed run it goes on where it was."""
-        self._calls += 1
-        name = key or str(self._calls)
-        frame, run = self._frame, self._frame.run
-        plan = await run.plans(digest)
-        child = Frame(
-            plan,
-            run,
-            path=f"{frame.path}{self._node}/",
-            ns=f"{frame.ns}{self._node}#{self._visit}.{name}/",
-        )
-        try:
-            return await self._engine.run_graph(child, inputs)
-        except (NodeFailedError, InterruptedRunError, InvalidInput):
-            raise
-        except Exception as error:  # the store's fault, not this node's: it must not end the run
-            raise InterruptedRunError(error) from error
+            raise over_budget(message, frame.path.rstrip("/")) from error
         finally:
-            self._models.add(child.usage)
+            await stream.aclose()  # type: ignore[attr-defined]  # it is an asynchronous generator
+    return values
 
 
 def _with_saver(graph: Compiled, saver: RunSaver) -> Compiled:
@@ -149,32 +176,3 @@ def _with_saver(graph: Compiled, saver: RunSaver) -> Compiled:
     bound = copy.copy(graph)
     bound.checkpointer = saver
     return bound
-
-
-def _usage(tally: Mapping[str, int]) -> Usage:
-    return Usage(tally.get("$input_tokens", 0), tally.get("$output_tokens", 0))
-
-
-def _read_by_results(plan: Plan) -> list[str]:
-    nodes = {node.name for node in plan.nodes}
-    read = {name for output in plan.results.values() for value in output.values for name in references(value)}
-    return sorted(read & nodes)
-
-
-def _outputs(plan: Plan, values: JsonObject, path: str) -> JsonObject:
-    """Each output from the first of its values that the run has; one that is optional and has none is left out."""
-    data = {name: values[slot(name)] for name in _read_by_results(plan) if slot(name) in values}
-    data["inputs"] = values[INPUTS]
-    outputs: JsonObject = {}
-    for name, output in plan.results.items():
-        for value in output.values:
-            try:
-                outputs[name] = evaluate(value, data)
-                break
-            except ExpressionError:
-                continue
-    missing = [name for name in plan.outputs.get("required", ()) if name not in outputs]
-    if missing:
-        message = f"output '{missing[0]}' has no value: no node that it comes from has run"
-        raise NodeFailedError("invalid_output", message, node=path.rstrip("/"), help="name a fallback under from:")
-    return outputs

@@ -10,6 +10,7 @@ from girih.language.spec.tree import JsonObject
 
 EventType = Literal[
     "run.started",
+    "run.interrupted",
     "run.resumed",
     "run.finished",
     "run.failed",
@@ -17,12 +18,33 @@ EventType = Literal[
     "node.started",
     "node.finished",
     "node.failed",
+    "node.skipped",
+    "node.retried",
+    "node.cancelled",
     "message.delta",
     "message.completed",
+    "tool.delta",
     "tool.started",
     "tool.finished",
     "retrieval.finished",
+    "state.updated",
+    "memory.stored",
+    "memory.recalled",
+    "custom",
 ]
+"""Closed: nothing else is ever emitted. What their data holds:
+
+- `run.started` agent, version, digest, inputs · `run.interrupted` interrupts · `run.resumed` attempt, answers ·
+  `run.finished` outputs, usage · `run.failed` error, usage · `run.cancelled`
+- `node.started` verb, title, fork · `node.finished` verb, output, duration_ms, and as they apply usage, cached ·
+  `node.failed` kind, message, help, and `handled` (`value` or `to`) where `on_error` takes care of it ·
+  `node.skipped` (its `when` does not hold) verb · `node.retried` attempt, kind, message, wait_s ·
+  `node.cancelled` (another branch has won or failed, or time is over) verb
+- `message.delta` text · `message.completed` text, model, usage · `tool.delta` a piece of a call as it arrives ·
+  `tool.started` tool, arguments · `tool.finished` tool, result · `retrieval.finished` collection, hits
+- `state.updated` values: what the node wrote, by name under `state:` · `memory.stored`, `memory.recalled` namespace,
+  and what was stored or found · `custom` what a node of another package says, under its own `name`
+"""
 
 TERMINAL: frozenset[str] = frozenset({"run.finished", "run.failed", "run.cancelled"})
 """The types that end a run; each run's feed has exactly one, and it is the last."""

@@ -13,15 +13,21 @@ from girih.language.spec.tree import JsonObject
 logger = logging.getLogger(__name__)
 
 
-class NodeFailedError(Exception):
-    """A node failed, and with it the run. `node` is the path to the node where it happened."""
+class NodeFailedError(NodeError):
+    """A node failed for good. `node` is the path to the node where it happened."""
 
-    def __init__(self, kind: RunErrorKind, message: str, *, node: str, help: str | None = None) -> None:
-        super().__init__(message)
-        self.kind: RunErrorKind = kind
-        self.message = message
+    def __init__(
+        self,
+        kind: RunErrorKind,
+        message: str,
+        *,
+        node: str,
+        help: str | None = None,
+        can_pass: bool = True,
+        **details: object,
+    ) -> None:
+        super().__init__(kind, message, help=help, can_pass=can_pass, **details)
         self.node = node
-        self.help = help
 
     def as_dict(self) -> JsonObject:
         """The error as `Outcome` and the events show it."""
@@ -36,6 +42,11 @@ class InterruptedRunError(Exception):
         self.cause = cause
 
 
+def over_budget(message: str, node: str, help: str | None = None) -> NodeFailedError:
+    """A limit that was met: trying again meets it again."""
+    return NodeFailedError("budget", message, node=node, help=help, can_pass=False)
+
+
 def failure_of(error: Exception, node: str) -> NodeFailedError:
     """The failure a node's exception stands for. Raises `InterruptedRunError` for what is not the node's.
 
@@ -46,11 +57,13 @@ def failure_of(error: Exception, node: str) -> NodeFailedError:
     if isinstance(error, InterruptedRunError | LeaseLost):
         raise error if isinstance(error, InterruptedRunError) else InterruptedRunError(error)
     if isinstance(error, NodeError):
-        return NodeFailedError(error.kind, error.message, node=node, help=error.help)
+        return NodeFailedError(
+            error.kind, error.message, node=node, help=error.help, can_pass=error.can_pass, **error.details
+        )
     if isinstance(error, ExpressionError | PromptError):
-        return NodeFailedError("invalid_output", f"a value cannot be computed: {error}", node=node)
+        return NodeFailedError("invalid_output", f"a value cannot be computed: {error}", node=node, can_pass=False)
     if isinstance(error, InvalidInput):
-        return NodeFailedError("invalid_output", error.message, node=node, help=error.help)
+        return NodeFailedError("invalid_output", error.message, node=node, help=error.help, can_pass=False)
     if isinstance(error, Unavailable):
         return NodeFailedError("unavailable", error.message, node=node, help=error.help)
     if isinstance(error, TimeoutError):

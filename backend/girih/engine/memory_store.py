@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from girih.engine.checkpoints import Blob, StoredCheckpoint, StoredWrite, Write
@@ -14,6 +14,7 @@ class MemoryCheckpointStore:
 
     _checkpoints: dict[tuple[str, str], tuple[str | None, bytes, bytes]] = field(default_factory=dict)
     _blobs: dict[tuple[str, str, str], tuple[str, bytes]] = field(default_factory=dict)
+    _records: dict[str, dict[str, bytes]] = field(default_factory=dict)
     _writes: dict[tuple[str, str], dict[tuple[str, int], tuple[str, str, str, bytes]]] = field(default_factory=dict)
 
     async def put(
@@ -57,6 +58,22 @@ class MemoryCheckpointStore:
             reverse=True,
         )
         return [self._stored(space, name) for name, space in names[:limit]]
+
+    async def record(self, ns: str, entries: Mapping[str, bytes]) -> None:
+        """Keep results by key."""
+        self._records.setdefault(ns, {}).update(entries)
+
+    async def recorded(self, ns: str) -> dict[str, bytes]:
+        """What was recorded in that namespace."""
+        return dict(self._records.get(ns, {}))
+
+    async def discard(self, ns: str) -> None:
+        """Forget a namespace and all whose names begin with it."""
+        for kept in (self._checkpoints, self._blobs, self._writes):
+            for name in [name for name in kept if name[0].startswith(ns)]:
+                del kept[name]  # type: ignore[attr-defined]  # each is keyed by a namespace first
+        for name in [name for name in self._records if name.startswith(ns)]:
+            del self._records[name]
 
     def _stored(self, ns: str, checkpoint_id: str) -> StoredCheckpoint:
         parent_id, checkpoint, metadata = self._checkpoints[ns, checkpoint_id]

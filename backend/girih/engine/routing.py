@@ -32,8 +32,18 @@ class Router:
             (route, f"{node.name}>{index}", Condition(route.condition) if route.condition is not None else None)
             for index, route in enumerate(node.routes)
         ]
+        self.asks = any(route.condition is not None for route in node.routes)
+        """Whether a way on depends on data."""
+        self.counts = any(route.max_visits is not None for route in node.routes)
+        """Whether a way on depends on how often it was taken."""
 
-    def choose(self, data: Mapping[str, JsonValue], counts: Mapping[str, int], path: str) -> Taken:
+    def straight(self, to: str, path: str) -> Taken:
+        """The way to a target that the node itself has chosen. Raises `NodeFailedError` for `$fail`."""
+        if to == FAIL:
+            raise self._refused(path)
+        return Taken(None if to == END else to, {})
+
+    def choose(self, data: Mapping[str, JsonValue], counts: Mapping[str, float], path: str) -> Taken:
         """The route to take. `path` is the node's place in the run, for the failure.
 
         Raises `NodeFailedError` for `$fail` and when no route is left, `ExpressionError` from a condition.
@@ -48,10 +58,13 @@ class Router:
             if condition is not None and not condition.holds(data):
                 continue
             if route.to == FAIL:
-                raise NodeFailedError("refused", f"the graph ends as failed after '{self._name}'", node=path)
+                raise self._refused(path)
             counted = {key: 1} if route.max_visits is not None else {}
             return Taken(None if route.to == END else route.to, counted)
         raise self._stuck(spent, path)
+
+    def _refused(self, path: str) -> NodeFailedError:
+        return NodeFailedError("refused", f"the graph ends as failed after '{self._name}'", node=path, can_pass=False)
 
     def _stuck(self, spent: bool, path: str) -> NodeFailedError:
         if spent:

@@ -59,6 +59,21 @@ class PlainSerializer:
         raise NotReadableError(f"checkpoint data of the unknown form '{form}'")
 
 
+_PLAIN = PlainSerializer()
+
+
+def pack(value: Any) -> bytes:
+    """Plain data as bytes that know their form. Raises `NotPlainError`."""
+    form, body = _PLAIN.dumps_typed(value)
+    return form.encode("ascii") + b":" + body
+
+
+def unpack(data: bytes) -> Any:
+    """What `pack` was given. Raises `NotReadableError`."""
+    form, _, body = data.partition(b":")
+    return _PLAIN.loads_typed((form.decode("ascii"), body))
+
+
 def _extend(value: Any) -> ormsgpack.Ext:
     if type(value) is set and all(type(item) is str for item in value):
         return ormsgpack.Ext(_SET, ormsgpack.packb(sorted(value)))
