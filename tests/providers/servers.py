@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
+import subprocess
+import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -51,15 +54,28 @@ class Server:
 
 
 @asynccontextmanager
-async def serving(*answers: Answer) -> AsyncIterator[Server]:
-    """A server that gives these answers, on a free port."""
+async def serving(*answers: Answer, tls: bool = False) -> AsyncIterator[Server]:
+    """A server that gives these answers, on a free port; with `tls` behind a certificate that nobody knows."""
     server = Server(answers=list(answers))
-    listening = await asyncio.start_server(server.handle, "127.0.0.1", 0)
-    server.url = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
+    context = _unknown_certificate() if tls else None
+    listening = await asyncio.start_server(server.handle, "127.0.0.1", 0, ssl=context)
+    scheme = "https" if tls else "http"
+    server.url = f"{scheme}://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
     try:
         yield server
     finally:
         listening.close()
+
+
+def _unknown_certificate() -> ssl.SSLContext:
+    """A certificate signed by itself, made for the occasion."""
+    with tempfile.TemporaryDirectory() as folder:
+        key, certificate = f"{folder}/key.pem", f"{folder}/cert.pem"
+        command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=127.0.0.1"]
+        subprocess.run([*command, "-keyout", key, "-out", certificate], check=True, capture_output=True)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate, key)
+    return context
 
 
 def says(status: int, body: bytes | str | dict[str, Any] = b"", **headers: str) -> Answer:
@@ -93,6 +109,21 @@ def streams(*chunks: dict[str, Any] | str, pause: float = 0, finish: bool = True
 async def hangs(asked: Asked, writer: asyncio.StreamWriter) -> None:
     """Never answers."""
     await asyncio.sleep(30)
+
+
+async def drips(asked: Asked, writer: asyncio.StreamWriter) -> None:
+    """Sends a byte now and then, and never a whole event."""
+    writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n: ")
+    for _ in range(300):
+        writer.write(b".")
+        await writer.drain()
+        await asyncio.sleep(0.1)
+
+
+async def breaks_off(asked: Asked, writer: asyncio.StreamWriter) -> None:
+    """Promises more than it sends."""
+    head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 5000\r\nconnection: close\r\n\r\n"
+    writer.write(head + b'{"name": ')
 
 
 async def cuts(asked: Asked, writer: asyncio.StreamWriter) -> None:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
 
-from girih.language.nodes.ports import Message, ModelDone, ModelRequest, TextDelta
+from girih.language.nodes.ports import Message, ModelDone, ModelRequest, TextDelta, ToolCall
 from girih.language.spec.conform import Contract
 from girih.providers.models.chat import ModelOptions, make_models
 from girih.providers.models.demo import DemoChatModel
@@ -181,6 +181,63 @@ def test_it_picks_a_tool_fills_its_arguments_and_uses_the_result() -> None:
     assert forced.tool_calls[0]["name"] == "get_weather"
 
 
+CUSTOMER = {
+    "name": "find_customer",
+    "description": "Looks a customer up.",
+    "parameters": {"type": "object", "properties": {"customer_id": {"type": "string", "pattern": "^C-[0-9]{4}$"}}},
+}
+REFUND = {
+    "name": "refund",
+    "description": "Gives money back for an order.",
+    "parameters": {
+        "type": "object",
+        "properties": {
+            "order_id": {"type": "string", "pattern": "^A-[0-9]+$"},
+            "amount": {"type": "number", "minimum": 0},
+            "tier": {"enum": ["free", "gold"]},
+            "currency": {"type": "string", "default": "EUR"},
+        },
+        "required": ["order_id", "amount", "tier"],
+    },
+}
+
+
+def test_it_goes_on_with_other_tools_until_the_question_is_met() -> None:
+    model = DemoChatModel().bind_tools([WEATHER, REFUND, CUSTOMER])
+    turns: list[Any] = [HumanMessage("Customer C-1001 wants a refund of 12.5 for order A-77, please")]
+    first = model.invoke(turns)
+    assert [(call["name"], call["id"]) for call in first.tool_calls] == [("refund", "call_1_1")]
+    turns += [first, ToolMessage('{"refunded": true}', tool_call_id="call_1_1", name="refund")]
+    second = model.invoke(turns)
+    assert [(call["name"], call["args"]) for call in second.tool_calls] == [
+        ("find_customer", {"customer_id": "C-1001"})
+    ]
+    turns += [second, ToolMessage('{"name": "Ada"}', tool_call_id="call_2_1", name="find_customer")]
+    last = model.invoke(turns)
+    assert last.content == (
+        f'{LABEL} The tool refund answered: {{"refunded": true}} The tool find_customer answered: {{"name": "Ada"}}'
+    )
+
+
+def test_it_takes_what_tools_answered_and_what_the_schema_has_as_default() -> None:
+    model = DemoChatModel().bind_tools([CUSTOMER, REFUND])
+    turns: list[Any] = [HumanMessage("Look up customer C-1001, then a refund of 12.5 for A-77")]
+    first = model.invoke(turns)
+    assert first.tool_calls[0]["name"] == "find_customer"
+    told = ToolMessage('{"tier": "gold", "name": "Ada"}', tool_call_id=first.tool_calls[0]["id"], name="find_customer")
+    (call,) = model.invoke([*turns, first, told]).tool_calls
+    assert call["args"] == {"order_id": "A-77", "amount": 12.5, "tier": "gold", "currency": "EUR"}
+
+
+async def test_it_streams_a_call_in_pieces() -> None:
+    model = DemoChatModel().bind_tools([REFUND])
+    chunks = [c async for c in model.astream([HumanMessage("A refund of 12.5 for order A-77")])]
+    parts = [part for chunk in chunks for part in chunk.tool_call_chunks]
+    assert (parts[0]["name"], parts[0]["args"]) == ("refund", "")
+    assert len(parts) > 3
+    assert json.loads("".join(part["args"] or "" for part in parts))["order_id"] == "A-77"
+
+
 def test_a_script_is_followed_turn_by_turn() -> None:
     model = DemoChatModel(script=["first", {"tool": "find_order", "args": {"order_id": "1"}}, {"json": {"n": 1}}])
     turns: list[Any] = [HumanMessage("go")]
@@ -199,3 +256,17 @@ async def test_a_stream_of_a_given_length_through_the_port() -> None:
     assert [type(event) for event in events] == [TextDelta] * 5 + [ModelDone]
     longer = ModelRequest(("slow",), (Message("user", "go"),), params={"tokens": 50, "temperature": 0})
     assert len([event async for event in models.stream(longer)]) == 51
+
+
+async def test_a_script_can_call_several_tools_at_once_and_break_arguments() -> None:
+    calls = [{"tool": "a", "args": {"n": 1}}, {"tool": "b", "args": "{oops"}]
+    models = make_models({"m": {"provider": "demo"}}, ModelOptions())
+    params = {"script": [{"text": "One moment.", "calls": calls}]}
+    events = [event async for event in models.stream(ModelRequest(("m",), (Message("user", "go"),), params=params))]
+    done = events[-1]
+    assert isinstance(done, ModelDone)
+    assert "".join(event.text for event in events if isinstance(event, TextDelta)) == "One moment."
+    assert done.calls == (
+        ToolCall("call_1_1", "a", {"n": 1}),
+        ToolCall("call_1_2", "b", {}, "the arguments are not JSON: {oops"),
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.providers.servers import Answer, hangs, says, serving, streams
+from tests.providers.servers import Answer, breaks_off, cuts, drips, hangs, says, serving, streams
 
 from girih.errors import NodeError
 from girih.providers.outbound import OutboundClient
@@ -79,6 +79,36 @@ async def test_each_fault_has_its_kind(answer: Answer, kind: str) -> None:
         await call(answer, arguments={"customer_id": "7", "tags": []}, timeout=0.4)
     assert caught.value.kind == kind
     assert "crm.lookup" in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("answer", "can_pass"),
+    [(says(status), False) for status in (302, 400, 401, 403, 404, 410, 422)]
+    + [(says(status), True) for status in (408, 409, 429, 500, 502, 503, 504)]
+    + [(hangs, True), (drips, True), (breaks_off, True), (cuts, True), (says(200, "{"), True)],
+)
+async def test_what_no_repetition_can_mend_says_so(answer: Answer, can_pass: bool) -> None:
+    with pytest.raises(NodeError) as caught:
+        await call(answer, arguments={"customer_id": "7", "tags": []}, timeout=0.4)
+    assert caught.value.can_pass is can_pass
+
+
+async def test_a_refused_certificate_and_a_lost_connection() -> None:
+    async with serving(says(200, ADA), tls=True) as server:
+        with pytest.raises(NodeError, match="certificate") as caught:
+            await HttpTools(OutboundClient([server.url]), {"crm": server.url}).call(
+                CRM, {"customer_id": "7", "tags": []}, timeout=2, idempotency_key="k"
+            )
+    assert (caught.value.kind, caught.value.can_pass) == ("unavailable", False)
+    with pytest.raises(NodeError, match="before its answer was whole") as caught:
+        await call(breaks_off, arguments={"customer_id": "7", "tags": []})
+    assert (caught.value.kind, caught.value.can_pass) == ("unavailable", True)
+
+
+async def test_how_long_to_wait_is_passed_on() -> None:
+    with pytest.raises(NodeError) as caught:
+        await call(says(429, retry_after="7"), arguments={"customer_id": "7", "tags": []})
+    assert caught.value.details == {"status": 429, "retry_after": 7.0}
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import stamina
-from tests.providers.servers import chunk, cuts, hangs, says, serving, streams, used
+from tests.providers.servers import breaks_off, chunk, cuts, drips, hangs, says, serving, streams, used
 
 from girih.errors import NodeError
 from girih.language.nodes.ports import Message, ModelDone, ModelEvent, ModelRequest, TextDelta, Usage
@@ -87,9 +87,33 @@ async def test_params_cannot_take_over_the_request() -> None:
         (streams("data: {not json\n\n"), "unavailable", 1),
         (streams("data: 7\n\n"), "unavailable", 1),
         (streams(chunk("x"), chunk(finish="content_filter")), "refused", 1),
+        (streams(chunk(refusal="I will not"), chunk(finish="stop")), "refused", 1),
+        (streams(chunk("half"), finish=False), "unavailable", 1),
+        (breaks_off, "unavailable", 1),
+        (drips, "timeout", 1),
+        (says(422, {"error": {"message": "no"}}), "refused", 1),
         (says(302, "", location="http://127.0.0.1:1/"), "unavailable", 1),
     ],
-    ids=["429", "hang", "500", "503", "401", "404", "filter", "400", "cut", "bad-json", "no-object", "filtered", "302"],
+    ids=[
+        "429",
+        "hang",
+        "500",
+        "503",
+        "401",
+        "404",
+        "filter",
+        "400",
+        "cut",
+        "bad-json",
+        "no-object",
+        "filtered",
+        "refusal",
+        "half",
+        "half-close",
+        "drip",
+        "422",
+        "302",
+    ],
 )
 async def test_each_fault_gets_its_kind_and_its_retries(answer: Any, kind: str, requests: int) -> None:
     async with serving(answer) as server:
@@ -99,6 +123,56 @@ async def test_each_fault_gets_its_kind_and_its_retries(answer: Any, kind: str, 
     assert len(server.asked) == requests
     assert "'m'" in caught.value.message
     assert KEY not in caught.value.message + str(caught.value.help)
+
+
+@pytest.mark.parametrize(
+    ("answer", "can_pass"),
+    [(says(status, {}), False) for status in (302, 400, 401, 403, 404, 413, 422)]
+    + [(says(status, {}), True) for status in (408, 409, 429, 500, 503)]
+    + [(hangs, True), (cuts, True), (breaks_off, True), (streams("data: {no json\n\n"), True)],
+)
+async def test_what_no_repetition_can_mend_says_so(answer: Any, can_pass: bool) -> None:
+    async with serving(answer) as server:
+        with pytest.raises(NodeError) as caught:
+            await ask(server.url)
+    assert caught.value.can_pass is can_pass
+
+
+async def test_a_server_without_tls_or_without_a_known_certificate_is_not_worth_another_try() -> None:
+    async with serving(says(200, {})) as server:
+        with pytest.raises(NodeError, match="TLS") as caught:
+            await ask(server.url.replace("http://", "https://"))
+    assert (caught.value.kind, caught.value.can_pass) == ("unavailable", False)
+    async with serving(says(200, {}), tls=True) as server:
+        with pytest.raises(NodeError, match="certificate") as caught:
+            await ask(server.url)
+    assert (caught.value.kind, caught.value.can_pass) == ("unavailable", False)
+    assert server.asked == []
+
+
+async def test_a_wait_that_is_too_long_is_left_to_the_node() -> None:
+    async with serving(says(429, {}, retry_after="90")) as server:
+        with pytest.raises(NodeError) as caught:
+            await ask(server.url)
+    assert caught.value.details["retry_after"] == 90.0
+    assert len(server.asked) == 1
+
+
+async def test_what_was_used_is_counted_also_when_the_answer_fails() -> None:
+    documents = {"m": {"provider": "openai", "price": {"input": 2.0, "output": 8.0}}}
+    broken = streams(chunk("x"), used(1_000_000, 500_000), chunk(finish="content_filter"))
+    async with serving(broken, streams(*GOOD)) as server:
+        options = ModelOptions(openai_api_key=KEY, openai_base_url=f"{server.url}/v1")
+        models = make_models(documents, options)
+        request = ModelRequest(("m",), (Message("user", "Hi"),))
+        events: list[ModelEvent] = []
+        with pytest.raises(NodeError, match="content filter"):
+            async for event in models.stream(request):
+                events.append(event)  # noqa: PERF401 - the failure comes behind the events
+        assert events == [TextDelta("x"), ModelDone(Usage(1_000_000, 500_000, 6.0), "gpt-5-mini", "openai")]
+        done = [event async for event in models.stream(request)][-1]
+    assert isinstance(done, ModelDone)
+    assert done.usage.cost_usd == pytest.approx((7 * 2 + 2 * 8) / 1_000_000)
 
 
 async def test_a_rate_limit_is_waited_out() -> None:

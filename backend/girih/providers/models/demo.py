@@ -19,7 +19,7 @@ from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
 
-from girih.providers.models.demo_reply import Reply, reply_to
+from girih.providers.models.demo_reply import Reply, ToolCall, reply_to
 
 PROVIDER: Final = "girih-demo"
 _PIECE = re.compile(r"\s*\S+|\s+$")
@@ -31,9 +31,11 @@ class DemoChatModel(BaseChatModel):
     - Numbered passages (`[1] …`) in the prompt: it answers with their sentences that match the question, each with its
       mark, or says that they do not answer.
     - `response_format` (JSON Schema): it fills the fields from words in the prompt.
-    - Bound tools: it picks one by its name and description and fills the arguments.
-    - `script`: a list of given answers (text, `{json: …}` or `{tool: name, args: {…}}`), one per turn, the last one
-      again and again. `tokens` and `delay_ms`: a stream of that many tokens with that pause before each.
+    - Bound tools: it picks the one whose name, description and parameters meet most words of the question, fills the
+      arguments from the question and from earlier results, and goes on until no other tool meets what is left of it.
+    - `script`: a list of given answers (text, `{json: …}`, `{tool: name, args: {…}}` or `{calls: [{tool, args}, …]}`),
+      one per turn, the last one again and again. `tokens` and `delay_ms`: a stream of that many tokens with that
+      pause before each.
     """
 
     model_name: str = "demo"
@@ -109,6 +111,9 @@ class DemoChatModel(BaseChatModel):
         pieces = reply.pieces if reply.pieces is not None else _PIECE.findall(reply.text)
         for piece in pieces:
             yield ChatGenerationChunk(message=AIMessageChunk(content=piece))
+        turn = sum(isinstance(message, AIMessage) for message in messages)
+        for index, call in enumerate(reply.calls):
+            yield from _call_chunks(call, f"call_{turn + 1}_{index + 1}", index)
         yield ChatGenerationChunk(message=self._last(messages, reply, len(pieces)))
 
     def _last(self, messages: list[BaseMessage], reply: Reply, pieces: int) -> AIMessageChunk:
@@ -117,11 +122,16 @@ class DemoChatModel(BaseChatModel):
         reason: Literal["tool_calls", "stop"] = "tool_calls" if reply.calls else "stop"
         return AIMessageChunk(
             content="",
-            tool_call_chunks=[
-                tool_call_chunk(name=call.name, args=call.arguments, id=f"call_{index}", index=index)
-                for index, call in enumerate(reply.calls)
-            ],
             response_metadata={"model_name": self.model_name, "model_provider": PROVIDER, "finish_reason": reason},
             usage_metadata=UsageMetadata(input_tokens=read, output_tokens=written, total_tokens=read + written),
             chunk_position="last",
         )
+
+
+def _call_chunks(call: ToolCall, call_id: str, index: int) -> Iterator[ChatGenerationChunk]:
+    """A call as it streams: who is called first, then the arguments piece by piece."""
+    named = tool_call_chunk(name=call.name, args="", id=call_id, index=index)
+    yield ChatGenerationChunk(message=AIMessageChunk(content="", tool_call_chunks=[named]))
+    for piece in _PIECE.findall(call.arguments):
+        part = tool_call_chunk(name=None, args=piece, id=None, index=index)
+        yield ChatGenerationChunk(message=AIMessageChunk(content="", tool_call_chunks=[part]))

@@ -7,10 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from girih.language.spec.conform import contract
 from girih.providers.models.demo_words import Request, words_of
 
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 _CODE = re.compile(r"(?<![\w-])(?=[\w-]*\d)[\w-]{2,}")
+_CODE_WITH_LETTERS = re.compile(r"\b(?=\w*[-_]?\w*\d)[A-Za-z]+[-_]?\w*\d[\w-]*")
+"""A number inside of a code (`A-77`) is no amount."""
 _EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 _DATE = re.compile(r"\b\d{4}-\d{2}-\d{2}\b")
 _SURE = frozenset({"confidence", "certainty", "probability", "score", "likelihood"})
@@ -49,17 +52,28 @@ class _Form:
             return None
         if "const" in schema:
             return schema["const"]
+        if name in self.request.facts and _fits(schema, self.request.facts[name]):
+            return self.request.facts[name]
         if schema.get("enum"):
             return _pick(list(schema["enum"]), schema, self.request)
         if (inner := self._inner(schema)) is not None:
             return self.value(inner, name, depth + 1)
         kind = _type(schema)
         if kind == "object":
-            properties = schema.get("properties") or {}
-            return {key: self.value(item, key, depth + 1) for key, item in properties.items()}
+            return self._fields(schema, depth)
         if kind == "array":
             return self._items(schema, name, depth)
         return _SCALARS[kind](schema, name, self.request)
+
+    def _fields(self, schema: Mapping[str, Any], depth: int) -> dict[str, Any]:
+        """All fields; one that may be left out takes its default, if it has one and no word speaks of it."""
+        required = schema.get("required") or ()
+        filled: dict[str, Any] = {}
+        for key, item in (schema.get("properties") or {}).items():
+            plain = isinstance(item, Mapping) and "default" in item and key not in required
+            hinted = set(words_of(key.replace("_", " "))) & set(self.request.words)
+            filled[key] = item["default"] if plain and not hinted else self.value(item, key, depth + 1)
+        return filled
 
     def _inner(self, schema: Mapping[str, Any]) -> Any:
         """The schema that stands in for this one: a `$ref`'s target, the first option that is more than null."""
@@ -119,7 +133,7 @@ def _number(schema: Mapping[str, Any], name: str, request: Request) -> float:
     if name in _SURE:
         sure = 0.9 if len(request.words) >= 3 else 0.4
         return round(sure if high is None or high <= 1 else sure * float(high), 2)
-    for found in _NUMBER.findall(request.question):
+    for found in _NUMBER.findall(_CODE_WITH_LETTERS.sub(" ", request.question)):
         number = float(found)
         if (low is None or number >= low) and (high is None or number <= high):
             return number
@@ -138,7 +152,21 @@ def _null(schema: Mapping[str, Any], name: str, request: Request) -> None:  # no
     return None
 
 
+def _fits(schema: Mapping[str, Any], value: Any) -> bool:
+    return not contract(dict(schema)).misfits(value)
+
+
+def _matching(schema: Mapping[str, Any], request: Request) -> str | None:
+    """The first word of the question that the schema's pattern wants."""
+    if "pattern" not in schema:
+        return None
+    words = (word.strip(".,;:!?\"'()") for word in request.question.split())
+    return next((word for word in words if _fits(schema, word)), None)
+
+
 def _string(schema: Mapping[str, Any], name: str, request: Request) -> str:
+    if (word := _matching(schema, request)) is not None:
+        return word
     pattern = {"email": _EMAIL, "date": _DATE}.get(str(schema.get("format") or name))
     if pattern is None and (name in ("id", "number", "code") or name.endswith(("_id", "_number", "_code"))):
         pattern = _CODE

@@ -11,7 +11,7 @@ from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
 
 from girih.providers.models.demo_answer import answer
 from girih.providers.models.demo_fields import fill
-from girih.providers.models.demo_words import Request, understand, weigh
+from girih.providers.models.demo_words import Request, since_asked, understand, words_of
 
 LABEL = "[demo model]"
 """Stands before every text that the demo model composed itself (not before a script's)."""
@@ -55,36 +55,55 @@ def reply_to(
     schema = ((response_format or {}).get("json_schema") or {}).get("schema")
     if schema is not None:
         return Reply(json.dumps(fill(schema, request), ensure_ascii=False))
-    if isinstance(messages[-1], ToolMessage):
-        return Reply(f"{LABEL} The tool {messages[-1].name or ''} answered: {messages[-1].content}".replace("  ", " "))
+    if told := [message for message in since_asked(messages) if isinstance(message, ToolMessage)]:
+        answers = [f"The tool {message.name or ''} answered: {message.content}" for message in told]
+        return Reply(f"{LABEL} {' '.join(answers)}".replace("  ", " "))
     return Reply(f"{LABEL} {answer(request)}")
 
 
 def _scripted(line: Any) -> Reply:
     if isinstance(line, str):
         return Reply(line)
-    if isinstance(line, Mapping) and "tool" in line:
-        return Reply(calls=(ToolCall(str(line["tool"]), json.dumps(line.get("args", {}))),))
+    if isinstance(line, Mapping) and ("tool" in line or "calls" in line):
+        calls = line.get("calls", [line])
+        return Reply(str(line.get("text", "")), calls=tuple(_scripted_call(call) for call in calls))
     data = line["json"] if isinstance(line, Mapping) and set(line) == {"json"} else line
     return Reply(json.dumps(data, ensure_ascii=False))
+
+
+def _scripted_call(call: Mapping[str, Any]) -> ToolCall:
+    """Arguments that are text go out as they are: a script can also break them."""
+    arguments = call.get("args", {})
+    return ToolCall(str(call["tool"]), arguments if isinstance(arguments, str) else json.dumps(arguments))
 
 
 def _chosen(
     messages: Sequence[BaseMessage], request: Request, tools: Sequence[Mapping[str, Any]], choice: str | None
 ) -> ToolCall | None:
-    functions = [tool["function"] for tool in tools]
-    if choice == "none" or isinstance(messages[-1], ToolMessage):
+    """The tool that meets most of the question's words which no tool called so far has met; `None` if none does."""
+    if choice == "none":
         return None
-    named = [function for function in functions if function["name"] == choice]
-    scores = [
-        weigh(request, f"{function['name']} {function.get('description', '')} {' '.join(_fields(function))}")
-        for function in functions
-    ]
-    best = max(range(len(functions)), key=lambda index: scores[index])
-    if not named and choice not in ("any", "required") and scores[best] == 0:
+    functions = {tool["function"]["name"]: tool["function"] for tool in tools}
+    called = {call["name"] for m in since_asked(messages) if isinstance(m, AIMessage) for call in m.tool_calls}
+    if choice in functions and not called:
+        return _call(functions[choice], request)
+    known = {name: set(words_of(_about(function))) for name, function in functions.items()}
+    met = set().union(*(known[name] for name in called & known.keys()))
+    open_words = [word for word in request.words if word not in met]
+    left = [name for name in functions if name not in called]
+    best = max(left, key=lambda name: len(known[name].intersection(open_words)), default=None)
+    must = choice in ("any", "required") and not called
+    if best is None or not (must or known[best].intersection(open_words)):
         return None
-    function = named[0] if named else functions[best]
+    return _call(functions[best], request)
+
+
+def _call(function: Mapping[str, Any], request: Request) -> ToolCall:
     return ToolCall(function["name"], json.dumps(fill(function.get("parameters") or {}, request), ensure_ascii=False))
+
+
+def _about(function: Mapping[str, Any]) -> str:
+    return " ".join([function["name"], function.get("description", ""), *_fields(function)]).replace("_", " ")
 
 
 def _fields(function: Mapping[str, Any]) -> list[str]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Any
 
-from langchain_core.messages import BaseMessage, HumanMessage
+from langchain_core.messages import BaseMessage, HumanMessage, ToolMessage
 
 _WORD = re.compile(r"[^\W_]+", re.UNICODE)
 _POSSESSIVE = re.compile(r"['’]s\b")
@@ -58,6 +60,8 @@ class Request:
     question: str
     passages: tuple[Passage, ...]
     instructions: str
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """What tools have answered since the question, by field."""
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -94,19 +98,34 @@ LIGHT = frozenset(stem(word) for word in ["bring", "happen", "make", "come", "go
 """Verbs that stand with almost anything and say little by themselves."""
 
 
-def weigh(request: Request, text: str) -> int:
-    """How many of the question's words stand in `text`."""
-    return len(set(request.words) & set(words_of(text)))
-
-
 def understand(messages: Sequence[BaseMessage]) -> Request:
     """Take a conversation apart. The question: what a label names, else the last paragraph that asks."""
     asked = [message for message in messages if isinstance(message, HumanMessage)]
     text = str(asked[-1].content) if asked else ""
     passages, rest = _split_passages(text)
     question, about = _split_question(rest)
-    before = [str(message.content) for message in messages if not asked or message is not asked[-1]]
-    return Request(question, passages, "\n".join([*before, about]).strip())
+    others = [message for message in messages if not isinstance(message, ToolMessage)]
+    before = [str(message.content) for message in others if not asked or message is not asked[-1]]
+    return Request(question, passages, "\n".join([*before, about]).strip(), _facts(since_asked(messages)))
+
+
+def since_asked(messages: Sequence[BaseMessage]) -> Sequence[BaseMessage]:
+    """What was said after the last question."""
+    last = max((i for i, message in enumerate(messages) if isinstance(message, HumanMessage)), default=-1)
+    return messages[last + 1 :]
+
+
+def _facts(messages: Sequence[BaseMessage]) -> dict[str, Any]:
+    """The fields of the tools' results; a later one replaces an earlier one."""
+    facts: dict[str, Any] = {}
+    for message in messages:
+        if isinstance(message, ToolMessage):
+            try:
+                result = json.loads(str(message.content).rpartition("\n")[2])
+            except ValueError:
+                continue
+            facts |= result if isinstance(result, dict) else {}
+    return facts
 
 
 def _split_passages(text: str) -> tuple[tuple[Passage, ...], str]:
