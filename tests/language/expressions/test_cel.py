@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from girih.language.expressions import cel as subject
 from girih.language.expressions.cel import Condition, ExpressionError, ParseFault, compiled, evaluate_expression
+from girih.language.expressions.values import names_in
 
 DATA: dict[str, Any] = {
     "a": {"i": 2, "f": 2.5, "n": None, "s": "x", "l": [1, None, {"z": None}], "b": True, "k-k": 1},
@@ -198,3 +199,42 @@ def test_no_text_breaks_the_parser(text: str) -> None:
         evaluate_expression(text, DATA)
     except (ExpressionError, ParseFault) as fault:
         assert 0 <= getattr(fault, "offset", 0) <= len(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("visits('a')", 3),
+        ("visits ( 'b' ) + 1", 1),
+        ("visits(\"a\") > 2 && visits('nobody') == 0", True),
+        ("[1, 2].map(x, x + visits('a'))", [4, 5]),
+        ("'visits(1)' + string(visits('a'))", "visits(1)3"),
+        ("[{'a': 7}].map(visits, visits.a)", [7]),
+    ],
+)
+def test_visits_are_read_from_the_counts(text: str, value: object) -> None:
+    assert evaluate_expression(text, {"visits": {"a": 3}}) == value
+
+
+def test_without_counts_nothing_was_visited_and_the_name_is_reported() -> None:
+    assert evaluate_expression("visits('a')", {}) == 0
+    assert Condition("visits('a') == 0").holds({})
+    assert names_in("visits('a') > inputs.n") == {"visits", "inputs"}
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("'AbC'.lowerAscii() + ' x '.trim() + 'abc'.substring(1)", "abcxbc"),
+        ("'a,b'.split(',')", ["a", "b"]),
+        ("duration('1h') + duration('30m') == duration('90m')", True),
+        ("duration('90m') - duration('30m') == duration('1h')", True),
+        ("string(timestamp('2026-01-31T23:00:00Z') + duration('1h'))", "2026-02-01T00:00:00Z"),
+    ],
+)
+def test_functions_for_texts_and_times(text: str, value: object) -> None:
+    assert evaluate_expression(text, {}) == value
+
+
+def test_a_catastrophic_pattern_ends() -> None:
+    assert evaluate_expression("a.matches('^(b+)+$')", {"a": "b" * 50_000 + "!"}) is False

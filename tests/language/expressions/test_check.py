@@ -36,6 +36,134 @@ TYPES = {
 }
 
 
+HIT = object_of({"text": TEXT, "score": NUMBER, "tags": {"type": "array", "items": TEXT}, "kind": {"enum": ["a", "b"]}})
+MORE = FixedNames(
+    {
+        "x": object_of(
+            {
+                "hits": {"type": "array", "items": HIT},
+                "groups": {"type": "array", "items": {"type": "array", "items": HIT}},
+                "best": {"anyOf": [HIT, {"type": "null"}]},
+                "nul": {"type": ["string", "null"]},
+                "map": {"type": "object", "additionalProperties": HIT},
+                "pair": {"type": "array", "prefixItems": [TEXT, WHOLE], "items": False},
+                "kinds": {"type": "array", "items": {"enum": ["a", "b"]}},
+                "all": {"allOf": [HIT, {"type": "object", "properties": {"n": WHOLE}, "required": ["n"]}]},
+                "ref": {"allOf": [HIT], "description": "written out of a $ref"},
+                "mix": {"enum": ["a", 1, None]},
+                "pattern": {"type": "object", "patternProperties": {"^x_": WHOLE}, "additionalProperties": False},
+                "either": {
+                    "type": "object",
+                    "properties": {"a": TEXT, "b": WHOLE},
+                    "anyOf": [{"required": ["a"]}, {"required": ["b"]}],
+                },
+                "one": {
+                    "oneOf": [
+                        object_of({"k": {"const": "l"}, "left": TEXT}),
+                        object_of({"k": {"const": "r"}, "right": TEXT}),
+                    ]
+                },
+                "at": {"type": "string", "format": "date-time"},
+                "s": TEXT,
+            }
+        ),
+        "visits": object_of({"search": WHOLE, "ask": WHOLE}),
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "marked"),
+    [
+        # macros: the item has the list's own type, and a name of the macro hides one from outside
+        ("x.hits.all(h, h.txt == '')", "E201 txt"),
+        ("x.groups.exists(g, g.exists_one(h, h.txt == ''))", "E201 txt"),
+        ("x.groups.map(g, g.filter(h, h.score > 1))[0][0].txt", "E201 txt"),
+        ("x.hits.exists(x, x.text == '') && x.hits == []", ""),
+        ("x.hits.exists(x, x.hits == [])", "E201 hits"),
+        ("x.best != null && x.hits.exists(x, x.best == null)", "E201 best"),
+        ("x.hits.exists(h, h.kind == 'c')", "E302 'c'"),
+        ("x.hits.all(h, true, h.text)", "E201 h|E201 h|E301 all"),
+        # closed lists
+        ("x.kinds.exists(k, k in ['a', 'c'])", "E302 'c'"),
+        ("'c' in x.kinds", "E302 'c'"),
+        ("'a' in x.kinds", ""),
+        ("x.mix == 2", "E302 2"),
+        ("x.mix == 1 || x.mix == null || x.mix == 'a'", ""),
+        ("x.one.k == 'left'", "E302 'left'"),
+        ("x.hits == 'a'", "E302 =="),
+        ("x.hits[0] > 1", "E302 >"),
+        # null
+        ("x.best.text", "E203 x.best.text"),
+        ("x.best.?text.orValue('')", "E203 x.best.?text"),
+        ("x.best != null && x.best.text == 'a'", ""),
+        ("x.best == null || x.best.text == 'a'", ""),
+        ("null != x.best ? x.best.text : ''", ""),
+        ("!(x.best == null) && x.best.text == 'a'", ""),
+        ("x.best == null && x.best.text == 'a'", "E203 x.best.text"),
+        ("x.best == null ? '' : x.best.txt", "E201 txt"),
+        ("x.nul.startsWith('a')", "E302 x.nul"),
+        ("x.nul != null && x.nul.startsWith('a')", ""),
+        ("x.nul == 'a' && x.nul.startsWith('a')", ""),
+        # positions and keys
+        ("x.pair[0] + 'a'", ""),
+        ("x.pair[1] + 'a'", "E302 +"),
+        ("x.pair[2]", "E302 2"),
+        ("x.hits[-1]", "E302 -1"),
+        ("x.hits['a']", "E302 'a'"),
+        ("x.map['k'].txt", "E201 txt"),
+        ("x.map.k.txt", "E201 txt"),
+        ("x.map.exists(k, x.map[k].txt == '')", "E201 txt"),
+        ("x.map[1]", "E302 1"),
+        # put together
+        ("x.all.text + string(x.all.n)", ""),
+        ("x.all.txt", "E201 txt"),
+        ("x.ref.txt", "E201 txt"),
+        ("x.pattern.x_a", "E203 x.pattern.x_a"),
+        ("x.pattern.y", "E201 y"),
+        ("x.either.c", "E201 c"),
+        ("has(x.either.a) ? x.either.a : ''", ""),
+        ("x.one.left", "E203 x.one.left"),
+        ("x.one.middle", "E201 middle"),
+        # functions
+        ("x.s.lowerAscii().trim().split(',')[0].size() > 1", ""),
+        ("x.s.substring(1) + x.s.substring(1, 2)", ""),
+        ("x.s.substring()", "E302 x.s.substring("),
+        ("x.s.replace('a', 'b')", "E301 replace"),
+        ("x.s.matches('(?=a)')", "E302 '(?=a)'"),
+        ("matches(x.s, '^(a+)+$')", ""),
+        ("timestamp(x.at) - timestamp('2026-01-01T00:00:00Z') > duration('24h')", ""),
+        ("timestamp(x.at) + duration('1h') < timestamp(x.at)", ""),
+        ("duration('1h') - duration('30m') == duration('1800s')", ""),
+        ("timestamp(x.at).getFullYear() == 2026", ""),
+        ("timestamp(x.at) > x.at", "E302 >"),
+        ("timestamp(x.at) + 1", "E302 +"),
+        ("timestamp(x.at) * 2", "E302 *"),
+        ("timestamp('tomorrow')", "E302 'tomorrow'"),
+        ("duration('1 hour')", "E302 '1 hour'"),
+        ("duration('1h')", "E302 duration('1h')"),
+        ("[timestamp(x.at)]", "E302 [timestamp(x.at)]"),
+        ("string(timestamp(x.at))", ""),
+        ("x.s.getHours()", "E302 x.s"),
+        # visits
+        ("visits('search') > 2 && visits(\"ask\") == 0", ""),
+        ("visits('serch') > 2", "E201 'serch'"),
+        ("visits(x.s) > 2", "E302 x.s"),
+        ("visits() > 2", "E302 ("),
+        ("visits.search > 2", "E201 visits"),
+        ("x.hits.exists(visits, visits.text == 'a')", ""),
+    ],
+)
+def test_holes_that_were_closed(text: str, marked: str) -> None:
+    found = check_expression(text, MORE).findings
+    assert "|".join(f"{f.code} {text[f.offset : f.offset + f.length]}" for f in found) == marked
+
+
+def test_visits_need_somebody_who_counts_them() -> None:
+    (fault,) = check_expression("visits('a') > 1", FixedNames(TYPES)).findings
+    assert (fault.code, fault.offset, fault.length) == ("E301", 0, 6)
+
+
 class Skipped(FixedNames):
     def why_unset(self, name: str) -> str | None:
         return "it was skipped" if name == "hits" else None

@@ -11,6 +11,7 @@ from typing import Any
 from girih.language.expressions.environment import CHECKING, SLOTS, UNCHECKED
 from girih.language.expressions.syntax_reader import read
 from girih.language.expressions.syntax_tree import Expr, Field, Name, free_names, free_places, paths
+from girih.language.expressions.visits import with_visits
 from girih.language.spec.tree import JsonValue
 
 MAX_RESULT = 1_000_000
@@ -53,6 +54,10 @@ class Compiled:
 
     def __init__(self, text: str) -> None:
         self.program, self.tree = _parsed(text)
+        self.runs = with_visits(text, self.tree)
+        """The text that runs: one without functions of our own."""
+        if self.runs != text:
+            self.program = _parsed(self.runs)[0]
         self.names = frozenset(free_names(self.tree))
         self._paths = frozenset(paths(self.tree))
 
@@ -154,8 +159,12 @@ def refusal(text: str) -> str | None:
 def _anonymous(text: str) -> str:
     """The expression with other names for what it reads: an environment costs 4 ms, so one has to do for all names."""
     program = compiled(text)
+    tree = program.tree
+    if program.runs != text:
+        text = program.runs
+        tree = _parsed(text)[1]
     slots = {name: f"v{min(i, SLOTS - 1)}" for i, name in enumerate(sorted(program.names))}
-    for at, name in sorted(set(free_places(program.tree)), reverse=True):
+    for at, name in sorted(set(free_places(tree)), reverse=True):
         text = f"{text[:at]}{slots[name]}{text[at + len(name) :]}"
     return text
 

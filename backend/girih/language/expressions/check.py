@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from girih.language.expressions.cel import ParseFault, parse, refusal
 from girih.language.expressions.complaints import explain
+from girih.language.expressions.functions import NO_JSON
 from girih.language.expressions.inference import Inference
-from girih.language.expressions.kinds import ANY, BOOLEAN, choices, kinds, phrase
+from girih.language.expressions.kinds import ANY, BOOLEAN, choices, is_kind, items, kinds, phrase, words
 from girih.language.expressions.names import Finding, Names
 from girih.language.expressions.syntax_tree import Expr, Loop, spoken, walk
 from girih.language.spec.tree import JsonSchema
@@ -41,6 +42,8 @@ def check_expression(text: str, names: Names, *, condition: bool = False) -> Che
     inference = Inference(text, names)
     schema = inference.result(tree)
     findings = [*_costs(text, tree, condition=condition), *inference.findings]
+    if not condition and not findings:
+        findings += _no_json(text, schema)
     if condition and not findings:
         findings += _not_boolean(text, tree, schema)
     return Checked(schema, tuple(findings or _refused(text)))
@@ -61,6 +64,20 @@ def _costs(text: str, tree: Expr, *, condition: bool) -> Iterator[Finding]:
 def _macro_at(text: str, loop: Loop) -> tuple[int, int]:
     start = text.rfind(loop.macro, 0, loop.at)
     return (start, len(loop.macro)) if start >= 0 else (loop.at, 1)
+
+
+def _no_json(text: str, schema: JsonSchema) -> Iterator[Finding]:
+    found = frozenset(_kinds_inside(schema)) & NO_JSON
+    if found:
+        yield Finding("E302", f"the value is {words(found)}, which is no JSON", 0, len(text), "use string(…)")
+
+
+def _kinds_inside(schema: JsonSchema) -> Iterator[str]:
+    """The kinds of a value and of what an expression puts into it: lists and mappings that are written out."""
+    yield from kinds(schema) or ()
+    for inner in (*([items(schema)] if is_kind(schema, "array") else ()), *(schema.get("properties") or {}).values()):
+        if isinstance(inner, dict):
+            yield from _kinds_inside(inner)
 
 
 def _not_boolean(text: str, tree: Expr, schema: JsonSchema) -> Iterator[Finding]:

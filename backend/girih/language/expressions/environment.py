@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from cel_expr_python import cel
-from cel_expr_python.ext import ext_optional
+from cel_expr_python.ext import ext_optional, ext_strings
 
 SLOTS = 32
 """How many names `CHECKING` knows."""
@@ -17,7 +17,7 @@ def _environment(variables: dict[str, Any]) -> Any:
     return cel.NewEnv(
         config=_CONFIG,
         variables=variables,
-        extensions=[ext_optional.ExtOptional()],
+        extensions=[ext_optional.ExtOptional(), ext_strings.ExtStrings()],
         functions=_ARITHMETIC,
     )
 
@@ -40,8 +40,10 @@ def _mixed(function: str, overload: str, work: Callable[[Any, Any], Any]) -> Any
     if function == "_+_":
         known += [("string", text, text, text), ("list", cel.Type.LIST, cel.Type.LIST, cel.Type.LIST)]
         known += [("timestamp_duration", time, span, time), ("duration_timestamp", span, time, time)]
+        known += [("duration_duration", span, span, span)]
     if function == "_-_":
         known += [("timestamp_duration", time, span, time), ("timestamp_timestamp", time, time, span)]
+        known += [("duration_duration", span, span, span)]
     overloads = [cel.Overload(f"{overload}_{n}", return_type=r, parameters=[a, b]) for n, a, b, r in known]
     overloads.append(cel.Overload(f"{overload}_mixed_1", return_type=other, parameters=[whole, other], impl=work))
     overloads.append(cel.Overload(f"{overload}_mixed_2", return_type=other, parameters=[other, whole], impl=work))

@@ -7,12 +7,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from girih.language.expressions import fields, operations
-from girih.language.expressions.functions import FUNCTIONS, METHODS, OPERATORS, Signature
-from girih.language.expressions.guards import guarded
-from girih.language.expressions.kinds import ANY, BOOLEAN, NEVER, is_kind, items, kind_of, kinds, union, words
+from girih.language.expressions.calls import Calls
+from girih.language.expressions.composed import without_null
+from girih.language.expressions.functions import OPERATORS
+from girih.language.expressions.guards import guarded, solid
+from girih.language.expressions.kinds import ANY, BOOLEAN, NEVER, items, kind_of, kinds, union
 from girih.language.expressions.names import Finding, Names
-from girih.language.expressions.syntax_tree import Call, Expr, Field, ListOf, Literal, Loop, MapOf, Name, spoken
-from girih.language.spec.suggest import did_you_mean, one_of
+from girih.language.expressions.syntax_tree import VISITS, Call, Expr, Field, ListOf, Literal, Loop, MapOf, Name, spoken
 from girih.language.spec.tree import JsonSchema
 
 
@@ -34,6 +35,10 @@ def _literal(value: object) -> JsonSchema:
     return {"const": value} if isinstance(value, str) else {"type": kind_of(value)}
 
 
+def _is_of(name: str, path: str) -> bool:
+    return path == name or path.startswith((f"{name}.", f"{name}["))
+
+
 class Inference:
     """One expression's types. A part with a fault is of any type from there on, so that one fault is told once."""
 
@@ -43,6 +48,8 @@ class Inference:
         self._names = names
         self._bound: dict[str, JsonSchema] = {}
         self._known: frozenset[str] = frozenset()
+        self._not_nulls: frozenset[str] = frozenset()
+        self._calls = Calls(text, self.findings)
         self._depth = 0
 
     def result(self, expr: Expr) -> JsonSchema:
@@ -58,7 +65,7 @@ class Inference:
             case Literal():
                 return Typed(_literal(expr.value))
             case Name():
-                return Typed(self._name(expr, alone=True))
+                return Typed(self._solid(expr, self._name(expr, alone=True)))
             case Field():
                 return self._field(expr)
             case ListOf():
@@ -76,6 +83,9 @@ class Inference:
         if expr.name in self._bound:
             return self._bound[expr.name]
         schema = self._names.type_of(expr.name)
+        if schema is not None and expr.name == VISITS:
+            self._report("E201", "'visits' is a function", expr, "write visits('node')")
+            return ANY
         if schema is None:
             fields.unknown_name(self._names.names(), expr, self._report)
             return ANY
@@ -87,9 +97,10 @@ class Inference:
     def _field(self, expr: Field) -> Typed:
         root = isinstance(expr.operand, Name) and expr.operand.name not in self._bound
         if isinstance(expr.operand, Name):
-            parent = Typed(self._name(expr.operand, alone=False))
+            parent = Typed(self._solid(expr.operand, self._name(expr.operand, alone=False)))
         else:
             parent = self._type(expr.operand)
+        self._not_null(parent.schema, expr.operand, expr)
         found = fields.look_up(parent.schema, expr.operand, expr.name, self._at(expr), self.findings)
         if found is None:
             return _UNKNOWN
@@ -99,7 +110,19 @@ class Inference:
             return Typed(found.schema, optional=True)
         if not self._is_known(expr):
             self._unset(expr, root=root, always=found.always)
-        return Typed(found.schema)
+        return Typed(self._solid(expr, found.schema))
+
+    def _solid(self, expr: Expr, schema: JsonSchema) -> JsonSchema:
+        """The type of an expression, without null where a condition has seen to that."""
+        return without_null(schema) if self._not_nulls and spoken(expr) in self._not_nulls else schema
+
+    def _not_null(self, parent: JsonSchema, operand: Expr, expr: Expr) -> None:
+        """Nothing can be asked of null, not even whether it has a field."""
+        found = kinds(parent)
+        if found is not None and "null" in found and len(found) > 1:
+            name = spoken(operand)
+            way_out = f"ask {name or '…'} != null && … first"
+            self._report("E203", f"{fields.named(name)} may be null, which has no fields", expr, way_out)
 
     def _unset(self, expr: Field, *, root: bool, always: bool) -> None:
         name = spoken(expr) or expr.name
@@ -155,13 +178,15 @@ class Inference:
 
     @contextmanager
     def _variable(self, name: str, schema: JsonSchema) -> Iterator[None]:
-        before = self._bound
-        self._bound = before | {name: schema}
+        before = self._bound, self._known, self._not_nulls
+        self._bound = self._bound | {name: schema}
+        # What conditions outside have said of this name they have said of something else.
+        self._known, self._not_nulls = (frozenset(p for p in known if not _is_of(name, p)) for known in before[1:])
         self._depth += 1
         try:
             yield
         finally:
-            self._bound = before
+            self._bound, self._known, self._not_nulls = before
             self._depth -= 1
 
     # --- calls
@@ -208,12 +233,13 @@ class Inference:
 
     @contextmanager
     def _knowing(self, condition: Expr, *, truth: bool) -> Iterator[None]:
-        before = self._known
-        self._known = before | guarded(condition, truth=truth)
+        before = self._known, self._not_nulls
+        self._known = self._known | guarded(condition, truth=truth)
+        self._not_nulls = self._not_nulls | solid(condition, truth=truth)
         try:
             yield
         finally:
-            self._known = before
+            self._known, self._not_nulls = before
 
     def _boolean(self, expr: Expr, asked_by: str) -> None:
         schema = self.result(expr)
@@ -224,19 +250,11 @@ class Inference:
     def _index(self, expr: Call) -> Typed:
         operand, key = expr.arguments
         parent = self._type(operand)
-        wanted = kinds(self.result(key))
         optional = expr.function == "_[?_]" or parent.optional
-        found = kinds(parent.schema)
-        if is_kind(parent.schema, "object") and isinstance(key, Literal) and isinstance(key.value, str):
-            at = (key.at, len(key.value) + 2)
-            inner = fields.look_up(parent.schema, operand, key.value, at, self.findings)
-            return Typed(inner.schema if inner else ANY, optional)
-        if found is not None and not found <= {"array", "object"}:
-            self._report("E302", f"{operations.described(operand, parent.schema)} has no positions", operand, None)
-            return _UNKNOWN
-        if is_kind(parent.schema, "array") and wanted is not None and not wanted <= {"integer"}:
-            self._report("E302", f"a position in a list is a whole number, not {words(wanted)}", key, None)
-        return Typed(items(parent.schema) if is_kind(parent.schema, "array") else ANY, optional)
+        key_type = self.result(key)
+        self._not_null(parent.schema, operand, expr)
+        schema = self._calls.position(expr, without_null(parent.schema), key_type)
+        return Typed(self._solid(expr, schema), optional)
 
     def _optional(self, expr: Call, target: Expr) -> Typed:
         typed = self._type(target)
@@ -252,33 +270,14 @@ class Inference:
         return Typed(union([typed.schema, *(g.schema for g in given)]), optional=expr.function == "or")
 
     def _function(self, expr: Call) -> Typed:
-        table = FUNCTIONS if expr.target is None else METHODS
+        if expr.function == VISITS and expr.target is None:
+            return Typed(self._calls.visits(expr, self._names))
         parts = (*((expr.target,) if expr.target is not None else ()), *expr.arguments)
         types = [self.result(part) for part in parts]
-        signature = table.get(expr.function)
-        start = self._text.rfind(expr.function.removeprefix("optional."), 0, expr.at)
-        if signature is None:
-            near = did_you_mean(expr.function, table)
-            way_out = f"did you mean '{near}'?" if near else f"there is: {one_of(table)}"
-            at = (max(start, 0), len(expr.function))
-            self.findings.append(Finding("E301", f"there is no function '{expr.function}'", *at, way_out))
-            return _UNKNOWN
-        self._arguments(expr, signature, parts, types)
+        gives = self._calls.function(expr, parts, types)
         if expr.function.startswith("optional."):
             return Typed(types[0] if types else NEVER, optional=True)
-        return Typed(signature.gives)
-
-    def _arguments(self, expr: Call, signature: Signature, parts: tuple[Expr, ...], types: list[JsonSchema]) -> None:
-        if len(parts) != len(signature.takes):
-            given = len(signature.takes) - (expr.target is not None)
-            message = f"'{expr.function}' takes {given} argument{'' if given == 1 else 's'}, got {len(expr.arguments)}"
-            self._report("E302", message, expr, None)
-            return
-        for part, schema, wants in zip(parts, types, signature.takes, strict=True):
-            found = kinds(schema)
-            if wants is not None and found is not None and not found <= wants:
-                message = f"'{expr.function}' works on {words(wants)}, not on {operations.described(part, schema)}"
-                self._report("E302", message, part, None)
+        return Typed(gives)
 
     # --- places
 

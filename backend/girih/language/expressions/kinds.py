@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from girih.language.expressions.composed import alternatives, plain
+from girih.language.spec.patterns import PatternError, search
 from girih.language.spec.suggest import one_of
 from girih.language.spec.tree import JsonSchema, JsonValue
 from girih.language.spec.words import TYPE_WORDS
@@ -23,6 +25,7 @@ _MANY_CHOICES = 8
 
 def kinds(schema: JsonSchema) -> frozenset[str] | None:
     """The JSON types a schema allows; `None` when it may be anything."""
+    schema = plain(schema)
     declared = schema.get("type")
     if declared is not None:
         return frozenset({declared} if isinstance(declared, str) else declared)
@@ -56,13 +59,9 @@ def kind_of(value: JsonValue) -> str:
     return "array" if isinstance(value, list | tuple) else "object"
 
 
-def alternatives(schema: JsonSchema) -> list[JsonSchema]:
-    """The choices of an `anyOf` or `oneOf`; empty for any other schema."""
-    return list(schema.get("anyOf") or schema.get("oneOf") or ())
-
-
 def choices(schema: JsonSchema) -> list[JsonValue] | None:
     """The closed list of values a schema allows, if it has one; the two booleans count as such a list."""
+    schema = plain(schema)
     if "const" in schema:
         return [schema["const"]]
     if "enum" in schema:
@@ -119,6 +118,7 @@ class FieldType:
 
 def field(schema: JsonSchema, name: str) -> FieldType | None:
     """The field `name` of values of this type; `None` when none has it."""
+    schema = plain(schema)
     if kinds(schema) is None and not alternatives(schema):
         return FieldType(ANY, always=True)
     parts = alternatives(schema)
@@ -137,26 +137,64 @@ def _own_field(schema: JsonSchema, name: str) -> FieldType | None:
         declared = properties[name]
         always = name in schema.get("required", ()) or (isinstance(declared, dict) and "default" in declared)
         return FieldType(declared if isinstance(declared, dict) else ANY, always)
+    for pattern, declared in (schema.get("patternProperties") or {}).items():
+        if _occurs(pattern, name):
+            return FieldType(declared if isinstance(declared, dict) else ANY, always=False)
     rest = schema.get("additionalProperties", not properties)
     if rest is False:
         return None
     return FieldType(rest if isinstance(rest, dict) else ANY, always=not properties)
 
 
+def _occurs(pattern: str, name: str) -> bool:
+    try:
+        return search(pattern, name)
+    except PatternError:
+        return True  # it is told where it is written
+
+
 def field_names(schema: JsonSchema) -> list[str]:
     """The names of the fields a value of this type may have, as far as they are declared."""
+    schema = plain(schema)
     names = list(schema.get("properties") or {})
     return names + [n for part in alternatives(schema) for n in field_names(part) if n not in names]
 
 
 def items(schema: JsonSchema) -> JsonSchema:
     """The type of a list's items; of a mapping's keys."""
+    schema = plain(schema)
     if alternatives(schema):
         return union([items(part) for part in alternatives(schema)])
     if is_kind(schema, "object"):
         return TEXT
-    inner = schema.get("items", ANY)
-    return inner if isinstance(inner, dict) else ANY
+    rest = schema.get("items", ANY)
+    first = [part if isinstance(part, dict) else ANY for part in schema.get("prefixItems", ())]
+    others = [rest] if isinstance(rest, dict) else [] if rest is False else [ANY]
+    return union([*first, *others]) if first or others else ANY
+
+
+def item_at(schema: JsonSchema, position: int) -> JsonSchema | None:
+    """The type of one item of a list, by its position from 0; `None` when no list of this type is that long."""
+    schema = plain(schema)
+    if alternatives(schema):
+        found = [item_at(part, position) for part in alternatives(schema) if "array" in (kinds(part) or {"array"})]
+        return union([part for part in found if part is not None]) if any(p is not None for p in found) else None
+    first = schema.get("prefixItems", ())
+    if position < len(first):
+        return first[position] if isinstance(first[position], dict) else ANY
+    rest = schema.get("items", ANY)
+    if rest is False or position >= schema.get("maxItems", position + 1):
+        return None
+    return rest if isinstance(rest, dict) else ANY
+
+
+def values(schema: JsonSchema) -> JsonSchema:
+    """The type of whatever a mapping holds under any of its keys."""
+    schema = plain(schema)
+    rest = schema.get("additionalProperties", ANY)
+    declared = (*(schema.get("properties") or {}).values(), *(schema.get("patternProperties") or {}).values())
+    others = () if rest is False else (rest,)
+    return union([part if isinstance(part, dict) else ANY for part in (*declared, *others)])
 
 
 @dataclass(frozen=True)

@@ -19,9 +19,9 @@ from girih.language.expressions.kinds import (
     union,
     words,
 )
-from girih.language.expressions.syntax_tree import Call, Expr, Literal, spoken
+from girih.language.expressions.syntax_tree import Call, Expr, ListOf, Literal, spoken
 from girih.language.spec.suggest import did_you_mean, one_of
-from girih.language.spec.tree import JsonSchema
+from girih.language.spec.tree import JsonSchema, JsonValue
 from girih.language.spec.words import found as found_words
 
 
@@ -81,25 +81,45 @@ def _equality(expr: Call, types: list[JsonSchema]) -> Outcome:
 
 
 def _choice(arguments: tuple[Expr, ...], types: list[JsonSchema]) -> Outcome | None:
-    """A text compared with a closed list of texts must be one of them."""
+    """A text or a number compared with a closed list of values must be one of them."""
     for literal, other, schema in ((arguments[1], arguments[0], types[0]), (arguments[0], arguments[1], types[1])):
         allowed = choices(schema) if not isinstance(other, Literal) else None
-        if isinstance(literal, Literal) and isinstance(literal.value, str) and allowed and literal.value not in allowed:
-            texts = [value for value in allowed if isinstance(value, str)]
-            near = did_you_mean(literal.value, texts)
-            guess = f"did you mean '{near}'? " if near else ""
-            help_ = f"{guess}it is one of: {one_of(texts)}"
-            return Outcome(f"'{spoken(other) or 'this'}' is never '{literal.value}'", help_, BOOLEAN, literal)
+        if isinstance(literal, Literal) and _is_plain(literal.value) and allowed and literal.value not in allowed:
+            return _never(f"{_subject(other)} is never {_quoted(literal.value)}", literal, allowed)
     return None
+
+
+def _subject(expr: Expr) -> str:
+    name = spoken(expr)
+    return f"'{name}'" if name else "this"
+
+
+def _is_plain(value: object) -> bool:
+    return isinstance(value, str | int | float) and not isinstance(value, bool)
+
+
+def _quoted(value: JsonValue) -> str:
+    return f"'{value}'" if isinstance(value, str) else str(value)
+
+
+def _never(message: str, literal: Literal, allowed: list[JsonValue]) -> Outcome:
+    texts = [value for value in allowed if isinstance(value, str)]
+    near = did_you_mean(literal.value, texts) if isinstance(literal.value, str) else None
+    guess = f"did you mean '{near}'? " if near else ""
+    listed = one_of("null" if value is None else str(value) for value in allowed)
+    return Outcome(message, f"{guess}it is one of: {listed}", BOOLEAN, literal)
 
 
 def _comparison(expr: Call, types: list[JsonSchema]) -> Outcome:
     left, right = kinds(types[0]), kinds(types[1])
     both = [kind for kind in (left, right) if kind is not None]
-    if all(kind <= NUMERIC for kind in both) or all(kind == {"string"} for kind in both):
+    if any(all(kind <= alike for kind in both) for alike in _ORDERED):
         return Outcome(None, None, BOOLEAN)
     first, second = _sides(expr, types)
     return Outcome(f"'{OPERATORS[expr.function]}' cannot compare {first} with {second}", None, BOOLEAN)
+
+
+_ORDERED = (NUMERIC, frozenset({"string"}), frozenset({"timestamp"}), frozenset({"duration"}))
 
 
 def _membership(expr: Call, types: list[JsonSchema]) -> Outcome:
@@ -112,17 +132,28 @@ def _membership(expr: Call, types: list[JsonSchema]) -> Outcome:
     if found is not None and inside is not None and wanted is not None and not _overlap(inside, wanted):
         where = f"in a list of {words(inside)}" if is_kind(group, "array") else "among the keys of a mapping"
         return Outcome(f"{described(expr.arguments[0], item)} is never {where}", None, BOOLEAN)
-    for literal in getattr(expr.arguments[1], "items", ()):
-        wrong = _choice((expr.arguments[0], literal), [item, ANY])
-        if wrong is not None:
-            return wrong
-    return Outcome(None, None, BOOLEAN)
+    return _member_choice(expr, item, group) or Outcome(None, None, BOOLEAN)
+
+
+def _member_choice(expr: Call, item: JsonSchema, group: JsonSchema) -> Outcome | None:
+    """A text looked for in a list of closed choices, or a closed choice looked for in a written list."""
+    literal, wanted = expr.arguments
+    if isinstance(wanted, ListOf):
+        return next((wrong for part in wanted.items if (wrong := _choice((literal, part), [item, ANY]))), None)
+    allowed = choices(items(group)) if is_kind(group, "array") else None
+    if isinstance(literal, Literal) and _is_plain(literal.value) and allowed and literal.value not in allowed:
+        name = spoken(wanted)
+        where = f"in '{name}'" if name else "in this list"
+        return _never(f"{_quoted(literal.value)} is never {where}", literal, allowed)
+    return None
 
 
 def _sum(expr: Call, types: list[JsonSchema], *, in_macro: bool) -> Outcome:
     found = [kind for kind in map(kinds, types) if kind is not None]
     if all(kind <= NUMERIC for kind in found):
         return _arithmetic(expr, types)
+    if any(kind <= TIMES for kind in found):
+        return _of_times(expr, types)
     if not all(kind == {"string"} for kind in found) and not all(kind == {"array"} for kind in found):
         first, second = _sides(expr, types)
         has_text = any(kind == {"string"} for kind in found)
@@ -137,8 +168,33 @@ def _sum(expr: Call, types: list[JsonSchema], *, in_macro: bool) -> Outcome:
     )
 
 
+def _of_times(expr: Call, types: list[JsonSchema]) -> Outcome:
+    """Times and durations: what is added to what, and what comes of it."""
+    left, right = (next(iter(kinds(schema) or {""})) for schema in types)
+    if "" in (left, right):
+        return Outcome(None, None, ANY)
+    gives = _TIMES.get((OPERATORS[expr.function], left, right))
+    if gives is not None:
+        return Outcome(None, None, {"type": gives})
+    first, second = _sides(expr, types)
+    return Outcome(f"'{OPERATORS[expr.function]}' does not work on {first} and {second}", None, ANY)
+
+
+TIMES = frozenset({"timestamp", "duration"})
+_TIMES = {
+    ("+", "timestamp", "duration"): "timestamp",
+    ("+", "duration", "timestamp"): "timestamp",
+    ("+", "duration", "duration"): "duration",
+    ("-", "timestamp", "timestamp"): "duration",
+    ("-", "timestamp", "duration"): "timestamp",
+    ("-", "duration", "duration"): "duration",
+}
+
+
 def _arithmetic(expr: Call, types: list[JsonSchema]) -> Outcome:
     sign = OPERATORS[expr.function]
+    if len(types) > 1 and any((kinds(schema) or {""}) <= TIMES for schema in types):
+        return _of_times(expr, types)
     allowed = frozenset({"integer"}) if sign == "%" else NUMERIC
     for argument, schema in zip(expr.arguments, types, strict=True):
         found = kinds(schema)

@@ -6,6 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+VISITS = "visits"
+"""`visits('node')` counts how often a node has run; it reads the name `visits`, a mapping of nodes to counts."""
+
 
 @dataclass(frozen=True)
 class Literal:
@@ -114,6 +117,8 @@ def paths(expr: Expr, bound: frozenset[str] = frozenset()) -> Iterator[tuple[str
     if isinstance(inner, Name):
         if inner.name not in bound:
             yield (inner.name, *reversed(steps))
+    elif isinstance(inner, Call) and inner.function == VISITS and inner.target is None:
+        yield (VISITS,)
     elif isinstance(inner, Loop):
         yield from paths(inner.over, bound)
         for part in children(inner)[1:]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from girih.language.expressions import fields
-from girih.language.expressions.kinds import ANY, BOOLEAN, WHOLE, alternatives, field, is_kind, items, kinds
+from girih.language.expressions.composed import alternatives
+from girih.language.expressions.kinds import ANY, BOOLEAN, WHOLE, field, is_kind, item_at, items, kinds
 from girih.language.expressions.names import Finding
 from girih.language.expressions.template_tree import Member, spoken
 from girih.language.spec.tree import JsonSchema
@@ -36,10 +37,12 @@ def is_beyond(parent: JsonSchema, key: str) -> bool:
 def member_type(parent: JsonSchema, key: str | int) -> JsonSchema:
     """The type of a member; `any` for one that may not be there."""
     if isinstance(key, int):
-        return items(parent) if is_kind(parent, "array") else ANY
+        # A position from the end (`[-1]`) may be any item.
+        found = (item_at(parent, key) if key >= 0 else items(parent)) if is_kind(parent, "array") else None
+        return ANY if found is None else found
     known = kinds(parent)
-    found = field(parent, key) if known is None or "object" in known else None
-    return found.schema if found else ANY
+    member = field(parent, key) if known is None or "object" in known else None
+    return member.schema if member else ANY
 
 
 def member_faults(expr: Member, key: str, parent: JsonSchema) -> list[Finding]:

@@ -30,5 +30,8 @@ TYPE_WORDS = {
     "object": "a mapping",
     "array": "a list",
     "null": "nothing",
+    "bytes": "bytes",
+    "timestamp": "a time",
+    "duration": "a duration",
 }
-"""JSON Schema's type names → how a finding says them."""
+"""JSON Schema's type names, and those that only expressions know → how a finding says them."""
