@@ -82,8 +82,7 @@ class AgentLoop:
                 _, faults = read_data(answer.text, schema)
                 if faults:
                     raise misshapen(faults)
-            return {**told, "calls": calls, "usage": [answer.usage.input_tokens, answer.usage.output_tokens],
-                    "cost_usd": answer.usage.cost_usd}  # fmt: skip
+            return {**completed, "calls": calls}
 
         return _answer(await self.ctx.once(f"turn:{turn}", work))
 
@@ -162,9 +161,7 @@ def _recorded(call: ToolCall) -> JsonObject:
 
 
 def _answer(recorded: JsonValue) -> Answer:
-    read, written = recorded["usage"]
     calls = tuple(
         ToolCall(call["id"], call["name"], call["arguments"], call.get("fault")) for call in recorded["calls"]
     )
-    usage = Usage(read, written, recorded["cost_usd"])
-    return Answer(recorded["text"], recorded["model"], recorded["provider"], usage, calls)
+    return Answer(recorded["text"], recorded["model"], recorded["provider"], Usage(**recorded["usage"]), calls)

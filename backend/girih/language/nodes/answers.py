@@ -27,7 +27,9 @@ Answer again, with JSON of that shape only."""
 
 _FENCE = re.compile(r"```(?:json)?\s*\n(.*)\n\s*```", re.DOTALL)
 
-USAGE: JsonSchema = object_of({"input_tokens": {"type": "integer"}, "output_tokens": {"type": "integer"}})
+USAGE: JsonSchema = object_of(
+    {"input_tokens": {"type": "integer"}, "output_tokens": {"type": "integer"}, "cost_usd": {"type": "number"}}
+)
 """The type of `usage` in the result of a node that asks models."""
 
 
@@ -44,7 +46,11 @@ class Answer:
 
 def usage_of(usage: Usage) -> JsonObject:
     """Usage as results and events show it."""
-    return {"input_tokens": usage.input_tokens, "output_tokens": usage.output_tokens}
+    return {
+        "input_tokens": usage.input_tokens,
+        "output_tokens": usage.output_tokens,
+        "cost_usd": round(usage.cost_usd, 9),
+    }
 
 
 async def ask(request: ModelRequest, ctx: NodeContext, *, streamed: bool) -> Answer:
