@@ -7,7 +7,7 @@ import time
 from girih.language.compiler.pipeline import compile_workspace
 from girih.language.compiler.workspace import Workspace
 
-SIZES = (5, 20, 100)
+SIZES = (5, 20, 100, 500)
 REPEATS = 12
 
 

@@ -148,8 +148,13 @@ _MIXED = re.compile(r"no matching overload for '(_(==|!=|<|<=|>|>=)_|@in|_\?_:_)
 
 def refusal(text: str) -> str | None:
     """What CEL's own checker has against an expression that parses, but for kinds of numbers it keeps apart."""
+    return _refusal(_anonymous(text))
+
+
+@lru_cache(maxsize=_CACHED)
+def _refusal(text: str) -> str | None:
     try:
-        CHECKING.compile(_anonymous(text), disable_check=False)
+        CHECKING.compile(text, disable_check=False)
     except RuntimeError as refused:
         message = first_fault(str(refused), text).message
         return None if _MIXED.search(message) else message

@@ -151,10 +151,14 @@ def _inner(text: str, start: int, end: int) -> _Piece:
 def _closing(text: str, at: int) -> int | None:
     """The index of the `}` that closes a `${` opened before `at`, past the braces and quotes of the expression."""
     depth = 0
+    never_closed: set[str] = set()
     while at < len(text):
         char = text[at]
-        if char in "'\"":
-            at = _end_of_quote(text, at)
+        if char in "'\"" and char not in never_closed:
+            end = _end_of_quote(text, at)
+            if end == at + 1:
+                never_closed.add(char)  # looking again from each quote would take a long text for ever
+            at = end
             continue
         if char == "}" and depth == 0:
             return at

@@ -11,6 +11,8 @@ _REST = re.compile(r"\(\s*(?P<quote>'(?:\\.|[^'\\])*'|\"(?:\\.|[^\"\\])*\")\s*\)
 
 def with_visits(text: str, tree: Expr) -> str:
     """The text with each `visits('a')` as `visits[?'a'].orValue(0)`: a node that has not run is not counted."""
+    if VISITS not in text:
+        return text
     places = sorted({expr.at for expr in walk(tree) if _is_visits(expr)}, reverse=True)
     for at in places:
         found = _REST.match(text, at)

@@ -88,7 +88,7 @@ def _format(validator: Any, name: str, instance: Any, _: Any) -> Iterator[Valida
         yield ValidationError(f"{instance!r} is not a {name!r}")
 
 
-Validator: Any = extend(  # type: ignore[no-untyped-call] - jsonschema types its classes, not this function
+Validator: Any = extend(  # type: ignore[no-untyped-call]  # - jsonschema types its classes, not this function
     Draft202012Validator,
     {
         "pattern": _pattern,
