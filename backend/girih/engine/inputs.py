@@ -14,7 +14,7 @@ def checked_inputs(schema: JsonSchema, given: JsonObject) -> JsonObject:
 
     Raises `InvalidInput` that names every fault by its path; `details["faults"]` holds them as data.
     """
-    inputs: JsonObject = settled(_with_defaults(schema, given), schema)
+    inputs: JsonObject = filled(schema, given)
     if faults := contract(schema).misfits(inputs):
         raise InvalidInput(
             f"the inputs do not fit: {'; '.join(map(str, faults))}",
@@ -22,6 +22,11 @@ def checked_inputs(schema: JsonSchema, given: JsonObject) -> JsonObject:
             faults=[fault.as_dict() for fault in faults],
         )
     return inputs
+
+
+def filled(schema: JsonSchema, value: JsonValue) -> JsonValue:
+    """The value with every default that the schema declares for what was not given, whatever else is wrong with it."""
+    return settled(_with_defaults(schema, value), schema)
 
 
 def _with_defaults(schema: JsonSchema, value: JsonValue) -> JsonValue:

@@ -15,6 +15,7 @@ from girih.providers.models.chat import ModelOptions, load_openai, make_models
 from girih.providers.outbound import OutboundClient, ProviderClients
 from girih.providers.tools.http import HttpTools
 from girih.services.agents.service import AgentService
+from girih.services.events.service import EventService
 from girih.services.knowledge.service import KnowledgeService
 from girih.services.registry.service import RegistryService
 from girih.services.runs.doorbell import Doorbell
@@ -26,6 +27,7 @@ from girih.settings import Settings
 from girih.wiring.database import open_database
 from girih.wiring.environment import dispatch_of, endpoints_of, provider_of
 from girih.wiring.knowledge import make_embedders, make_knowledge, warm_up
+from girih.wiring.world import make_world
 
 DOORBELL = "girih_doorbell"
 
@@ -45,7 +47,8 @@ async def open_runs(settings: Settings) -> AsyncIterator[RunService]:
         embedders = make_embedders(settings, provider)
         registry, knowledge = RegistryService(uow), make_knowledge(settings, uow, embedders)
         agents = AgentService(uow, registry, knowledge)
-        runs = await make_runs(stack, settings, uow, agents, registry, knowledge, provider, background_after=0)
+        events = EventService(uow)
+        runs = await make_runs(stack, settings, uow, agents, registry, knowledge, provider, events, background_after=0)
         warm_up(*([load_openai, embedders.load_default] if provider else [embedders.load_default]))
         await runs.start()
         stack.push_async_callback(runs.stop)
@@ -60,6 +63,7 @@ async def make_runs(
     registry: RegistryService,
     knowledge: KnowledgeService,
     provider: ProviderClients | None,
+    events: EventService,
     *,
     background_after: float,
 ) -> RunService:
@@ -76,7 +80,8 @@ async def make_runs(
         knowledge,
         Engine(kinds()),
         make_models=_models(settings, provider),
-        tools=HttpTools(outbound, settings.endpoints),
+        events=events,
+        world=make_world(HttpTools(outbound, settings.endpoints)),
         slots=settings.run_slots,
         grace=settings.shutdown_grace,
         timing=Timing.of_lease(settings.run_lease),

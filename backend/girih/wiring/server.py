@@ -19,9 +19,11 @@ from girih.db.unit_of_work import UnitOfWork
 from girih.errors import Unavailable
 from girih.providers.models.chat import load_openai
 from girih.services.agents.service import AgentService
+from girih.services.events.service import EventService
 from girih.services.identity.service import IdentityService
 from girih.services.knowledge.service import KnowledgeService
 from girih.services.registry.service import RegistryService
+from girih.services.requests.service import RequestService
 from girih.services.runs.service import RunService
 from girih.settings import Settings
 from girih.wiring.database import open_database, require_usable
@@ -64,6 +66,8 @@ class Girih:
     knowledge: KnowledgeService
     agents: AgentService
     runs: RunService
+    events: EventService
+    requests: RequestService
     facts: Facts
     readiness: Callable[[], Awaitable[Readiness]]
     warm_up: Callable[[], None]
@@ -87,11 +91,14 @@ async def open_girih(settings: Settings) -> AsyncIterator[Girih]:
         embedders = make_embedders(settings, provider)
         knowledge = make_knowledge(settings, uow, embedders)
         agents = AgentService(uow, registry, knowledge)
-        after = settings.background_after
-        runs = await make_runs(stack, settings, uow, agents, registry, knowledge, provider, background_after=after)
+        after, events = settings.background_after, EventService(uow)
+        runs = await make_runs(
+            stack, settings, uow, agents, registry, knowledge, provider, events, background_after=after
+        )
         readiness = _readiness(engine, settings.redis_url)
         loads = (load_openai, embedders.load_default) if provider else (embedders.load_default,)
-        yield Girih(identity, registry, knowledge, agents, runs, facts, readiness, lambda: warm_up(*loads))
+        nouns = (identity, registry, knowledge, agents, runs, events, RequestService(uow))
+        yield Girih(*nouns, facts, readiness, lambda: warm_up(*loads))
 
 
 def _readiness(engine: AsyncEngine, redis_url: str) -> Callable[[], Awaitable[Readiness]]:

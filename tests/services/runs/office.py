@@ -25,10 +25,12 @@ from girih.language.nodes.ports import Hit, NodeContext, SearchRequest
 from girih.language.nodes.registry import kinds
 from girih.language.spec.tree import JsonObject
 from girih.services.agents.schemas import PublishedAgent
+from girih.services.events.service import EventService
 from girih.services.registry.service import RegistryService
 from girih.services.runs.reconciler import Timing
 from girih.services.runs.schemas import RunIn, RunOut
 from girih.services.runs.service import RunService
+from girih.wiring.world import make_world
 
 PATIENT = Timing(lease=30, renewal=3600, look=3600)
 """For services whose background does something only when the test asks for it."""
@@ -73,6 +75,7 @@ class Office:
     def __post_init__(self) -> None:
         self.registry = RegistryService(self.uow)
         self.agents = Published()
+        self.events = EventService(self.uow)
 
     def service(self, **options: Any) -> RunService:
         service = RunService(
@@ -83,7 +86,8 @@ class Office:
             Shelf(),
             options.pop("engine", None) or Engine({**kinds(), "probe": self.probe}),
             make_models=lambda documents: self.models,
-            tools=NoTools(),
+            events=self.events,
+            world=make_world(NoTools()),
             **{"grace": 0.0, "timing": PATIENT} | options,
         )
         self.opened.append(service)
@@ -93,7 +97,7 @@ class Office:
         """End the services, and what they were still executing: other tests' services would take it over."""
         for service in self.opened:
             await service.stop()
-        for row in await self.sql("SELECT id FROM runs WHERE status IN ('queued', 'running')"):
+        for row in await self.sql("SELECT id FROM runs WHERE status IN ('queued', 'running', 'interrupted')"):
             await self.service().cancel(self.scope, row.id)
 
     async def publish(self, plan: Plan, name: str = "test") -> str:

@@ -17,9 +17,11 @@ from girih.language.nodes.registry import kinds
 from girih.providers.embeddings.ladder import Embedders
 from girih.providers.models.chat import ModelOptions, make_models
 from girih.services.agents.service import AgentService
+from girih.services.events.service import EventService
 from girih.services.knowledge.service import KnowledgeService
 from girih.services.registry.service import RegistryService
 from girih.services.runs.service import RunService
+from girih.wiring.world import make_world
 
 ECHO = (Path(__file__).parents[3] / "agent_specs" / "bench" / "echo50.yaml").read_text()
 
@@ -44,7 +46,8 @@ def service(uow: UnitOfWork, direct: DirectPool, agents: AgentService, knowledge
         knowledge,
         Engine(kinds()),
         make_models=lambda documents: make_models(documents, ModelOptions()),
-        tools=NoTools(),
+        events=EventService(uow),
+        world=make_world(NoTools()),
         timing=PATIENT,
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from girih.db.base import new_id
@@ -172,6 +172,9 @@ class Admission:
             run.created_at,
             dump(started(run.agent, run.version, run.digest, run.inputs)),
             run.background,
+            run.user,
+            run.tags,
+            run.expires_at,
         )
         return stamp
 
@@ -187,6 +190,7 @@ class Admission:
             inputs=run.inputs,
             started_at=run.created_at,
             last_seq=1,
+            user=run.user,
             models_stamp=stamp,
         )
         feed = self._hub.open(scope, claim.run_id, 0)
@@ -206,6 +210,9 @@ def _new_run(agent: PublishedAgent, inputs: JsonObject, body: RunIn, *, is_here:
         inputs=inputs,
         metadata=body.metadata,
         background=body.background,
+        user=body.user,
+        tags=body.tags,
+        expires_at=now + timedelta(seconds=body.ttl) if body.ttl is not None else None,
         attempt=1 if is_here else 0,
         created_at=now,
         started_at=now if is_here else None,

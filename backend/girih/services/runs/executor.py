@@ -13,22 +13,28 @@ import structlog
 
 from girih.db.direct import DirectPool
 from girih.db.unit_of_work import UnitOfWork
-from girih.engine.context import RunContext
+from girih.engine.context import RunContext, usage_dict
 from girih.engine.events import NewEvent
 from girih.errors import GirihError, LeaseLost, Unavailable
-from girih.language.nodes.ports import Tools
 from girih.language.spec.tree import JsonObject
-from girih.providers.fakes.absent import NoSandbox, NoScanner
-from girih.providers.fakes.cache import InProcessCache
-from girih.providers.fakes.events import RecordedEvents
-from girih.providers.fakes.memory import InProcessMemory
 from girih.services.runs import repository
 from girih.services.runs.checkpoint_store import SqlCheckpointStore
 from girih.services.runs.crash import CrashPoints
 from girih.services.runs.feed import Feed, Hub
-from girih.services.runs.journal import Journal
+from girih.services.runs.interruption import Interruption
+from girih.services.runs.journal import QUEUED, REFUSED, Journal
 from girih.services.runs.plain import dump
-from girih.services.runs.ports import Agents, Executing, Knowledge, ProjectModels, RunModels, RunRetriever
+from girih.services.runs.ports import (
+    Agents,
+    DomainEvents,
+    Executing,
+    Knowledge,
+    ProjectModels,
+    RunEvents,
+    RunModels,
+    RunRetriever,
+    World,
+)
 from girih.services.runs.repository import Claim
 
 log = structlog.get_logger("girih.runs")
@@ -39,13 +45,15 @@ Reason = Literal["cancel", "release", "lost"]
 
 @dataclass(frozen=True)
 class Ending:
-    """How a run ended."""
+    """How a run ended, or that it waits."""
 
-    status: Literal["succeeded", "failed", "cancelled"]
+    status: Literal["succeeded", "failed", "cancelled", "interrupted"]
     outputs: JsonObject | None = None
     error: JsonObject | None = None
     usage: JsonObject = field(default_factory=dict)
     """What the engine counted. It knows calls that gave no answer, the journal those of nodes that were cut off."""
+    interruption: Interruption | None = None
+    """It has not ended: it waits."""
 
     def event(self, *, usage: JsonObject, duration_ms: int) -> NewEvent:
         """The last event of the run's feed."""
@@ -102,7 +110,8 @@ class Executor:
         agents: Agents,
         models: ProjectModels,
         knowledge: Knowledge,
-        tools: Tools,
+        events: DomainEvents,
+        world: World,
         crash: CrashPoints,
     ) -> None:
         self._uow = uow
@@ -112,15 +121,20 @@ class Executor:
         self._agents = agents
         self._models = models
         self._knowledge = knowledge
-        self._tools = tools
+        self._events = events
+        self._world = world
         self._crash = crash
+        self.on_waiting: Callable[[Claim, Interruption, bool], None] = lambda *_: None
+        """Called when a run waits; with `True` when something it waits for is there already and it is queued."""
 
     async def execute(self, held: Held) -> None:
         """Execute a claimed run. Stops without a word when the lease is lost or the database stays away."""
         journal = Journal(self._pool, held.feed, held.claim, lambda: held.stop("cancel"))
         try:
             ending = await self._ending(held, journal)
-            if ending is not None:
+            if ending is not None and ending.interruption is not None:
+                await self._interrupt(held, journal, ending, ending.interruption)
+            elif ending is not None:
                 await self._finish(held, journal, ending)
             elif held.reason == "release":
                 await self._release(held.claim, journal)
@@ -156,14 +170,19 @@ class Executor:
         plan = await self._agents.plan(claim.scope, claim.digest)
         outcome = await self._engine.execute(plan, run=self._context(claim, journal))
         journal.check()
-        return Ending(outcome.status, outcome.outputs, outcome.error, outcome.usage)
+        if outcome.status != "interrupted":
+            return Ending(outcome.status, outcome.outputs, outcome.error, outcome.usage)
+        interruption = Interruption.of(outcome.pauses, claim.waits.deadlines)
+        if fault := interruption.fault:
+            return Ending("failed", error=failure(fault), usage=outcome.usage)
+        return Ending("interrupted", usage=outcome.usage, interruption=interruption)
 
     def _announce(self, claim: Claim, journal: Journal) -> None:
         now = datetime.now(UTC)
         if claim.last_seq == 0:
             journal.emit(NewEvent("run.started", started(claim.agent, claim.version, claim.digest, claim.inputs), now))
         elif claim.attempt > 1:
-            journal.emit(NewEvent("run.resumed", {"attempt": claim.attempt}, now))
+            journal.emit(NewEvent("run.resumed", {"attempt": claim.attempt, **claim.waits.news}, now))
 
     def _context(self, claim: Claim, journal: Journal) -> RunContext:
         scope = claim.scope
@@ -172,23 +191,43 @@ class Executor:
             inputs=claim.inputs,
             models=RunModels(self._models, scope, claim.models_stamp),
             retriever=RunRetriever(self._knowledge, scope),
-            tools=self._tools,
-            memory=InProcessMemory(),
-            sandbox=NoSandbox(),
-            scanner=NoScanner(),
-            events=RecordedEvents(),
-            cache=InProcessCache(),
+            tools=self._world.tools,
+            memory=self._world.memory(scope),
+            sandbox=self._world.sandbox,
+            scanner=self._world.scanner,
+            events=RunEvents(self._events, scope, claim.run_id),
+            cache=self._world.cache(scope),
             plans=lambda digest: self._agents.plan(scope, digest),
             checkpoints=SqlCheckpointStore(self._uow, journal, scope, claim.run_id, self._crash),
             emit=journal.emit,
             resume=claim.attempt > 1,
+            started_at=claim.started_at,
+            attempt=claim.attempt,
+            user=claim.user,
+            replies=claim.waits.replies,
+            spent=claim.spent,
         )
+
+    async def _interrupt(self, held: Held, journal: Journal, ending: Ending, interruption: Interruption) -> None:
+        """Let the run wait, unless it was asked to stop meanwhile. Nobody holds it from then on."""
+        self._crash.here("interrupt.before")
+        verdict = await journal.write(
+            "interrupt_run",
+            *interruption.columns(),
+            dump(_usage(journal, ending)),
+            last=interruption.event(),
+            committed=held.let_go,
+        )
+        self._crash.here("interrupt.after")
+        if verdict == REFUSED:
+            await self._finish(held, journal, Ending("cancelled", usage=ending.usage))
+        else:
+            self.on_waiting(held.claim, interruption, verdict == QUEUED)
 
     async def _finish(self, held: Held, journal: Journal, ending: Ending) -> None:
         """The run's last event and its final state, in one commit."""
         self._crash.here("finish.before")
-        answered = {"input_tokens": journal.usage.input_tokens, "output_tokens": journal.usage.output_tokens}
-        usage = {name: max(count, int(ending.usage.get(name, 0))) for name, count in answered.items()}
+        usage = _usage(journal, ending)
         duration = datetime.now(UTC) - held.claim.started_at
         await journal.write(
             "finish_run",
@@ -212,6 +251,10 @@ class Executor:
 def started(agent: str, version: str, digest: str, inputs: JsonObject) -> JsonObject:
     """The data of a run's first event."""
     return {"agent": agent, "version": version, "digest": digest, "inputs": inputs}
+
+
+def _usage(journal: Journal, ending: Ending) -> JsonObject:
+    return {name: max(count, ending.usage.get(name, 0)) for name, count in usage_dict(journal.usage).items()}
 
 
 def _unforeseen(fault: Exception, claim: Claim) -> JsonObject:

@@ -27,8 +27,9 @@ PERSISTENCE = 25.0
 
 APPEND = "append_run_events"
 
-LOST, HELD, ASKED_TO_STOP = 0, 1, 2
-"""The answers of the functions that write for a run."""
+LOST, HELD, ASKED_TO_STOP, REFUSED, QUEUED = range(5)
+"""The answers of the functions that write for a run. Two are those of `interrupt_run` only: `REFUSED`, nothing was
+written because the run is asked to stop, and `QUEUED`, something it would wait for is there already."""
 
 
 class Journal:
@@ -53,7 +54,7 @@ class Journal:
         self._flushing: asyncio.Task[None] | None = None
         self._flushed = asyncio.get_running_loop().time()
         self._patience = PATIENCE
-        self.usage = claim.spent
+        self.usage = claim.spent.usage
         """Tokens of all answers so far, over all attempts."""
         self.fault: LeaseLost | Unavailable | None = None
         """Why nothing more can be written."""
@@ -66,7 +67,11 @@ class Journal:
             return
         if event.type == "message.completed":
             counted = event.data.get("usage") or {}
-            self.usage += Usage(int(counted.get("input_tokens", 0)), int(counted.get("output_tokens", 0)))
+            self.usage += Usage(
+                int(counted.get("input_tokens", 0)),
+                int(counted.get("output_tokens", 0)),
+                float(counted.get("cost_usd", 0)),
+            )
         if self._ready == len(self._pending) and event.type != "node.finished":
             self._ready += 1
         self._pending.append(event)
@@ -78,13 +83,13 @@ class Journal:
         *arguments: object,
         last: NewEvent | None = None,
         committed: Callable[[], None] | None = None,
-    ) -> None:
-        """Commit what `function` writes, with every event emitted so far and then `last`.
+    ) -> int:
+        """Commit what `function` writes, with every event emitted so far and then `last`; gives its answer.
 
         `committed` is called before any reader sees these events. Raises `LeaseLost` or `Unavailable`. A caller that
         is cancelled meanwhile does not undo it: the numbers that were given out stay true.
         """
-        await to_its_end(self._write(function, arguments, last, committed))
+        return await to_its_end(self._write(function, arguments, last, committed))
 
     def check(self) -> None:
         """Raise what went wrong in the background."""
@@ -111,12 +116,12 @@ class Journal:
         arguments: Sequence[object],
         last: NewEvent | None = None,
         committed: Callable[[], None] | None = None,
-    ) -> None:
+    ) -> int:
         async with self._lock:
             self.check()
             self._disarm()
             if function == APPEND and not self._ready and last is None:
-                return
+                return HELD
             taken = self._ready if function == APPEND else len(self._pending)
             events, self._pending, self._ready = self._pending[:taken], self._pending[taken:], 0
             if last is not None:
@@ -124,30 +129,35 @@ class Journal:
             texts = [dump(event.data) for event in events]
             began = asyncio.get_running_loop().time()
             try:
-                await self._commit(function, events, texts, arguments)
+                verdict = await self._commit(function, events, texts, arguments)
             except (LeaseLost, Unavailable) as fault:
                 self.fault = fault
                 raise
+            if verdict == REFUSED:
+                self._pending = events[: len(events) - (last is not None)] + self._pending
+                return verdict
             if committed is not None:
                 committed()
             took = asyncio.get_running_loop().time() - began
             self._patience = min(max(2 * took, PATIENCE), LONGEST_PATIENCE)
             self._publish(events, texts)
+            return verdict
 
     async def _commit(
         self, function: str, events: Sequence[NewEvent], texts: Sequence[str], arguments: Sequence[object]
-    ) -> None:
+    ) -> int:
         columns = [event.at for event in events], [event.type for event in events], [event.node for event in events]
         claim = self._claim
         arguments = (claim.run_id, claim.fence, self._next, *columns, texts, *arguments)
         try:
-            verdict = await self._pool.call(claim.scope, function, *arguments)
+            verdict: int = await self._pool.call(claim.scope, function, *arguments)
         except Unavailable:
             verdict = await self._call_again(function, arguments)
         if verdict == LOST:
             raise LeaseLost("another process has taken this run over")
         if verdict == ASKED_TO_STOP:
             self._on_asked_to_stop()
+        return verdict
 
     @stamina.retry(on=Unavailable, attempts=None, timeout=PERSISTENCE, wait_initial=0.1, wait_max=2.0)
     async def _call_again(self, function: str, arguments: Sequence[object]) -> int:

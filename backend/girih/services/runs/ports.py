@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 from uuid import UUID
 
 from girih.db.tenancy import OrgScope
-from girih.engine.context import Outcome, RunContext
-from girih.errors import NodeError, NotFound
+from girih.engine.context import Outcome, ResultCache, RunContext
+from girih.errors import InvalidInput, NodeError, NotFound
 from girih.language.compiler.plan import Plan
-from girih.language.nodes.ports import Hit, ModelEvent, ModelRequest, Models, SearchRequest
+from girih.language.nodes.ports import (
+    Hit,
+    Memory,
+    ModelEvent,
+    ModelRequest,
+    Models,
+    Sandbox,
+    Scanner,
+    SearchRequest,
+    Tools,
+)
 from girih.language.spec.tree import JsonObject
 from girih.services.agents.schemas import PublishedAgent
+from girih.services.events.schemas import EventOut
+from girih.services.events.service import Subscriber
 
 MakeModels: TypeAlias = Callable[[Mapping[str, JsonObject]], Models]
 """The chat models of a project, given its `model/v1` documents by name."""
@@ -44,6 +57,29 @@ class Knowledge(Protocol):
     async def search(self, scope: OrgScope, request: SearchRequest) -> list[Hit]:
         """The best chunks for a question."""
         ...
+
+
+class DomainEvents(Protocol):
+    """The service of domain events, as runs see it."""
+
+    async def publish(self, scope: OrgScope, type: str, data: JsonObject, *, key: str, source: str) -> EventOut:
+        """Publish once for each key."""
+        ...
+
+    def subscribe(self, subscriber: Subscriber) -> None:
+        """Call `subscriber` in the transaction of each new event."""
+        ...
+
+
+@dataclass(frozen=True)
+class World:
+    """What runs reach besides models, knowledge and events: one for all, or one for each project."""
+
+    tools: Tools
+    memory: Callable[[OrgScope], Memory]
+    sandbox: Sandbox
+    scanner: Scanner
+    cache: Callable[[OrgScope], ResultCache]
 
 
 class Executing(Protocol):
@@ -104,3 +140,20 @@ class RunRetriever:
             return await self._knowledge.search(self._scope, request)
         except NotFound as fault:
             raise NodeError("unavailable", fault.message, help=fault.help) from fault
+
+
+class RunEvents:
+    """Publishes domain events for one run."""
+
+    def __init__(self, events: DomainEvents, scope: OrgScope, run_id: UUID) -> None:
+        self._events = events
+        self._scope = scope
+        self._source = f"run:{run_id}"
+
+    async def publish(self, type: str, data: JsonObject, *, key: str) -> str:
+        """Publish once for each key. Raises `NodeError` for data that cannot be kept."""
+        try:
+            event = await self._events.publish(self._scope, type, data, key=f"run:{key}", source=self._source)
+        except InvalidInput as fault:
+            raise NodeError("invalid_output", fault.message, help=fault.help, can_pass=False) from fault
+        return event.id

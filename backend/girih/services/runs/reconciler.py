@@ -16,6 +16,7 @@ from girih.db.unit_of_work import UnitOfWork, Work
 from girih.engine.events import NewEvent
 from girih.services.runs import repository
 from girih.services.runs.crash import CrashPoints
+from girih.services.runs.deadlines import Deadlines
 from girih.services.runs.executor import Held, failure
 from girih.services.runs.feed import Hub
 from girih.services.runs.repository import MAX_CRASHES, Due
@@ -60,6 +61,7 @@ class Reconciler:
         worker: str,
         timing: Timing,
         crash: CrashPoints,
+        deadlines: Deadlines,
         background_after: float = 0.0,
     ) -> None:
         self._uow = uow
@@ -68,6 +70,7 @@ class Reconciler:
         self._worker = worker
         self._timing = timing
         self._crash = crash
+        self._deadlines = deadlines
         self._looked = self._renewed = -math.inf
         self._ended = False
         self._background_after = timedelta(seconds=background_after)
@@ -126,6 +129,7 @@ class Reconciler:
             await self._renew()
             self._renewed = self._looked
         await self._stop_asked()
+        await self._deadlines.pass_due()
         await self._take_over()
 
     async def _hurry(self) -> None:

@@ -7,15 +7,15 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ColumnElement, and_, cast, func, or_, select, true, tuple_, update
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import ColumnElement, and_, func, or_, select, true, tuple_, update
 
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import Work
+from girih.engine.context import Spent, usage_dict
 from girih.engine.events import NewEvent, RunEvent
-from girih.language.nodes.ports import Usage
 from girih.language.spec.tree import JsonObject
 from girih.services.runs import tables
+from girih.services.runs.past import Waits, recorded, waits
 from girih.services.runs.schemas import RunOut
 from girih.services.runs.tables import Run
 
@@ -41,8 +41,11 @@ class Claim:
     inputs: JsonObject
     started_at: datetime
     last_seq: int = 0
-    spent: Usage = field(default_factory=Usage)
+    spent: Spent = field(default_factory=Spent)
     cancel_requested: bool = False
+    background: bool = False
+    user: str | None = None
+    waits: Waits = field(default_factory=Waits)
     models_stamp: str | None = None
     """Changes with any of the project's models; known only of a run that was accepted here."""
 
@@ -58,13 +61,8 @@ class Due:
 
 def out(row: Run) -> RunOut:
     """The row as doors see it."""
-    return RunOut.model_validate(
-        {
-            "id": str(row.id),
-            "metadata": row.run_metadata,
-            **{name: getattr(row, name) for name in RunOut.model_fields if name not in {"id", "metadata"}},
-        }
-    )
+    own = {"id": str(row.id), "metadata": row.run_metadata, "user": row.end_user}
+    return RunOut.model_validate(own | {name: getattr(row, name) for name in RunOut.model_fields if name not in own})
 
 
 async def run(work: Work, scope: OrgScope, run_id: UUID, *, lock: bool = False) -> Run | None:
@@ -99,8 +97,8 @@ async def end_unheld(work: Work, row: Run, event: NewEvent, *, status: str, erro
 
     The event is given the tokens that the run has spent, where it shows any.
     """
-    last, spent = await _recorded(work, row.org_id, row.id)
-    usage = {"input_tokens": spent.input_tokens, "output_tokens": spent.output_tokens}
+    last, spent = await recorded(work, row.org_id, row.id)
+    usage = usage_dict(spent.usage)
     row.status, row.error, row.usage, row.finished_at = status, error, usage, event.at
     row.lease_until, row.worker, row.fence = None, None, row.fence + 1
     work.session.add(
@@ -137,7 +135,7 @@ async def claim(work: Work, due: Due, *, worker: str, lease: timedelta) -> Claim
     row = (await work.session.scalars(statement)).one_or_none()
     if row is None:
         return None
-    last, spent = await _recorded(work, row.org_id, row.id)
+    last, spent = await recorded(work, row.org_id, row.id)
     assert row.started_at is not None  # noqa: S101 - set just above
     return Claim(
         scope=OrgScope(row.org_id, row.project_id, actor=due.scope.actor),
@@ -152,6 +150,9 @@ async def claim(work: Work, due: Due, *, worker: str, lease: timedelta) -> Claim
         last_seq=last,
         spent=spent,
         cancel_requested=row.cancel_requested,
+        background=row.background,
+        user=row.end_user,
+        waits=await waits(work, row) if row.interruptions else Waits(),
     )
 
 
@@ -255,19 +256,6 @@ async def events(work: Work, org_id: UUID, run_id: UUID, *, after: int, limit: i
     ]
 
 
-async def _recorded(work: Work, org_id: UUID, run_id: UUID) -> tuple[int, Usage]:
-    """The last event's number, and the tokens of all answers recorded so far."""
-    row = tables.RunEvent
-    usage = cast(row.data["usage"], JSONB)
-    given, taken = (
-        func.sum(cast(usage[name].astext, BigInteger)).filter(row.type == "message.completed")
-        for name in ("input_tokens", "output_tokens")
-    )
-    query = select(func.max(row.seq), given, taken).where(_events_of(org_id, run_id))
-    last, *tokens = (await work.session.execute(query)).one()
-    return int(last or 0), Usage(*(int(count or 0) for count in tokens))
-
-
 def _of(scope: OrgScope) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     return Run.org_id == scope.org_id, Run.project_id == scope.project_id
 
@@ -285,7 +273,8 @@ def _for_whom(background_after: timedelta) -> ColumnElement[bool]:
 
 
 def _is_due() -> ColumnElement[bool]:
-    return or_(Run.status == "queued", and_(Run.status == "running", Run.lease_until <= func.now()))
+    is_wanted = or_(Run.expires_at.is_(None), Run.expires_at > func.now())
+    return or_(and_(Run.status == "queued", is_wanted), and_(Run.status == "running", Run.lease_until <= func.now()))
 
 
 def _vanished() -> ColumnElement[int]:

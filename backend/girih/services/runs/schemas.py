@@ -5,14 +5,24 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from girih.language.spec.tree import JsonObject
+from girih.language.spec.durations import LONGEST_DURATION
+from girih.language.spec.tree import JsonObject, JsonValue
 
-RunStatus = Literal["queued", "running", "succeeded", "failed", "cancelled"]
+RunStatus = Literal["queued", "running", "interrupted", "succeeded", "failed", "cancelled", "expired"]
 
-ENDED: frozenset[str] = frozenset({"succeeded", "failed", "cancelled"})
+ENDED: frozenset[str] = frozenset({"succeeded", "failed", "cancelled", "expired"})
 """The states a run never leaves."""
+
+
+def _printable(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("only printable characters are taken here")
+    return text
+
+
+Printable = Annotated[str, AfterValidator(_printable)]
 
 
 class RunIn(BaseModel):
@@ -27,6 +37,12 @@ class RunIn(BaseModel):
     """The caller's own data, given back as it is."""
     background: bool = False
     """Leave the run to a worker, and do not begin it in the process that was asked."""
+    user: Annotated[Printable | None, Field(min_length=1, max_length=200)] = None
+    """Whom the run is for, as the app names its users; expressions see it as `run.user`."""
+    tags: Annotated[list[Annotated[Printable, Field(min_length=1, max_length=64)]], Field(max_length=20)] = []
+    """Words to find the run by."""
+    ttl: Annotated[float | None, Field(gt=0, le=LONGEST_DURATION)] = None
+    """Seconds after which a run that waits, for its turn or for an answer, ends as `expired`."""
 
 
 class RunUsage(BaseModel):
@@ -34,6 +50,8 @@ class RunUsage(BaseModel):
 
     input_tokens: int = 0
     output_tokens: int = 0
+    cost_usd: float = 0.0
+    """What that costs by the models' prices."""
 
 
 class RunOut(BaseModel):
@@ -51,8 +69,12 @@ class RunOut(BaseModel):
     usage: RunUsage = RunUsage()
     metadata: JsonObject = Field(default_factory=dict)
     background: bool = False
+    user: str | None = None
+    tags: list[str] = []
+    expires_at: datetime | None = None
+    """When it ends as `expired` if it still waits then."""
     attempt: int = 0
-    """How many times the run was taken up; above 1 after a crash or a hand-over."""
+    """How many times the run was taken up; above 1 after a wait, a crash or a hand-over."""
     created_at: datetime
     started_at: datetime | None = None
     finished_at: datetime | None = None
@@ -63,3 +85,51 @@ class RunPage(BaseModel):
 
     items: list[RunOut]
     next: str | None = None
+
+
+PauseKind = Literal["ask", "approve", "timer", "event"]
+
+
+class InterruptOut(BaseModel):
+    """Something a run waits for. `schema` is the form of the answer, `details` holds choices, or a tool's arguments."""
+
+    id: str
+    run_id: str
+    agent: str
+    kind: PauseKind
+    node: str
+    message: str
+    form: JsonObject = Field(alias="schema")
+    details: JsonObject
+    state: Literal["open", "answered", "timed_out", "dropped"]
+    opened_at: datetime
+    expires_at: datetime | None = None
+    answer: JsonValue = None
+    answered_by: str | None = None
+    answered_at: datetime | None = None
+
+    model_config = ConfigDict(populate_by_name=True, serialize_by_alias=True)
+
+
+class InterruptPage(BaseModel):
+    """What is open, the oldest first; `next` is the cursor of the next page, `None` on the last one."""
+
+    items: list[InterruptOut]
+    next: str | None = None
+
+
+class ResumeIn(BaseModel):
+    """Answers by the ids of what is open, or the one answer where one question is open."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    answers: Annotated[dict[str, JsonValue] | None, Field(min_length=1, max_length=200)] = None
+    answer: JsonValue = None
+
+
+class AnswerIn(BaseModel):
+    """The answer to one question, as its `schema` wants it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    answer: JsonValue

@@ -16,21 +16,33 @@ from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import Dispatch, UnitOfWork, Work
 from girih.engine.events import RunEvent
 from girih.errors import InvalidInput, NotFound
-from girih.language.nodes.ports import Tools
 from girih.services.runs import repository
 from girih.services.runs.admission import Admission
 from girih.services.runs.crash import CrashPoints
+from girih.services.runs.deadlines import Deadlines
 from girih.services.runs.doorbell import Doorbell
 from girih.services.runs.ears import Ears
 from girih.services.runs.executor import Ending, Executor
 from girih.services.runs.feed import Hub
+from girih.services.runs.interruption import Interruption
+from girih.services.runs.interrupts import Interrupts
 from girih.services.runs.mirror import Mirrors
-from girih.services.runs.ports import Agents, Executing, Knowledge, MakeModels, ProjectModels, Registry
+from girih.services.runs.ports import (
+    Agents,
+    DomainEvents,
+    Executing,
+    Knowledge,
+    MakeModels,
+    ProjectModels,
+    Registry,
+    World,
+)
 from girih.services.runs.queue import Limits, Queue
 from girih.services.runs.reader import Reader, no_such_run
 from girih.services.runs.reconciler import Reconciler, Timing
+from girih.services.runs.repository import Claim
 from girih.services.runs.roster import Roster
-from girih.services.runs.schemas import ENDED, RunIn, RunOut, RunPage, RunStatus
+from girih.services.runs.schemas import ENDED, ResumeIn, RunIn, RunOut, RunPage, RunStatus
 from girih.services.runs.tables import Run
 
 MOST_RUNS = 200
@@ -61,7 +73,8 @@ class RunService:
         engine: Executing,
         *,
         make_models: MakeModels,
-        tools: Tools,
+        events: DomainEvents,
+        world: World,
         slots: int = 64,
         grace: float = 20.0,
         timing: Timing = DEFAULT_TIMING,
@@ -86,13 +99,25 @@ class RunService:
             agents=agents,
             models=ProjectModels(registry, make_models),
             knowledge=knowledge,
-            tools=tools,
+            events=events,
+            world=world,
             crash=crash,
         )
+        executor.on_waiting = self._waiting
         self._roster = Roster(executor, slots)
         self._queue = Queue(uow, dispatch, limits)
+        self._deadlines = Deadlines(uow, hub, self._ready)
+        self.interrupts = Interrupts(uow, self._ready, crash)
+        events.subscribe(self.interrupts.take_event)
         self._reconciler = Reconciler(
-            uow, hub, self._roster, worker=worker, timing=timing, crash=crash, background_after=background_after
+            uow,
+            hub,
+            self._roster,
+            worker=worker,
+            timing=timing,
+            crash=crash,
+            deadlines=self._deadlines,
+            background_after=background_after,
         )
         self._ears = Ears(mirrors, self._reconciler)
         self._admission = Admission(
@@ -108,6 +133,7 @@ class RunService:
     async def stop(self) -> None:
         """Take no more runs, let those under way end within the grace, and hand on the rest for another process."""
         self._roster.close()
+        self._deadlines.close()
         await self._reconciler.settle()
         for run_id in await self._roster.drain(self._grace):
             self._queue.ring(run_id)
@@ -172,6 +198,12 @@ class RunService:
             await asyncio.wait({held.task}, timeout=1.0)
         return await self.run(scope, number)
 
+    async def resume(self, scope: OrgScope, run_id: UUID | str, body: ResumeIn) -> RunOut:
+        """Answer what the run waits for; see `Interrupts.resume`."""
+        number = _id(run_id)
+        await self.interrupts.resume(scope, number, body)
+        return await self.run(scope, number)
+
     async def check_cursor(self, scope: OrgScope, run_id: UUID | str, after: int) -> None:
         """Raise `NotFound`, or `InvalidInput` for a number the run has not reached, as `events` would at its beginning.
 
@@ -183,6 +215,19 @@ class RunService:
         """The run's events after number `after`, to its end. Raises as `check_cursor` does."""
         async for event in self._reader.follow(scope, _id(run_id), after):
             yield event
+
+    def _ready(self, run_id: UUID, background: bool) -> None:
+        """A run that waited can go on: here if there is room, unless it is for workers."""
+        if background:
+            self._queue.ring(run_id)
+        else:
+            self._roster.expect()
+
+    def _waiting(self, claim: Claim, interruption: Interruption, goes_on: bool) -> None:
+        if goes_on:
+            self._ready(claim.run_id, claim.background)
+        elif (moment := interruption.next_deadline) is not None:
+            self._deadlines.expect(moment)
 
 
 async def _cancel(work: Work, row: Run) -> None:

@@ -1,4 +1,4 @@
-"""Runs, the events they record, and the checkpoints they can be resumed from."""
+"""Runs, the events they record, the checkpoints they can be resumed from, and what they wait for."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
+    ARRAY,
     JSON,
     BigInteger,
     CheckConstraint,
@@ -18,10 +19,14 @@ from sqlalchemy import (
     Uuid,
     text,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from girih.db.base import Base, ProjectOwned, project_key
 from girih.services.agents.tables import AgentVersion
+
+OVER = "('succeeded', 'failed', 'cancelled', 'expired')"
+"""The states a run never leaves, as SQL."""
 
 
 class Run(ProjectOwned, Base):
@@ -37,12 +42,18 @@ class Run(ProjectOwned, Base):
         ForeignKeyConstraint(["org_id", "version_id"], [AgentVersion.org_id, AgentVersion.id]),
         UniqueConstraint("org_id", "id"),
         UniqueConstraint("org_id", "project_id", "idempotency_key"),
-        CheckConstraint("status IN ('queued', 'running', 'succeeded', 'failed', 'cancelled')", name="status"),
+        CheckConstraint(f"status IN ('queued', 'running', 'interrupted') OR status IN {OVER}", name="status"),
         CheckConstraint("(status = 'running') = (lease_until IS NOT NULL)", name="lease"),
-        CheckConstraint("(status IN ('queued', 'running')) = (finished_at IS NULL)", name="finished"),
+        CheckConstraint(f"(status IN {OVER}) = (finished_at IS NOT NULL)", name="finished"),
         Index(None, "org_id", "project_id", "id"),
         Index("ix_runs_queued", "org_id", "id", postgresql_where=text("status = 'queued'")),
         Index("ix_runs_open", "org_id", "id", postgresql_where=text("status IN ('queued', 'running')")),
+        Index(
+            "ix_runs_expiring",
+            "org_id",
+            "expires_at",
+            postgresql_where=text("expires_at IS NOT NULL AND status IN ('queued', 'interrupted')"),
+        ),
     )
 
     agent: Mapped[str] = mapped_column(Text)
@@ -65,6 +76,13 @@ class Run(ProjectOwned, Base):
     cancel_requested: Mapped[bool] = mapped_column(server_default=text("false"))
     background: Mapped[bool] = mapped_column(server_default=text("false"))
     """Whether the run is for workers: an API process takes it only when none of them did for a while."""
+    end_user: Mapped[str | None] = mapped_column(Text)
+    """Whom the app runs it for, as the app names its users."""
+    tags: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
+    expires_at: Mapped[datetime | None]
+    """When nobody wants the run any more: it then ends unless somebody works on it."""
+    interruptions: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    """How often it began to wait."""
     idempotency_key: Mapped[str | None] = mapped_column(Text)
     request_hash: Mapped[str | None] = mapped_column(Text)
     started_at: Mapped[datetime | None]
@@ -150,3 +168,49 @@ class RunRecord(OfRun):
     ns: Mapped[str] = mapped_column(Text(collation="C"), primary_key=True)
     key: Mapped[str] = mapped_column(Text, primary_key=True)
     data: Mapped[bytes]
+
+
+_OPEN = "state = 'open'"
+
+
+class RunPause(ProjectOwned, Base):
+    """One thing a run waits for. Its id is the same whenever the run comes back to the same place.
+
+    `attempt` is the last one that was interrupted by it, `event` and `match` are what a wait for an event looks for.
+    """
+
+    __tablename__ = "run_pauses"
+    __table_args__ = (
+        project_key(),
+        run_key(),
+        CheckConstraint("kind IN ('ask', 'approve', 'timer', 'event')", name="kind"),
+        CheckConstraint("state IN ('open', 'answered', 'timed_out', 'dropped')", name="state"),
+        CheckConstraint("(state = 'answered') = (answered_at IS NOT NULL)", name="answered"),
+        Index(None, "org_id", "run_id"),
+        Index("ix_run_pauses_open", "org_id", "project_id", "opened_at", "id", postgresql_where=text(_OPEN)),
+        Index(
+            "ix_run_pauses_due", "org_id", "expires_at", postgresql_where=text(f"{_OPEN} AND expires_at IS NOT NULL")
+        ),
+        Index(
+            "ix_run_pauses_event", "org_id", "project_id", "event", postgresql_where=text(f"{_OPEN} AND kind = 'event'")
+        ),
+    )
+
+    run_id: Mapped[UUID] = mapped_column(Uuid)
+    agent: Mapped[str] = mapped_column(Text)
+    kind: Mapped[str] = mapped_column(Text)
+    node: Mapped[str] = mapped_column(Text)
+    message: Mapped[str] = mapped_column(Text)
+    schema: Mapped[dict[str, Any]] = mapped_column(JSON)
+    details: Mapped[dict[str, Any]] = mapped_column(JSON)
+    event: Mapped[str | None] = mapped_column(Text)
+    match: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    attempt: Mapped[int] = mapped_column(Integer)
+    opened_at: Mapped[datetime]
+    expires_at: Mapped[datetime | None]
+    state: Mapped[str] = mapped_column(Text, server_default="open")
+    answer: Mapped[Any] = mapped_column(JSON(none_as_null=True), nullable=True)
+    answered_by: Mapped[str | None] = mapped_column(Text)
+    answered_at: Mapped[datetime | None]
+    event_id: Mapped[UUID | None] = mapped_column(Uuid)
+    """The domain event that answered it."""
