@@ -159,7 +159,7 @@ async def test_a_wait_that_is_too_long_is_left_to_the_node() -> None:
 
 
 async def test_what_was_used_is_counted_also_when_the_answer_fails() -> None:
-    documents = {"m": {"provider": "openai", "price": {"input": 2.0, "output": 8.0}}}
+    documents = {"m": {"provider": "openai", "price": {"input_per_million": 2.0, "output_per_million": 8.0}}}
     broken = streams(chunk("x"), used(1_000_000, 500_000), chunk(finish="content_filter"))
     async with serving(broken, streams(*GOOD)) as server:
         options = ModelOptions(openai_api_key=KEY, openai_base_url=f"{server.url}/v1")

@@ -100,7 +100,7 @@ limits: { steps: 7 }
         ("{ call: c, with: [x] }", "[x]", "'with' must be a mapping, found a list", None),
         ("{ end: { status: fail } }", "fail", "'status' must be 'ok' or 'failed'", "did you mean 'failed'?"),
         ("{ lm: m, prompt: x }", "lm", "unknown verb 'lm' in node 'a'", "did you mean 'llm'?"),
-        ("{ title: x }", "a", "node 'a' has no verb", "verbs: call, end"),
+        ("{ title: x }", "a", "node 'a' has no verb", "verbs: "),
         ("{}", "a", "node 'a' has no verb", "verbs: "),
         ("text", "a", "node 'a' must be a mapping, found the text 'text'", "verb"),
         ("{ llm: m, call: c, prompt: x }", "call", "node 'a' has two verbs, 'llm' and 'call'", "two nodes"),

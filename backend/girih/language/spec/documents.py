@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import AfterValidator, BaseModel, Field, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
 from girih.language.spec.canonical import digest_of
@@ -19,6 +19,22 @@ from girih.language.spec.suggest import hint
 from girih.language.spec.tree import JsonObject, JsonSchema, Tree
 from girih.language.spec.types import object_schema, schema_of
 from girih.language.spec.words import found
+
+_SECRET = re.compile(r"secret://[a-z][a-z0-9]*([-._][a-z0-9]+)*\Z")
+
+
+def _secret_name(text: str) -> str:
+    if not _SECRET.match(text):
+        raise PydanticCustomError("secret", "must name a secret: secret://NAME, never its value")
+    return text
+
+
+SecretRef = Annotated[
+    str,
+    AfterValidator(_secret_name),
+    WithJsonSchema({"type": "string", "pattern": r"^secret://[a-z][a-z0-9]*([-._][a-z0-9]+)*$"}),
+]
+"""The name of a secret as the operator has set it: `secret://NAME`. Its value is never part of a spec."""
 
 _PARAMETER = re.compile(r"\{([^{}]*)\}")
 
@@ -37,12 +53,30 @@ class OtherSpec:
     digest: str
 
 
+Ability = Literal["native", "prompted", "none"]
+
+
+class Capabilities(Strict):
+    """What a model can do: by the provider's own means, by a `prompted` envelope that is checked, or not at all."""
+
+    tools: Ability = "native"
+    structured_output: Ability = "native"
+
+
+class PriceList(Strict):
+    """What a model costs, in USD per million tokens; nothing where it is not said."""
+
+    input_per_million: Annotated[float, Field(ge=0, le=1_000_000)] = 0.0
+    output_per_million: Annotated[float, Field(ge=0, le=1_000_000)] = 0.0
+
+
 class ModelDocument(Strict):
     """A logical model: what `model://NAME` stands for.
 
     `provider` says who answers: `openai` (any OpenAI-compatible server), `demo` (the built-in model that needs no key),
     or `default`: `openai` where a key is set, else `demo`. `model` is the provider's own name of the model. `params` go
-    to the provider as they are.
+    to the provider as they are. `capabilities` say what the model can do, `price` what it costs, which
+    `limits.cost_usd` counts, `context_tokens` how much it reads at once.
     """
 
     kind: Literal["model/v1"]
@@ -52,19 +86,40 @@ class ModelDocument(Strict):
     provider: Literal["default", "openai", "demo"] = "default"
     model: Annotated[str, Field(min_length=1, max_length=200)] | None = None
     params: dict[str, Any] = Field(default_factory=dict)
+    capabilities: Capabilities | None = None
+    price: PriceList | None = None
+    context_tokens: Annotated[int, Field(ge=1)] | None = None
+
+
+class Auth(Strict):
+    """The secret that goes with each call: a token in the `Authorization` header, or a header of its own."""
+
+    bearer: SecretRef | None = None
+    header: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9-]*$", max_length=100)] | None = None
+    value: SecretRef | None = None
+
+    @model_validator(mode="after")
+    def _one_form(self) -> Self:
+        has_header = self.header is not None and self.value is not None
+        if has_header is (self.bearer is not None) or (self.header is None) != (self.value is None):
+            raise PydanticCustomError("auth", "needs either 'bearer', or 'header' and 'value'")
+        return self
 
 
 class HttpBinding(Strict):
     """How a tool is called over HTTP.
 
     The base URL is either an `endpoint`, a name that the operator has bound to a URL, or a public `url`. `{name}` in
-    `path` takes a parameter; the others go into the query (GET, DELETE) or into a JSON body.
+    `path` takes a parameter; the others go into the query (GET, DELETE) or into a JSON body. `auth` is
+    `{ bearer: secret://NAME }` or `{ header: X-Api-Key, value: secret://NAME }`: a secret that the operator has set,
+    sent with each call and seen by nobody else.
     """
 
     endpoint: Slug | None = None
     url: Annotated[str, Field(max_length=2000)] | None = None
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = "GET"
     path: Annotated[str, Field(max_length=2000)] = "/"
+    auth: Auth | None = None
 
     @model_validator(mode="after")
     def _one_base(self) -> Self:
@@ -163,6 +218,9 @@ def _plain(spec: BaseModel) -> JsonObject:
     document = {key: value for key, value in dumped.items() if value is not None}
     if "http" in document:
         document["http"] = {key: value for key, value in document["http"].items() if value is not None}
+        if "auth" in document["http"]:
+            auth = document["http"]["auth"]
+            document["http"]["auth"] = {key: value for key, value in auth.items() if value is not None}
     return document
 
 

@@ -54,4 +54,4 @@ def abilities_of(document: JsonObject) -> tuple[Ability, Ability]:
 def price_of(document: JsonObject) -> Price:
     """The price of a `model/v1` document; nothing where it names none."""
     declared = document.get("price") or {}
-    return Price(float(declared.get("input", 0)), float(declared.get("output", 0)))
+    return Price(float(declared.get("input_per_million", 0)), float(declared.get("output_per_million", 0)))

@@ -6,12 +6,14 @@ from collections.abc import Callable, Iterable
 
 from girih.language.compiler.checks import (
     code,
+    conflicts,
     cover,
     cycles,
     data,
     exits,
     forks,
     outputs,
+    policies,
     prompts,
     reach,
     targets,
@@ -29,6 +31,8 @@ CHECKS: tuple[Check, ...] = (
     cover.check,
     cycles.check,
     forks.check,
+    policies.check,
+    conflicts.check,
     data.check,
     outputs.check,
     prompts.check,
