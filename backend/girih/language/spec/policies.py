@@ -25,7 +25,7 @@ class Retry(Strict):
     """
 
     max: Annotated[int, Field(ge=1, le=10)] = 2
-    on: Annotated[tuple[RunErrorKind, ...], Field(min_length=1)] = WORTH_A_RETRY
+    on: Annotated[tuple[RunErrorKind, ...], Field(min_length=1, strict=False)] = WORTH_A_RETRY
     wait: Duration = 0.5
     longest: Duration = 30.0
 
@@ -43,7 +43,7 @@ class OnError(Strict):
     `on` names the failures it is for; without it, it is for all of them.
     """
 
-    on: Annotated[tuple[RunErrorKind, ...], Field(min_length=1)] = tuple(get_args(RunErrorKind))
+    on: Annotated[tuple[RunErrorKind, ...], Field(min_length=1, strict=False)] = tuple(get_args(RunErrorKind))
     to: str | None = None
     value: dict[str, Any] | None = None
 
