@@ -49,6 +49,8 @@ class ProbeKind(NodeKind[Config]):
         self.saw: dict[str, JsonObject] = {}
         self.keys: list[str] = []
         self.acts: dict[str, Callable[[NodeContext, JsonObject], Any]] = {}
+        self.act: Callable[[NodeContext, JsonObject], Any] | None = None
+        """What nodes do that have no act of their own."""
 
     def returns(self, config: Config, scope: Scope) -> JsonSchema:
         return object_of({})
@@ -57,7 +59,7 @@ class ProbeKind(NodeKind[Config]):
         self.ran.append(ctx.node)
         self.keys.append(ctx.attempt_key)
         self.saw[ctx.node] = values
-        act = self.acts.get(ctx.node)
+        act = self.acts.get(ctx.node, self.act)
         result = act(ctx, values) if act else None
         if asyncio.iscoroutine(result):
             result = await result
@@ -69,7 +71,7 @@ def node(name: str, *next: Any, verb: str = "probe", region: str | None = None, 
     routes = tuple(PlanRoute(**dict(zip(("to", "condition", "max_visits"), n, strict=False))) if isinstance(n, tuple)
                    else PlanRoute(to=n) for n in next)  # fmt: skip
     read = references(values) | {n for r in routes if r.condition for n in references("${" + r.condition + "}")}
-    shape = {"parallel": "fork", "end": "end"}.get(verb, "step")
+    shape = {"parallel": "fork", "each": "fork", "end": "end"}.get(verb, "step")
     return PlanNode(
         name=name,
         verb=verb,
@@ -90,6 +92,24 @@ def fork(name: str, branches: list[str], *next: Any, region: str | None = None, 
             "settings": {"branches": branches, "join": join},
         }
     )
+
+
+def each(
+    name: str,
+    entry: str,
+    over: JsonValue,
+    *next: Any,
+    gives: JsonValue = None,
+    region: str | None = None,
+    as_: str = "item",
+    **settings: Any,
+) -> PlanNode:
+    made = node(name, *next, verb="each", region=region, over=over)
+    branch = PlanBranch(
+        entry=entry, binds=(as_, "index"), gives=(gives,) if gives else (), reads=tuple(sorted(references(gives)))
+    )
+    plain = {"entry": entry, "as": as_, "max_concurrency": 8, "on_item_error": "fail", "merge": "list"}
+    return made.model_copy(update={"branches": (branch,), "settings": plain | settings})
 
 
 def plan(

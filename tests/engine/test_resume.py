@@ -38,11 +38,13 @@ class Recording(MemoryCheckpointStore):
     async def _commit(self, what: str, commit: Any) -> None:
         broken = self.fail_at is not None and len(self.log) == self.fail_at
         self.log.append(what)
-        if broken and not self.after:
+        try:
+            if broken and not self.after:
+                raise Unavailable("the database went away")
+            await asyncio.sleep(0)
+            await commit
+        finally:
             commit.close()
-            raise Unavailable("the database went away")
-        await asyncio.sleep(0)
-        await commit
         if broken:
             raise Unavailable("the database went away")
 

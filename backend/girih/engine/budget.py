@@ -52,7 +52,7 @@ class Budget:
         self.limits = limits
         self._parent = parent
         self._level = level
-        self._shared = parent._shared if parent else _Ledger(earlier=earlier or Usage())
+        self._shared: _Ledger = parent._shared if parent else _Ledger(earlier=earlier or Usage())
         self._steps = 0
         self._used = Usage()
         self._reserved = Usage()

@@ -69,11 +69,10 @@ class MemoryCheckpointStore:
 
     async def discard(self, ns: str) -> None:
         """Forget a namespace and all whose names begin with it."""
-        for kept in (self._checkpoints, self._blobs, self._writes):
-            for name in [name for name in kept if name[0].startswith(ns)]:
-                del kept[name]  # type: ignore[attr-defined]  # each is keyed by a namespace first
-        for name in [name for name in self._records if name.startswith(ns)]:
-            del self._records[name]
+        self._checkpoints = {key: kept for key, kept in self._checkpoints.items() if not key[0].startswith(ns)}
+        self._blobs = {key: kept for key, kept in self._blobs.items() if not key[0].startswith(ns)}
+        self._writes = {key: kept for key, kept in self._writes.items() if not key[0].startswith(ns)}
+        self._records = {name: kept for name, kept in self._records.items() if not name.startswith(ns)}
 
     def _stored(self, ns: str, checkpoint_id: str) -> StoredCheckpoint:
         parent_id, checkpoint, metadata = self._checkpoints[ns, checkpoint_id]

@@ -31,11 +31,11 @@ class InProcessMemory:
         """Remember; the same `key` again replaces what was there. `ttl` in seconds. Returns its id."""
         now, space = self.now(), self._kept.setdefault(namespace, {})
         known = key is not None and key in space
-        id = space[key].recollection.id if known and key is not None else str(uuid.uuid4())
+        name = space[key].recollection.id if known and key is not None else str(uuid.uuid4())
         until = now + timedelta(seconds=ttl) if ttl is not None else None
-        space.pop(key or id, None)  # what was written last stands last
-        space[key or id] = _Kept(Recollection(id, key, text, data, 0.0, now.isoformat()), until)
-        return id
+        space.pop(key or name, None)  # what was written last stands last
+        space[key or name] = _Kept(Recollection(name, key, text, data, 0.0, now.isoformat()), until)
+        return name
 
     async def search(self, namespace: str, query: str, *, top_k: int, min_score: float | None) -> list[Recollection]:
         """What fits the query best, best first; with an empty query the latest first."""
