@@ -40,6 +40,11 @@ MESSAGES_SCHEMA: JsonSchema = {
 """The type of `state.messages`, which a graph with `chat:` has."""
 
 
+def visits_schema(graph: AgentGraph) -> JsonSchema:
+    """The type of what `visits('node')` looks into."""
+    return object_of({name: {"type": "integer"} for name in graph.nodes})
+
+
 def state_schema(graph: AgentGraph) -> JsonSchema | None:
     """The type of `state`; `None` in a graph that has none. What has no value before it is written is optional."""
     schemas = {name: value.schema for name, value in graph.state.items()}

@@ -7,7 +7,15 @@ from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any, TypeVar
 
-from girih.language.compiler.builtin_names import ERRORS, RUN, RUN_SCHEMA, STATE, errors_schema, state_schema
+from girih.language.compiler.builtin_names import (
+    ERRORS,
+    RUN,
+    RUN_SCHEMA,
+    STATE,
+    errors_schema,
+    state_schema,
+    visits_schema,
+)
 from girih.language.compiler.builtin_names import INPUTS as INPUTS
 from girih.language.compiler.flow import Flow, Kinds, Region
 from girih.language.compiler.paths import Paths
@@ -17,6 +25,7 @@ from girih.language.compiler.typed_values import Values
 from girih.language.expressions.check import check_expression
 from girih.language.expressions.kinds import ANY, choices
 from girih.language.expressions.names import FixedNames
+from girih.language.expressions.syntax_tree import VISITS
 from girih.language.nodes.base import Branch, NodeConfig, Scope
 from girih.language.spec.diagnostics import Diagnostic, Place
 from girih.language.spec.model import AgentGraph, GraphNode
@@ -123,7 +132,7 @@ class Unit:
     @cached_property
     def builtins(self) -> dict[str, JsonSchema]:
         """What the language itself names."""
-        found = {INPUTS: self.inputs_schema, RUN: RUN_SCHEMA}
+        found = {INPUTS: self.inputs_schema, RUN: RUN_SCHEMA, VISITS: visits_schema(self.graph)}
         state, errors = state_schema(self.graph), errors_schema(self.graph, lambda _: False)
         return found | ({STATE: state} if state else {}) | ({ERRORS: errors} if errors else {})
 
@@ -143,7 +152,12 @@ class Unit:
         `run` can be spoken as well, but it is near to so many words that it is never what was meant.
         """
         binds = self.binds_in(region) if region is not None else {}
-        return [INPUTS, *binds, *(name for name in self.builtins if name not in (INPUTS, RUN)), *self.graph.nodes]
+        return [
+            INPUTS,
+            *binds,
+            *(name for name in self.builtins if name not in (INPUTS, RUN, VISITS)),
+            *self.graph.nodes,
+        ]
 
     def names_at(self, node: str) -> AllNames:
         """The names an expression of a node may speak, as if all of them had a value."""

@@ -36,8 +36,9 @@ class Calls:
 
     def _unknown(self, expr: Call, table: dict[str, Signature]) -> None:
         start = self._text.rfind(expr.function.removeprefix("optional."), 0, expr.at)
-        near = did_you_mean(expr.function, table)
-        way_out = f"did you mean '{near}'?" if near else f"there is: {one_of(table)}"
+        known = [*table, *([VISITS] if expr.target is None else ())]
+        near = did_you_mean(expr.function, known)
+        way_out = f"did you mean '{near}'?" if near else f"there is: {one_of(known)}"
         message = f"there is no function '{expr.function}'"
         if expr.target is not None and expr.function in MACROS:
             message = f"'{expr.function}' takes the name of an item and what is asked of it"
