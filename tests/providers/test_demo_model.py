@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
 
-from girih.language.nodes.ports import Message, ModelDone, ModelRequest, TextDelta, ToolCall
+from girih.language.nodes.ports import Message, ModelDone, ModelRequest, TextDelta, ToolCall, ToolSpec
 from girih.language.spec.conform import Contract
 from girih.providers.models.chat import ModelOptions, make_models
 from girih.providers.models.demo import DemoChatModel
@@ -269,4 +269,30 @@ async def test_a_script_can_call_several_tools_at_once_and_break_arguments() -> 
     assert done.calls == (
         ToolCall("call_1_1", "a", {"n": 1}),
         ToolCall("call_1_2", "b", {}, "the arguments are not JSON: {oops"),
+    )
+
+
+@pytest.mark.parametrize("structured", ["native", "prompted"])
+async def test_it_is_the_same_model_behind_an_envelope(structured: str) -> None:
+    document = {"provider": "demo", "capabilities": {"tools": "prompted", "structured_output": structured}}
+    models = make_models({"m": document}, ModelOptions())
+    tools = (
+        ToolSpec("find_order", "Finds an order by its number.", ORDERS["parameters"]),
+        ToolSpec("get_weather", "The weather\nof a city.", WEATHER["parameters"]),
+    )
+    talk = [Message("system", "Be brief."), Message("user", "Where is my order A-77?")]
+    first = [event async for event in models.stream(ModelRequest(("m",), tuple(talk), tools=tools))][-1]
+    assert isinstance(first, ModelDone)
+    assert [(call.name, call.arguments) for call in first.calls] == [("find_order", {"order_id": "A-77"})]
+    talk += [Message("assistant", "", first.calls), Message("tool", '{"state": "sent"}', call_id=first.calls[0].id)]
+    events = [event async for event in models.stream(ModelRequest(("m",), tuple(talk), tools=tools))]
+    assert events[0] == TextDelta(f'{LABEL} The tool find_order answered: {{"state": "sent"}}')
+    schema = {"type": "object", "properties": {"state": {"enum": ["open", "sent"]}}, "required": ["state"]}
+    request = ModelRequest(("m",), tuple(talk), tools=tools, schema=schema)
+    events = [event async for event in models.stream(request)]
+    assert events[0] == TextDelta('{"state": "sent"}')
+    alone = ModelRequest(("m",), (Message("user", "It was sent"),), schema=schema)
+    assert (
+        "".join(e.text for e in [e async for e in models.stream(alone)] if isinstance(e, TextDelta))
+        == '{"state": "sent"}'
     )

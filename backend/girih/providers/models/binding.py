@@ -46,7 +46,7 @@ class Binding:
 
 
 def abilities_of(document: JsonObject) -> tuple[Ability, Ability]:
-    """How a `model/v1` document says that tools and structured output are done."""
+    """How a `model/v1` document says that tools and structured output are done; by the provider, if it says nothing."""
     declared = document.get("capabilities") or {}
     return declared.get("tools", "native"), declared.get("structured_output", "native")
 

@@ -150,8 +150,7 @@ class ChatModels:
         if provider == "demo" or (provider == "default" and not options.has_openai):
             # What stands in for a provider that is not set up costs nothing, whatever that provider would cost.
             price = price_of(document) if provider == "demo" else Price()
-            tools, structured = abilities_of(document)
-            return Binding(name, demo.PROVIDER, "demo", DemoChatModel(), params, tools, structured, price)
+            return Binding(name, demo.PROVIDER, "demo", DemoChatModel(), params, *abilities_of(document), price)
         if not options.has_openai:
             raise NodeError(
                 "unavailable",

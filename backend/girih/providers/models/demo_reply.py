@@ -10,8 +10,10 @@ from typing import Any
 from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
 
 from girih.providers.models.demo_answer import answer
+from girih.providers.models.demo_envelope import Asked, read_json, unwrapped
 from girih.providers.models.demo_fields import fill
 from girih.providers.models.demo_words import Request, since_asked, understand, words_of
+from girih.providers.models.envelope import FINAL
 
 LABEL = "[demo model]"
 """Stands before every text that the demo model composed itself (not before a script's)."""
@@ -44,6 +46,17 @@ def reply_to(
     response_format: Mapping[str, Any] | None,
 ) -> Reply:
     """The answer to a conversation. The same arguments give the same answer."""
+    if (asked := unwrapped(messages)) is not None:
+        answer_format = {"json_schema": {"schema": asked.schema}} if asked.schema is not None else None
+        inner = reply_to(
+            asked.messages,
+            script=script,
+            tokens=tokens,
+            tools=asked.tools,
+            tool_choice=tool_choice,
+            response_format=answer_format,
+        )
+        return _wrapped(inner, asked) if asked.tools else inner
     if script:
         turn = sum(isinstance(message, AIMessage) for message in messages)
         return _scripted(script[min(turn, len(script) - 1)])
@@ -59,6 +72,16 @@ def reply_to(
         answers = [f"The tool {message.name or ''} answered: {message.content}" for message in told]
         return Reply(f"{LABEL} {' '.join(answers)}".replace("  ", " "))
     return Reply(f"{LABEL} {answer(request)}")
+
+
+def _wrapped(reply: Reply, asked: Asked) -> Reply:
+    """A reply as the envelope that was asked for."""
+    if reply.calls:
+        turn = {"tool": reply.calls[0].name, "args": read_json(reply.calls[0].arguments)}
+    else:
+        text = "".join(reply.pieces) if reply.pieces is not None else reply.text
+        turn = {"tool": FINAL, "args": {"text": text} if asked.schema is None else read_json(text)}
+    return Reply(json.dumps(turn, ensure_ascii=False))
 
 
 def _scripted(line: Any) -> Reply:

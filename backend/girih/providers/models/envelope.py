@@ -32,15 +32,30 @@ REPAIRS = 2
 
 _FENCE = re.compile(r"```(?:json)?\s*\n(.*)\n\s*```", re.DOTALL)
 
-_JSON_ONLY = """Answer with JSON only, without any other text. It must fit this JSON Schema:
-{schema}"""
+ASKS_FOR_JSON: Final = "Answer with JSON only, without any other text. It must fit this JSON Schema:"
+"""Stands before the schema, which has a line of its own."""
 
-_ENVELOPE = """You may call one of these tools, or give the final answer:
+OFFERS_TOOLS: Final = "You may call one of these tools, or give the final answer:"
+"""Stands before the tools, each of which has a line of its own: `- NAME: DESCRIPTION Arguments: SCHEMA`."""
+
+RESULT_OF: Final = "Result of "
+"""Begins the message that tells a tool's result: `Result of NAME:`, and the result below."""
+
+_JSON_ONLY = (
+    ASKS_FOR_JSON
+    + """
+{schema}"""
+)
+
+_ENVELOPE = (
+    OFFERS_TOOLS
+    + """
 {tools}
 
 Answer with one JSON object only, without any other text:
 {{"tool": "<name of the tool>", "args": {{…its arguments…}}}} to call a tool, or
-{{"tool": "final_answer", "args": {final}}} when you have all that the answer needs."""
+{{"tool": "final_answer", "args": {{…}}}} when you have all that the answer needs. Its arguments: {final}"""
+)
 
 _FAULTY = """That answer does not have the shape that was asked for:
 {faults}
@@ -144,14 +159,8 @@ class _Envelope:
 
     def request(self, *, constrained: bool) -> ModelRequest:
         """The request as it goes to the model: the tools in words, earlier calls as the envelopes they were."""
-        tools = "\n".join(
-            f"- {tool.name}: {tool.description} Arguments: {json.dumps(tool.parameters, ensure_ascii=False)}"
-            for tool in self.whole.tools
-        )
-        final = '{"text": "<the answer>"}'
-        if self.whole.schema is not None:
-            final = f"<JSON that fits {json.dumps(self.whole.schema, ensure_ascii=False)}>"
-        told = _ENVELOPE.format(tools=tools, final=final)
+        tools = "\n".join(map(_offered, self.whole.tools))
+        told = _ENVELOPE.format(tools=tools, final=json.dumps(self.whole.schema or _TEXT, ensure_ascii=False))
         messages = _merged(_with_system(tuple(_plain(self.whole.messages)), told))
         return replace(self.whole, messages=messages, tools=(), schema=self.schema if constrained else None)
 
@@ -189,6 +198,12 @@ class _Envelope:
             yield TextDelta(answer["text"] if is_text else json.dumps(answer, ensure_ascii=False))
 
 
+def _offered(tool: ToolSpec) -> str:
+    """A tool in a line of its own."""
+    about = " ".join(tool.description.split())
+    return f"- {tool.name}: {about} Arguments: {json.dumps(tool.parameters, ensure_ascii=False)}"
+
+
 def _with_system(messages: tuple[Message, ...], told: str) -> tuple[Message, ...]:
     if messages and messages[0].role == "system":
         return (replace(messages[0], content=f"{messages[0].content}\n\n{told}"), *messages[1:])
@@ -202,7 +217,7 @@ def _plain(messages: Iterable[Message]) -> Iterator[Message]:
         names |= {call.id: call.name for call in message.calls}
         if message.role == "tool":
             name = names.get(message.call_id or "", "the tool")
-            yield Message("user", f"Result of {name}:\n{message.content}")
+            yield Message("user", f"{RESULT_OF}{name}:\n{message.content}")
         elif message.calls:
             turns = [{"tool": call.name, "args": call.arguments} for call in message.calls]
             said = "\n".join(json.dumps(turn, ensure_ascii=False) for turn in turns)
