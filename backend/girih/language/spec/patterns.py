@@ -35,6 +35,26 @@ def search(pattern: str, text: str) -> bool:
     return _compiled(pattern).search(_bytes(text)) is not None
 
 
+def spans(pattern: str, text: str, most: int = 100) -> list[tuple[int, int]]:
+    """Where the pattern occurs, as (start, end) in characters: in order, without overlaps, at most `most` times.
+
+    Raises `PatternError` when it is no RE2 expression.
+    """
+    data = text.encode(errors="replace")  # one byte for half of a character, so that characters can be counted
+    result: list[tuple[int, int]] = []
+    byte = char = 0
+    for match in _compiled(pattern).finditer(data):
+        if match.start() == match.end():
+            continue
+        start = char + len(data[byte : match.start()].decode())
+        char = start + len(data[match.start() : match.end()].decode())
+        byte = match.end()
+        result.append((start, char))
+        if len(result) == most:
+            break
+    return result
+
+
 @lru_cache(maxsize=_CACHED)
 def _compiled(pattern: str) -> Any:
     # Loaded by name with the first pattern: most graphs have none.

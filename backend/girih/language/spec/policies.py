@@ -17,6 +17,14 @@ WORTH_A_RETRY: tuple[RunErrorKind, ...] = ("rate_limit", "timeout", "unavailable
 """What `retry` tries again unless it is told otherwise."""
 
 
+def as_tuple(value: Any) -> Any:
+    """A list as written for what is kept as a tuple: specs are read strictly, and a list is none."""
+    return tuple(value) if isinstance(value, list) else value
+
+
+Kinds = Annotated[tuple[RunErrorKind, ...], Field(min_length=1), BeforeValidator(as_tuple)]
+
+
 class Retry(Strict):
     """How a failed node is tried again: at most `max` more times, after `wait` seconds that double up to `longest`.
 
@@ -25,7 +33,7 @@ class Retry(Strict):
     """
 
     max: Annotated[int, Field(ge=1, le=10)] = 2
-    on: Annotated[tuple[RunErrorKind, ...], Field(min_length=1, strict=False)] = WORTH_A_RETRY
+    on: Kinds = WORTH_A_RETRY
     wait: Duration = 0.5
     longest: Duration = 30.0
 
@@ -43,7 +51,9 @@ class OnError(Strict):
     `on` names the failures it is for; without it, it is for all of them.
     """
 
-    on: Annotated[tuple[RunErrorKind, ...], Field(min_length=1, strict=False)] = tuple(get_args(RunErrorKind))
+    on: Kinds = tuple(
+        get_args(RunErrorKind)
+    )
     to: str | None = None
     value: dict[str, Any] | None = None
 
