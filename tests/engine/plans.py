@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from girih.engine.context import Outcome, RunContext
+from girih.engine.context import Outcome, RunContext, Spent
 from girih.engine.engine import Engine
 from girih.engine.events import NewEvent
 from girih.engine.memory_store import MemoryCheckpointStore
@@ -21,6 +21,7 @@ from girih.language.nodes.ports import (
     ModelEvent,
     ModelRequest,
     NodeContext,
+    Reply,
     SearchRequest,
     TextDelta,
     Usage,
@@ -176,6 +177,9 @@ class World:
     store: Any = field(default_factory=MemoryCheckpointStore)
     events: list[NewEvent] = field(default_factory=list)
     plans: dict[str, Plan] = field(default_factory=dict)
+    replies: dict[str, Reply] = field(default_factory=dict)
+    state: JsonObject = field(default_factory=dict)
+    spent: Spent = field(default_factory=Spent)
     memory: InProcessMemory = field(default_factory=InProcessMemory)
     domain: RecordedEvents = field(default_factory=RecordedEvents)
     cache: InProcessCache = field(default_factory=InProcessCache)
@@ -205,6 +209,9 @@ class World:
             checkpoints=self.store,
             emit=self.events.append,
             resume=resume,
+            replies=self.replies,
+            state=self.state,
+            spent=self.spent,
         )
         return await self.engine.execute(plan, context)
 
