@@ -147,14 +147,14 @@ def _rendered(found: Sequence[Diagnostic], sources: Mapping[str, Source], format
         return sarif(found, find_pages())
     if format == "github":
         return render.github(found)
-    shown, more = _first_of_each_file(found)
+    shown, more = first_of_each_file(found)
     rest = "".join(f"{name}: {count} more findings\n" for name, count in more.items())
     if format == "concise":
         return render.concise(shown) + rest
     return painted(render.pieces(shown, sources), color=color) + (f"\n{rest}" if rest else "")
 
 
-def _first_of_each_file(found: Sequence[Diagnostic]) -> tuple[list[Diagnostic], dict[str, int]]:
+def first_of_each_file(found: Sequence[Diagnostic]) -> tuple[list[Diagnostic], dict[str, int]]:
     """As many findings of each file as somebody may read, and how many more there are. Errors come first."""
     by_file: dict[str, list[Diagnostic]] = {}
     for diagnostic in found:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 
 from girih.language.compiler.checks.rules import CHECKS
 from girih.language.compiler.files import GraphFile, Specs, load
@@ -17,6 +18,7 @@ from girih.language.nodes.base import GraphContract
 from girih.language.nodes.registry import kinds as installed_kinds
 from girih.language.spec.consequences import without_consequences
 from girih.language.spec.diagnostics import Diagnostic, has_errors, in_order
+from girih.language.spec.findings import MOST_FINDINGS
 from girih.language.spec.ignoring import without_ignored
 
 
@@ -59,7 +61,7 @@ def _compile_graph(
     file: GraphFile, kinds: Kinds, known: Known, workspace: Workspace
 ) -> tuple[Plan | None, list[Diagnostic]]:
     unit = Unit(file.tree, file.graph, kinds, resolve(file, known), workspace.files)
-    found = [diagnostic for check in CHECKS for diagnostic in check(unit)]
+    found = [diagnostic for check in CHECKS for diagnostic in islice(check(unit), MOST_FINDINGS)]
     if not file.is_sound or has_errors(found) or not unit.resolved.is_finished:
         return None, found
     return lower(unit), found

@@ -27,6 +27,9 @@ from girih.language.spec.suggest import did_you_mean, one_of
 from girih.language.spec.tree import JsonSchema, JsonValue, Path
 from girih.language.spec.words import found
 
+MOST_EXPRESSIONS = 100
+"""How many `${ … }` one text may hold."""
+
 _REFERENCE = re.compile(r"\s*([a-z][a-z0-9_]*)\.([A-Za-z_][A-Za-z0-9_]*)[A-Za-z0-9_.\[\]]*\s*")
 """A text that is written as nothing but a reference to a field: `search.hits`, `inputs.items[0].name`."""
 
@@ -147,6 +150,11 @@ class Values:
         except Unterminated as fault:
             finding = Finding("E301", str(fault), 0, 2, "close it with }, or write $ without {")
             self.on_expression(path, fault.offset, finding)
+            return TEXT, None, False
+        if len(expressions) > MOST_EXPRESSIONS:
+            message = f"the text holds more than {MOST_EXPRESSIONS} expressions"
+            finding = Finding("E304", message, 0, 1, "write a prompt file, which can loop")
+            self.on_expression(path, expressions[MOST_EXPRESSIONS].offset, finding)
             return TEXT, None, False
         checked = [(expression, check_expression(expression.text, self.names)) for expression in expressions]
         for expression, result in checked:

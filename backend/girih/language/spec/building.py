@@ -14,8 +14,14 @@ from girih.language.spec.tree import JsonValue, Path, Spot, Tree
 MAX_DEPTH = 64
 """How deep mappings and lists may nest."""
 
-MAX_VALUES = 50_000
+MAX_VALUES = 20_000
 """How many values a file may hold, aliases written out."""
+
+MAX_KEYS = 1_000
+"""How many keys one mapping may hold."""
+
+MAX_FINDINGS = 1_000
+"""How many findings a text can have while it is read: whoever has more has the same one many times."""
 
 
 class ReadingError(Exception):
@@ -89,14 +95,27 @@ class TreeBuilder:
         """The exception that ends the reading with one last finding."""
         return ReadingError(Diagnostic("E001", message, self.place(span), help=help))
 
+    def too_many_keys(self, span: tuple[int, int]) -> ReadingError:
+        """The exception for a mapping with the key at `span`, one too many."""
+        return self.stop(f"a mapping holds more than {MAX_KEYS:,} keys", span, "split it, or move data out of the file")
+
+    def too_many_values(self, span: tuple[int, int], aliases: str = "") -> ReadingError:
+        """The exception for a file with the value at `span`, one too many."""
+        message = f"the file holds more than {MAX_VALUES:,} values{aliases}"
+        return self.stop(message, span, "split the file, or move data out of it")
+
+    def add(self, finding: Diagnostic) -> None:
+        """A finding after which the reading goes on."""
+        if len(self.found) < MAX_FINDINGS:
+            self.found.append(finding)
+
     def _value(self, node: Node, path: Path, key: Place | None, via: tuple[int, int] | None) -> JsonValue:
         if isinstance(node, Alias):
             return self._value(node.target, path, key, via or node.span)
         if len(path) > MAX_DEPTH:
             raise self.stop(f"nested deeper than {MAX_DEPTH} levels", via or node.span, "flatten the structure")
         if len(self.spots) >= MAX_VALUES:
-            message = f"the file holds more than {MAX_VALUES} values" + (", its aliases written out" if via else "")
-            raise self.stop(message, via or node.span, "split the file, or move data out of it")
+            raise self.too_many_values(via or node.span, ", its aliases written out" if via else "")
         place = self.place(via or node.span)
         self.spots[path] = Spot(place, key, node.span, node.style if isinstance(node, Text) else None)
         if isinstance(node, Text):
@@ -119,7 +138,7 @@ class TreeBuilder:
 
     def _duplicate(self, key: str, place: Place, first: Place) -> None:
         where = f"{first.line}:{first.column}"
-        self.found.append(
+        self.add(
             Diagnostic(
                 "E001",
                 f"duplicate key '{key}' (first defined at {where})",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -15,6 +16,9 @@ from girih.language.spec.suggest import did_you_mean, hint, one_of
 from girih.language.spec.tree import JsonObject, JsonValue, Path, Tree
 from girih.language.spec.types import fault_diagnostic
 from girih.language.spec.words import found
+
+MOST_FINDINGS = 200
+"""How many findings one rule may have in one part of a file: who has more changes the rest alike."""
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -50,7 +54,7 @@ def shaped(model: type[M], value: JsonObject, subject: Subject, faults: list[Dia
         return model.model_validate(value, strict=True)
     except ValidationError as error:
         details = error.errors(include_url=False)
-    faults += shape_findings(details, subject)
+    faults += islice(shape_findings(details, subject), MOST_FINDINGS)
     try:
         return model.model_validate(_without(value, [detail["loc"] for detail in details], subject), strict=True)
     except ValidationError:

@@ -6,6 +6,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 
 from girih.language.spec.codes import INEFFECTIVE, WARNINGS
 from girih.language.spec.diagnostics import Diagnostic, Place, has_errors
@@ -16,15 +17,18 @@ from girih.language.spec.tree import Tree
 _MARK = re.compile(r"#[ \t]*girih:[ \t]*(?P<what>[\w-]*)[ \t]*(?P<list>\[(?P<codes>[^\]\r\n]*)\])?")
 _WORDS = ("ignore", "ignore-file")
 _CODE = re.compile(r"[^\s,]+")
+_MOST = 1_000
+"""How many comments of a file count, and how many findings they may have."""
+
 _FORM = "write '# girih: ignore[CODE]', with the code of a warning"
 
 
 @dataclass
 class _Entry:
-    """One code in a comment: the lines of the file that it is for (`None` for all), and whether it was of use."""
+    """One code in a comment: the line that it is for (`None` for the whole file), and whether it was of use."""
 
     code: str
-    lines: range | None
+    line: int | None
     place: Place
     is_used: bool = False
 
@@ -36,49 +40,68 @@ def without_ignored(found: Iterable[Diagnostic], trees: Mapping[str, Tree]) -> l
         if "girih:" not in tree.source.text or name.endswith(".json"):
             continue
         faults: list[Diagnostic] = []
-        entries = list(_entries(tree, faults))
+        entries: dict[tuple[str, int | None], list[_Entry]] = {}
+        for entry in islice(_entries(tree, faults), _MOST):
+            entries.setdefault((entry.code, entry.line), []).append(entry)
         kept = [d for d in kept if not _is_ignored(d, name, entries)]
         # In a file with errors not everything was looked at: a warning may come back when they are mended.
         if not has_errors(d for d in kept if d.place.file == name):
-            faults += [_useless(entry) for entry in entries if not entry.is_used]
-        kept += faults
+            faults += [_useless(entry) for same in entries.values() for entry in same if not entry.is_used]
+        kept += faults[:_MOST]
     return kept
 
 
-def _is_ignored(diagnostic: Diagnostic, file: str, entries: Iterable[_Entry]) -> bool:
+def _is_ignored(diagnostic: Diagnostic, file: str, entries: Mapping[tuple[str, int | None], list[_Entry]]) -> bool:
     """Whether a comment is for this warning: by its own line, or by the line that names the prompt file it is in."""
-    if diagnostic.severity == "error":
-        return False
     places = [diagnostic.place, *(related.place for related in diagnostic.related[:1])]
-    lines = [place.line for place in places[: 1 if places[0].file == file else 2] if place.file == file]
-    result = False
-    for entry in entries:
-        if lines and entry.code == diagnostic.code and (entry.lines is None or lines[0] in entry.lines):
-            entry.is_used = result = True
-    return result
+    line = next((place.line for place in places if place.file == file), None)
+    if diagnostic.severity == "error" or line is None:
+        return False
+    fitting = [*entries.get((diagnostic.code, None), ()), *entries.get((diagnostic.code, line), ())]
+    for entry in fitting:
+        entry.is_used = True
+    return bool(fitting)
 
 
 def _entries(tree: Tree, faults: list[Diagnostic]) -> Iterator[_Entry]:
     source = tree.source
     texts = _Texts(tree)
+    targets, head = _targets(source)
     for mark in _MARK.finditer(source.text):
         if not texts.is_comment(mark.start()):
             continue
-        if mark["what"] not in _WORDS or mark["list"] is None:
-            faults.append(_malformed(source, mark))
-            continue
         line, _ = source.position(mark.start())
         is_for_file = mark["what"] == "ignore-file"
-        if is_for_file and not _is_head(source, line):
+        if mark["what"] not in _WORDS or mark["list"] is None:
+            faults.append(_malformed(source, mark))
+        elif is_for_file and line > head:
             message, way_out = "'ignore-file' stands in the head of a file", "move it above the first line that is data"
             faults.append(Diagnostic(INEFFECTIVE, message, _place(source, mark.span()), way_out, "warning"))
-            continue
-        for code in _CODE.finditer(mark["codes"]):
-            place = _place(source, tuple(mark.start("codes") + at for at in code.span()))
-            if (fault := _not_ignorable(code.group(), place)) is not None:
-                faults.append(fault)
-            else:
-                yield _Entry(code.group(), None if is_for_file else _lines_of(source, line), place)
+        else:
+            yield from _listed(source, mark, None if is_for_file else targets.get(line, line), faults)
+
+
+def _listed(source: Source, mark: re.Match[str], line: int | None, faults: list[Diagnostic]) -> Iterator[_Entry]:
+    """The codes of one comment that is for a line, or (`None`) for the file."""
+    for code in _CODE.finditer(mark["codes"]):
+        place = _place(source, tuple(mark.start("codes") + at for at in code.span()))
+        if (fault := _not_ignorable(code.group(), place)) is not None:
+            faults.append(fault)
+        else:
+            yield _Entry(code.group(), line, place)
+
+
+def _targets(source: Source) -> tuple[dict[int, int], int]:
+    """For each line that is a comment the next line with data; and the last line above all data."""
+    targets: dict[int, int] = {}
+    below = len(source.lines)
+    for number in range(len(source.lines), 0, -1):
+        content = source.line(number).strip()
+        if content.startswith("#"):
+            targets[number] = below
+        elif content:
+            below = number
+    return targets, below - 1
 
 
 class _Texts:
@@ -98,20 +121,6 @@ class _Texts:
         return at < 0 or index >= self._spans[at][1]
 
 
-def _is_head(source: Source, line: int) -> bool:
-    return all(not above.strip() or above.lstrip().startswith("#") for above in source.lines[: line - 1])
-
-
-def _lines_of(source: Source, line: int) -> range:
-    """The lines that a comment is for: its own; the next one with data if it stands alone."""
-    below = line
-    while source.line(below).lstrip().startswith("#") and below < len(source.lines):
-        below += 1
-        while below < len(source.lines) and not source.line(below).strip():
-            below += 1
-    return range(below, below + 1)
-
-
 def _not_ignorable(code: str, place: Place) -> Diagnostic | None:
     if code in WARNINGS:
         return None
@@ -124,7 +133,7 @@ def _not_ignorable(code: str, place: Place) -> Diagnostic | None:
 
 
 def _useless(entry: _Entry) -> Diagnostic:
-    where = "in this file" if entry.lines is None else "on its line"
+    where = "in this file" if entry.line is None else "on its line"
     message = f"there is no '{entry.code}' {where} to ignore"
     return Diagnostic(INEFFECTIVE, message, entry.place, "remove it from the comment", "warning")
 

@@ -5,7 +5,17 @@ from __future__ import annotations
 import json
 import re
 
-from girih.language.spec.building import MAX_DEPTH, Mapping, Node, ReadingError, Sequence, Text, TreeBuilder
+from girih.language.spec.building import (
+    MAX_DEPTH,
+    MAX_KEYS,
+    MAX_VALUES,
+    Mapping,
+    Node,
+    ReadingError,
+    Sequence,
+    Text,
+    TreeBuilder,
+)
 from girih.language.spec.diagnostics import Diagnostic, Place
 from girih.language.spec.scalars import NotJsonError, checked_float, checked_integer
 from girih.language.spec.source import Source
@@ -80,6 +90,8 @@ class _JsonReader:
         here = self.skip(at + 1)
         while self.text[here : here + 1] != "]" or items:
             items.append(self.node(here, depth + 1))
+            if len(items) > MAX_VALUES:
+                raise self.builder.too_many_values(items[-1].span)
             here = self.skip(items[-1].span[1])
             if self._closes(here, "]", at):
                 break
@@ -91,6 +103,8 @@ class _JsonReader:
         here = self.skip(at + 1)
         while self.text[here : here + 1] != "}" or pairs:
             pairs.append(self._pair(here, depth))
+            if len(pairs) > MAX_KEYS:
+                raise self.builder.too_many_keys(pairs[-1][0].span)
             here = self.skip(pairs[-1][1].span[1])
             if self._closes(here, "}", at):
                 break
@@ -129,5 +143,5 @@ class _JsonReader:
                 return checked_float(text.value) if number.group("rest") else checked_integer(text.value)
             except NotJsonError as fault:
                 message, way_out = str(fault), "quote it if it is meant as text"
-        self.found.append(Diagnostic("E001", message, place, help=way_out))
+        self.builder.add(Diagnostic("E001", message, place, help=way_out))
         return text.value

@@ -29,46 +29,49 @@ def mend(tree: Tree, kinds: Mapping[str, Kind]) -> tuple[Tree, tuple[Diagnostic,
         return tree, ()
     found: list[Diagnostic] = []
     subject = Subject(tree, (), GraphHead, "the graph", ("nodes",))
-    tree = _mend_keys(tree.value, subject, (*keys_of(GraphHead), "nodes"), found)
+    names = _mend_keys(tree.value, subject, (*keys_of(GraphHead), "nodes"), found)
+    tree = renamed(tree, {(): names})
     nodes = tree.value.get("nodes")
-    for name in nodes if isinstance(nodes, dict) else ():
-        tree = _mend_node(tree, name, kinds, found)
-    return tree, tuple(found)
+    meant = {
+        ("nodes", name): _mend_node(tree, name, kinds, found) for name in (nodes if isinstance(nodes, dict) else ())
+    }
+    return renamed(tree, meant), tuple(found)
 
 
-def _mend_node(tree: Tree, name: str, kinds: Mapping[str, Kind], found: list[Diagnostic]) -> Tree:
+def _mend_node(tree: Tree, name: str, kinds: Mapping[str, Kind], found: list[Diagnostic]) -> dict[str, str]:
+    """The keys of a node that were misspelt: wrong name → right name."""
     path: Path = ("nodes", name)
     node = tree.get(path)
     if not isinstance(node, dict):
-        return tree
+        return {}
     verbs = [key for key in node if key in kinds]
+    meant: dict[str, str] = {}
     if not verbs:
         meant = {key: near for key in node if key not in COMMON_KEYS and (near := _meant(key, kinds))}
         if len(meant) != 1:
-            return tree
+            return {}
         ((wrong, verb),) = meant.items()
         found.append(unknown_verb(tree, name, wrong, verb, kinds))
-        tree = renamed(tree, path, meant)
-        node, verbs = tree.get(path), [verb]
+        node, verbs = {meant.get(key, key): item for key, item in node.items()}, [verb]
     if len(verbs) > 1:
-        return tree
+        return meant
     model = kinds[verbs[0]].Config
-    return _mend_keys(node, Subject(tree, path, model, f"{verbs[0]} node '{name}'"), keys_of(model), found)
+    return meant | _mend_keys(node, Subject(tree, path, model, f"{verbs[0]} node '{name}'"), keys_of(model), found)
 
 
-def _mend_keys(value: JsonObject, subject: Subject, known: Iterable[str], found: list[Diagnostic]) -> Tree:
+def _mend_keys(value: JsonObject, subject: Subject, known: Iterable[str], found: list[Diagnostic]) -> dict[str, str]:
     free = [key for key in known if key not in value]
     names: dict[str, str] = {}
-    for key in value:
+    for key in value if free else ():
         near = _meant(key, [option for option in free if option not in names.values()]) if key not in known else None
         if near is not None:
             names[key] = near
     if not names:
-        return subject.tree
+        return {}
     faulty = _faulty(subject.model, {names.get(key, key): item for key, item in value.items()})
     names = {wrong: right for wrong, right in names.items() if right not in faulty}
     found += [unknown_key(subject, (*subject.path, wrong)) for wrong in names]
-    return renamed(subject.tree, subject.path, names)
+    return names
 
 
 def _meant(word: str, options: Iterable[str]) -> str | None:
@@ -87,17 +90,24 @@ def _faulty(model: type[BaseModel], value: JsonObject) -> set[Any]:
     return set()
 
 
-def renamed(tree: Tree, path: Path, names: Mapping[str, str]) -> Tree:
-    """The tree with keys of the mapping at `path` under new names; every value keeps its place."""
-    depth = len(path)
+def renamed(tree: Tree, names: Mapping[Path, Mapping[str, str]]) -> Tree:
+    """The tree with keys of the mappings at some paths under new names; every value keeps its place."""
+    names = {path: own for path, own in names.items() if own}
+    if not names:
+        return tree
+    depths = sorted({len(path) for path in names})
 
     def moved(old: Path) -> Path:
-        if len(old) <= depth or old[:depth] != path or old[depth] not in names:
-            return old
-        return (*path, names[str(old[depth])], *old[depth + 1 :])
+        for depth in depths:
+            own = names.get(old[:depth]) if len(old) > depth else None
+            if own is not None and old[depth] in own:
+                old = (*old[:depth], own[str(old[depth])], *old[depth + 1 :])
+        return old
 
-    spots = {moved(old): spot for old, spot in tree.spots.items()}
-    return replace(tree, value=_with_names(tree.value, path, names), spots=spots)
+    value = tree.value
+    for path, own in names.items():
+        value = _with_names(value, path, own)
+    return replace(tree, value=value, spots={moved(old): spot for old, spot in tree.spots.items()})
 
 
 def _with_names(value: JsonObject, path: Path, names: Mapping[str, str]) -> JsonObject:

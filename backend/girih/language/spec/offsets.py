@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Literal
 
 Style = Literal["plain", "single", "double", "block", "json"]
@@ -17,9 +18,13 @@ _ESCAPES = {
 _HEX_DIGITS = {"x": 2, "u": 4, "U": 8}
 _SURROGATE_PAIR = re.compile(r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}")
 
+_LONGEST = 50_000
+"""Texts that are longer have no places inside of them; prompts belong into files of their own."""
+
 _Char = tuple[str, int]
 
 
+@lru_cache(maxsize=2)
 def character_indexes(text: str, span: tuple[int, int], style: Style, value: str) -> list[int] | None:
     """The index in `text` of each character of `value`, which is written at `span` in `style`; `None` if unknown.
 
@@ -27,6 +32,8 @@ def character_indexes(text: str, span: tuple[int, int], style: Style, value: str
     `value`: rather none than a wrong one.
     """
     start, end = span
+    if end - start > _LONGEST:
+        return None
     if style in ("plain", "block"):
         return _aligned(text, span, style, value)
     chars = list(_quoted(text, start + 1, end - 1, style))

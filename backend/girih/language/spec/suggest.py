@@ -6,6 +6,10 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 _SHORTEST_PREFIX = 3
+_LONGEST = 100
+_NEAR = 0.6
+_MANY = 24
+_MOST_OPTIONS = 200
 
 
 def did_you_mean(word: str, options: Iterable[str]) -> str | None:
@@ -14,12 +18,30 @@ def did_you_mean(word: str, options: Iterable[str]) -> str | None:
     lower = word.lower()
     if lower in by_lower:
         return by_lower[lower]
+    if len(lower) > _LONGEST:
+        return None
+    if len(by_lower) > _MOST_OPTIONS:
+        by_lower = {option: by_lower[option] for option in _alike_at_first(lower, by_lower)}
+    by_lower = {option: by_lower[option] for option in by_lower if _shares_letters(lower, option)}
     near = (
         [option for option in by_lower if _begins(option, lower)]
-        or get_close_matches(lower, by_lower, n=1, cutoff=0.6)
+        or get_close_matches(lower, by_lower, n=1, cutoff=_NEAR)
         or [option for option in by_lower if _begins(lower, option)]
     )
     return by_lower[min(near, key=len)] if near else None
+
+
+def _alike_at_first(word: str, options: Iterable[str]) -> list[str]:
+    """Of very many options those that begin alike, and not too many of them."""
+    return [option for option in options if option[:2] == word[:2]][:_MOST_OPTIONS]
+
+
+def _shares_letters(word: str, option: str) -> bool:
+    """Whether two words can be near at all: most of what is compared is not, and this is cheap to see."""
+    shared = sum(map(option.__contains__, word))
+    return shared > 0 and (
+        2 * shared >= _NEAR * (len(word) + len(option)) or _begins(word, option) or _begins(option, word)
+    )
 
 
 def _begins(word: str, prefix: str) -> bool:
@@ -27,8 +49,10 @@ def _begins(word: str, prefix: str) -> bool:
 
 
 def one_of(words: Iterable[str]) -> str:
-    """The words as a list to read: `a, b, c`."""
-    return ", ".join(words)
+    """The words as a list to read: `a, b, c`; of very many, the first."""
+    listed = list(words)
+    more = f", … and {len(listed) - _MANY} more" if len(listed) > _MANY else ""
+    return ", ".join(listed[:_MANY]) + more
 
 
 def hint(word: str, options: Iterable[str], otherwise: str = "known", *, taken: Iterable[str] = ()) -> str | None:

@@ -8,7 +8,18 @@ from typing import Any
 
 import yaml
 
-from girih.language.spec.building import MAX_DEPTH, Alias, Mapping, Node, ReadingError, Sequence, Text, TreeBuilder
+from girih.language.spec.building import (
+    MAX_DEPTH,
+    MAX_KEYS,
+    MAX_VALUES,
+    Alias,
+    Mapping,
+    Node,
+    ReadingError,
+    Sequence,
+    Text,
+    TreeBuilder,
+)
 from girih.language.spec.diagnostics import Diagnostic, Place
 from girih.language.spec.offsets import Style
 from girih.language.spec.scalars import NotJsonError, resolve_plain, trap
@@ -118,16 +129,26 @@ class _YamlReader:
                 self.open_quote = (start, end) if self.source.text.find("\n", start, end) >= 0 else None
             return Text(event.value, (start, end), _STYLES.get(event.style, "plain"))
         if isinstance(event, yaml.SequenceStartEvent):
-            items = []
-            while not loader.check_event(yaml.SequenceEndEvent):
-                items.append(self._node(loader, depth + 1))
-            return Sequence(tuple(items), (start, loader.get_event().end_mark.index))
+            return self._sequence(loader, start, depth)
+        return self._mapping(loader, start, depth)
+
+    def _sequence(self, loader: Any, start: int, depth: int) -> Sequence:
+        items: list[Node] = []
+        while not loader.check_event(yaml.SequenceEndEvent):
+            items.append(self._node(loader, depth + 1))
+            if len(items) > MAX_VALUES:
+                raise self.builder.too_many_values(items[-1].span)
+        return Sequence(tuple(items), (start, loader.get_event().end_mark.index))
+
+    def _mapping(self, loader: Any, start: int, depth: int) -> Mapping:
         pairs: list[tuple[Text, Node]] = []
         while not loader.check_event(yaml.MappingEndEvent):
             key = self._key(self._node(loader, depth + 1))
             value = self._node(loader, depth + 1)
             if key is not None:
                 pairs.append((key, value))
+            if len(pairs) > MAX_KEYS:
+                raise self.builder.too_many_keys(pairs[-1][0].span)
         return Mapping(tuple(pairs), (start, loader.get_event().end_mark.index))
 
     def _key(self, node: Node) -> Text | None:
@@ -159,12 +180,12 @@ class _YamlReader:
         if text.style != "plain":
             return text.value
         if sentence := trap(text.value):
-            self.found.append(Diagnostic("W003", sentence, place, help=_way_out(text.value), severity="warning"))
+            self.builder.add(Diagnostic("W003", sentence, place, help=_way_out(text.value), severity="warning"))
         try:
             return resolve_plain(text.value)
         except NotJsonError as fault:
-            self.found.append(Diagnostic("E001", str(fault), place, help="quote it if it is meant as text"))
+            self.builder.add(Diagnostic("E001", str(fault), place, help="quote it if it is meant as text"))
             return text.value
 
     def _report(self, message: str, span: tuple[int, int], help: str) -> None:
-        self.found.append(Diagnostic("E001", message, self.builder.place(span), help=help))
+        self.builder.add(Diagnostic("E001", message, self.builder.place(span), help=help))
