@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from starlette.middleware.cors import CORSMiddleware
 
-from girih.api import agents, collections, documents, errors, keys, runs, system, workspace
+from girih.api import agents, collections, documents, errors, keys, runs, system, workspace, ws
 from girih.api.deps import PUBLIC, check_permissions, declarations
 from girih.api.middleware import Envelope
 from girih.api.sse import Streams
@@ -69,6 +69,7 @@ def create_app(girih: Girih) -> FastAPI:
     errors.install(app)
     for router in (workspace.router, agents.router, runs.router, collections.router, documents.router, keys.router):
         app.include_router(router, prefix="/v1")
+    app.include_router(ws.router, prefix="/v1")
     app.include_router(documents.uploads, prefix="/v1")
     app.include_router(system.router)
     _surround(app, girih.facts.cors_origins)

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import orjson
 from fastapi import Depends, FastAPI, Request, Response
 from fastapi.dependencies.models import Dependant
-from fastapi.routing import APIRoute, iter_route_contexts
+from fastapi.routing import APIRoute, APIWebSocketRoute, iter_route_contexts
 from starlette.types import Message
 
 from girih.api.errors import BodyTooLarge
@@ -41,10 +41,7 @@ def requires(permission: str) -> Any:
     """The dependency that lets only keys with `permission` pass, and gives the route the caller's `OrgScope`."""
 
     async def authorize(request: Request) -> OrgScope:
-        scope = await _caller(request)
-        if permission not in scope.permissions:
-            raise Forbidden(f"this key lacks the permission {permission}", help="use a key that has it")
-        return scope
+        return allow(await _caller(request), permission)
 
     _DECLARED[authorize] = permission
     return Depends(authorize)
@@ -57,6 +54,23 @@ async def _everybody() -> None:
 _DECLARED[_everybody] = PUBLIC
 public = Depends(_everybody)
 """The dependency that declares a route public."""
+
+
+def asked_for_inside(permission: str) -> Any:
+    """The dependency of a WebSocket, which asks for the permission itself: before it accepts there is no answer."""
+
+    async def nothing_yet() -> None:
+        """What is asked of the caller is asked inside."""
+
+    _DECLARED[nothing_yet] = permission
+    return Depends(nothing_yet)
+
+
+def allow(scope: OrgScope, permission: str) -> OrgScope:
+    """The scope, if it has the permission. Raises `Forbidden`."""
+    if permission not in scope.permissions:
+        raise Forbidden(f"this key lacks the permission {permission}", help="use a key that has it")
+    return scope
 
 
 def declared(dependant: Dependant) -> str | None:
@@ -140,7 +154,7 @@ def declarations(app: FastAPI) -> Iterator[tuple[str, str | None]]:
         route = context.original_route
         methods = ",".join(sorted(getattr(context, "methods", None) or ()))
         path = f"{methods} {getattr(context, 'path', None) or type(route).__name__}"
-        yield path, declared(route.dependant) if isinstance(route, GuardedRoute) else None
+        yield path, declared(route.dependant) if isinstance(route, GuardedRoute | APIWebSocketRoute) else None
 
 
 async def _caller(request: Request) -> OrgScope:

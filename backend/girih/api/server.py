@@ -16,6 +16,8 @@ from fastapi import FastAPI
 from uvicorn.loops.auto import auto_loop_factory
 
 from girih.api.app import create_app
+from girih.api.sse import HEARTBEAT
+from girih.api.ws import LONGEST_MESSAGE
 from girih.errors import GirihError, Unavailable
 from girih.logs import configure_logging
 from girih.wiring.environment import read_settings
@@ -68,6 +70,8 @@ async def serve() -> None:
             server_header=False,
             timeout_graceful_shutdown=math.ceil(settings.shutdown_grace),
             lifespan="on",
+            ws_ping_interval=HEARTBEAT,
+            ws_max_size=LONGEST_MESSAGE,
         )
         await Server(config).serve(sockets=[listener])
 

@@ -1,0 +1,139 @@
+"""A run's events over a WebSocket: the same events, the same resume and the same keys as the stream."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from secrets import token_hex
+from urllib.parse import urlsplit
+from uuid import UUID
+
+import structlog
+from fastapi import APIRouter, WebSocket
+from starlette.websockets import WebSocketDisconnect
+
+from girih.api.deps import allow, asked_for_inside
+from girih.api.errors import problem, status_of
+from girih.api.sse import resume_after
+from girih.db.tenancy import OrgScope
+from girih.engine.events import RunEvent
+from girih.errors import Forbidden, GirihError, InvalidInput, NotFound, Unauthorized
+from girih.services.runs.plain import dump
+from girih.wiring.server import Girih
+
+log = structlog.get_logger("girih.api")
+
+PROTOCOL = "girih.v1"
+KEY = "girih.key."
+"""Browsers cannot set headers: they offer `girih.v1` and `girih.key.` with the key behind it as protocols."""
+LONGEST_MESSAGE = 65_536
+"""Bytes of what a client may send; nothing of it is read."""
+ENDED, RESTARTING, BROKEN = 1000, 1012, 1011
+"""Why the server closes: the run has ended; go on after the last `seq`, here or elsewhere; and likewise, later."""
+
+router = APIRouter(prefix="/runs", tags=["runs"])
+
+
+@router.websocket("/{run_id}/ws", dependencies=[asked_for_inside("runs:read")])
+async def follow_run_by_socket(socket: WebSocket, run_id: str) -> None:
+    """A run's events after `?from=` (or `Last-Event-ID`), each a message of JSON, to its end."""
+    socket.scope.setdefault("state", {})["request_id"] = token_hex(8)
+    girih: Girih = socket.app.state.girih
+    try:
+        scope = await _caller(socket, girih)
+        after = await _after(socket)
+        number = _id(run_id)
+        await girih.runs.check_cursor(scope, number, after)
+    except GirihError as fault:
+        await _refuse(socket, fault)
+        return
+    await socket.accept(PROTOCOL if PROTOCOL in _offered(socket) else None)
+    await _serve(socket, girih.runs.events(scope, number, after))
+
+
+async def _caller(socket: WebSocket, girih: Girih) -> OrgScope:
+    _check_origin(socket, girih.facts.cors_origins)
+    given = [value for value in socket.headers.getlist("authorization") if value.lower().startswith("bearer ")]
+    keys = [value[7:].strip() for value in given] + [
+        name.removeprefix(KEY) for name in _offered(socket) if name.startswith(KEY)
+    ]
+    if len(keys) != 1 or not keys[0]:
+        raise Unauthorized(
+            "no API key came with the request",
+            help=f"send `Authorization: Bearer girih_…`, or offer the protocols `{PROTOCOL}` and `{KEY}girih_…`",
+        )
+    return allow(await girih.identity.authenticate(keys[0]), "runs:read")
+
+
+def _check_origin(socket: WebSocket, origins: tuple[str, ...]) -> None:
+    """Refuse browsers that were led here by somebody else's page. Programs send no origin."""
+    origin = socket.headers.get("origin")
+    if origin is None or origin in origins or urlsplit(origin).netloc == socket.headers.get("host"):
+        return
+    raise Forbidden("pages of this origin may not connect", help="name it in GIRIH_CORS_ORIGINS")
+
+
+async def _after(socket: WebSocket) -> int:
+    unknown = set(socket.query_params) - {"from"}
+    if unknown:
+        raise InvalidInput(f"unknown query parameter '{min(unknown)[:100]}'", help="this address takes: from")
+    return await resume_after(socket.headers.get("last-event-id"), socket.query_params.get("from"))
+
+
+def _id(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise NotFound("there is no such run", help="list the project's runs to see which there are") from None
+
+
+def _offered(socket: WebSocket) -> list[str]:
+    return [name.strip() for name in socket.headers.get("sec-websocket-protocol", "").split(",") if name.strip()]
+
+
+async def _refuse(socket: WebSocket, fault: GirihError) -> None:
+    headers = {"www-authenticate": "Bearer"} if isinstance(fault, Unauthorized) else {}
+    answer = problem(socket, status_of(fault), fault.code, fault.message, headers=headers, help=fault.help)
+    await socket.send_denial_response(answer)
+
+
+async def _serve(socket: WebSocket, events: AsyncIterator[RunEvent]) -> None:
+    """Send what comes until the run ends, the client leaves, or this process stops."""
+    pump = asyncio.create_task(_pump(socket, events))
+    watch = asyncio.create_task(_until_left(socket))
+    with socket.app.state.streams.holding(pump):
+        try:
+            await asyncio.wait({pump, watch}, return_when=asyncio.FIRST_COMPLETED)
+            left = watch.done()
+        finally:
+            for task in (pump, watch):
+                task.cancel()
+            results = await asyncio.gather(pump, watch, return_exceptions=True)
+    if not left:
+        with suppress(WebSocketDisconnect):  # it left just now
+            await socket.close(_code(results[0]))
+
+
+async def _pump(socket: WebSocket, events: AsyncIterator[RunEvent]) -> None:
+    try:
+        async for event in events:
+            await socket.send_text(dump(event.as_dict()))
+    finally:
+        close = getattr(events, "aclose", None)
+        if close is not None:
+            await close()
+
+
+async def _until_left(socket: WebSocket) -> None:
+    while (await socket.receive())["type"] != "websocket.disconnect":
+        continue
+
+
+def _code(result: BaseException | None) -> int:
+    if result is None:
+        return ENDED
+    if isinstance(result, asyncio.CancelledError | WebSocketDisconnect):
+        return RESTARTING
+    log.warning("stream ended early", error=type(result).__name__)
+    return BROKEN
