@@ -96,12 +96,15 @@ class Interrupts:
     async def take_event(self, work: Work, scope: OrgScope, event: EventOut) -> Callable[[], None]:
         """Answer whoever waits for the event, one wait of each run, in the event's own transaction."""
         gone_on: list[Run] = []
+        served: set[UUID] = set()
         for run_id, pause_id in await pause_repository.waiting_for(work, scope, event.type, event.data):
-            run = await repository.run(work, scope, run_id, lock=True)
-            taken = run is not None and await pause_repository.answer_with_event(
+            run = await repository.run(work, scope, run_id, lock=True) if run_id not in served else None
+            if run is None or not await pause_repository.answer_with_event(
                 work, pause_id, UUID(event.id), event.data, event.source
-            )
-            if run is not None and taken and await pause_repository.go_on(work, scope.org_id, run_id):
+            ):
+                continue
+            served.add(run_id)
+            if await pause_repository.go_on(work, scope.org_id, run_id):
                 gone_on.append(run)
 
         def tell() -> None:

@@ -83,10 +83,9 @@ async def go_on(work: Work, org_id: UUID, run_id: UUID) -> bool:
 
 
 async def waiting_for(work: Work, scope: OrgScope, type: str, data: JsonObject) -> list[tuple[UUID, UUID]]:
-    """The runs and pauses that wait for an event of that type and data, by run; one pause of each run."""
+    """The runs and pauses that wait for an event of that type and data, by run, the oldest first."""
     query = (
         select(RunPause.run_id, RunPause.id)
-        .distinct(RunPause.run_id)
         .where(
             RunPause.org_id == scope.org_id,
             RunPause.project_id == scope.project_id,
