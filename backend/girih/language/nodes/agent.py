@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar, Self
 from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from girih.language.nodes.agent_handoffs import HandoffField, handoff_uses, lower_handoff
 from girih.language.nodes.agent_loop import AgentLoop
 from girih.language.nodes.agent_tools import (
     AgentToolField,
@@ -17,7 +18,7 @@ from girih.language.nodes.agent_tools import (
     tool_uses,
 )
 from girih.language.nodes.answers import USAGE
-from girih.language.nodes.base import STRING, ConditionSlot, NodeConfig, NodeKind, Scope, Slot, Use, object_of
+from girih.language.nodes.base import STRING, ConditionSlot, Need, NodeConfig, NodeKind, Scope, Slot, Use, object_of
 from girih.language.nodes.conversation import (
     ROLES,
     AskedField,
@@ -29,7 +30,7 @@ from girih.language.nodes.conversation import (
 from girih.language.nodes.ports import NodeContext
 from girih.language.nodes.prompt import PromptField
 from girih.language.spec.model import Name, TypeSpec
-from girih.language.spec.tree import JsonObject, JsonSchema, JsonValue
+from girih.language.spec.tree import JsonObject, JsonSchema
 from girih.language.spec.types import object_schema
 
 OWN = frozenset({"text", "calls", "messages", "usage", "handoff"})
@@ -45,11 +46,6 @@ def _not_own(name: str) -> str:
     return name
 
 
-def transfer_name(alias: str) -> str:
-    """What a graph that can take over is called among the tools."""
-    return f"transfer_to_{alias}"
-
-
 class AgentConfig(NodeConfig):
     """`agent: NAME` of a model in `use:`, what to ask it, and the tools it may call."""
 
@@ -59,7 +55,7 @@ class AgentConfig(NodeConfig):
     prompt: AskedField = None
     system: PromptField | None = None
     tools: Annotated[list[AgentToolField], Field(max_length=64)] = Field(default_factory=list)
-    handoffs: Annotated[list[Name], Field(max_length=16)] = Field(default_factory=list)
+    handoffs: Annotated[list[HandoffField], Field(max_length=16)] = Field(default_factory=list)
     max_turns: Annotated[int, Field(ge=1, le=100)] = 10
     parallel_tool_calls: bool = True
     params: dict[str, Any] = Field(default_factory=dict)
@@ -69,7 +65,7 @@ class AgentConfig(NodeConfig):
     @model_validator(mode="after")
     def _tell_apart(self) -> Self:
         seen = {FINAL_ANSWER}
-        for name in [*(tool.shown_as for tool in self.tools), *map(transfer_name, self.handoffs)]:
+        for name in [*(tool.shown_as for tool in self.tools), *(handoff.shown_as for handoff in self.handoffs)]:
             if name == FINAL_ANSWER:
                 raise PydanticCustomError("tool_name", f"no tool can be called '{name}': that is the answer itself")
             if name in seen:
@@ -93,8 +89,9 @@ class AgentNode(NodeKind[AgentConfig]):
     with a call (no such tool, arguments that do not fit, a failure of the tool, a refusal) is told to the model, which
     may do better. After `max_turns` answers of the model (10) the node fails as `budget`.
 
-    `handoffs` are graphs that the model can hand over to: the graph's inputs are the arguments, and what it gives is
-    the agent's result, in `handoff.ALIAS`, its text in `text`.
+    `handoffs` are graphs that the model can hand over to, each an alias or `{ use: alias }` with a `description` of
+    what it is for: the graph's inputs are the arguments, and what it gives is the agent's result, in `handoff.ALIAS`,
+    its text in `text`.
 
     With `returns` the final answer is JSON of that shape, repaired as in `llm`. `calls` lists the calls with their
     arguments and results, `messages` what was said between the prompt and the answer. Each answer of the model and
@@ -111,7 +108,7 @@ desk:
   tools:
     - find_order
     - { use: refund, approval: "args.amount > 50.0" }
-  handoffs: [complaints]
+  handoffs: [{ use: complaints, description: For customers who complain. }]
   max_turns: 6
   next: $end
 """
@@ -119,8 +116,13 @@ desk:
     def uses(self, config: AgentConfig) -> Iterable[Use]:
         yield Use(("agent",), config.agent, "model")
         yield from tool_uses(config.tools)
-        for index, alias in enumerate(config.handoffs):
-            yield Use(("handoffs", index), alias, "graph")
+        yield from handoff_uses(config.handoffs)
+
+    def needs(self, config: AgentConfig) -> Iterable[Need]:
+        if config.tools or config.handoffs:
+            yield Need(("agent",), config.agent, "tools", "tools" if config.tools else "handoffs")
+        if config.returns is not None:
+            yield Need(("agent",), config.agent, "structured_output", "returns")
 
     def slots(self, config: AgentConfig, scope: Scope) -> Iterable[Slot]:
         yield from conversation_slots(config)
@@ -141,7 +143,7 @@ desk:
         }
         optional: set[str] = set()
         if config.handoffs:
-            graphs = {alias: scope.graphs[alias].outputs for alias in config.handoffs if alias in scope.graphs}
+            graphs = {h.use: scope.graphs[h.use].outputs for h in config.handoffs if h.use in scope.graphs}
             fields["handoff"] = object_of(graphs, optional=graphs)
             optional.add("handoff")
         declared = object_schema(config.returns or {})
@@ -154,7 +156,7 @@ desk:
             "models": list(scope.models.get(config.agent, ())),
             **lower_conversation(config, scope),
             "tools": lower_tools(config.tools, scope),
-            "handoffs": [_handoff(alias, scope) for alias in config.handoffs],
+            "handoffs": [lower_handoff(handoff, scope) for handoff in config.handoffs],
             "max_turns": config.max_turns,
             "parallel": config.parallel_tool_calls,
             "params": config.params,
@@ -191,15 +193,3 @@ _CALL: JsonSchema = object_of(
     },
     optional=("result", "error", "approved"),
 )
-
-
-def _handoff(alias: str, scope: Scope) -> JsonValue:
-    contract = scope.graphs.get(alias)
-    name = contract.name if contract else alias
-    return {
-        "name": transfer_name(alias),
-        "alias": alias,
-        "description": f"Hands the conversation over to {name}, which answers in your place.",
-        "parameters": contract.inputs if contract else {},
-        "digest": contract.digest if contract else "",
-    }

@@ -55,13 +55,12 @@ class NamedTool(AgentTool):
     """A tool written as its alias alone."""
 
 
-def _from_name(value: Any) -> Any:
-    return NamedTool.model_construct(use=value, **_DEFAULTS) if isinstance(value, str) else value
+def _tool_of_name(value: Any) -> Any:
+    known: Mapping[str, Any] = {"name": None, "description": None, "approval": "never", "with_": {}, "timeout": 30.0}
+    return NamedTool.model_construct(use=value, **known) if isinstance(value, str) else value
 
 
-_DEFAULTS: Mapping[str, Any] = {"name": None, "description": None, "approval": "never", "with_": {}, "timeout": 30.0}
-
-AgentToolField = Annotated[AgentTool, BeforeValidator(_from_name, json_schema_input_type=Name | AgentTool)]
+AgentToolField = Annotated[AgentTool, BeforeValidator(_tool_of_name, json_schema_input_type=Name | AgentTool)]
 """How an agent's model declares a tool: `alias`, or `{ use: alias, … }`."""
 
 
