@@ -10,18 +10,21 @@ from uuid import UUID
 
 import pytest
 from tests.services.runs.office import Office, check_whole, collect
-from tests.services.runs.victim import LINE
+from tests.services.runs.test_pauses import waits
+from tests.services.runs.victim import LINE, asking
+
+from girih.services.runs.schemas import ResumeIn
 
 ROOT = Path(__file__).parents[3]
 
 
-def run_victim(office: Office, url: str, point: str, *, switch: bool = True) -> int:
+def run_victim(office: Office, url: str, point: str, *, switch: bool = True, asks: bool = False) -> int:
     """A process of its own that makes one run and dies on the way, if the switch is on."""
     scope = office.scope
     arguments = [url, str(scope.org_id), str(scope.project_id), "on" if switch else "off"]
     published = office.agents.by_name["test"]
     done = subprocess.run(
-        [sys.executable, "-m", "tests.services.runs.victim", *arguments, str(published.version_id)],
+        [sys.executable, "-m", "tests.services.runs.victim", *arguments, str(published.version_id), *["asks"] * asks],
         cwd=ROOT,
         env=os.environ | {"GIRIH_CRASH_AT": point, "PYTHONPATH": f"{ROOT}:{ROOT / 'backend'}"},
         capture_output=True,
@@ -70,3 +73,38 @@ FINISHED = "SELECT node FROM run_events WHERE run_id = :id AND type = 'node.fini
 async def test_without_the_switch_the_environment_kills_nothing(office: Office, database_url: str) -> None:
     await office.publish(LINE)
     assert run_victim(office, database_url, "run.created", switch=False) == 0
+
+
+@pytest.mark.parametrize(
+    ("point", "status", "state"),
+    [
+        ("interrupt.before", "running", None),
+        ("interrupt.after", "interrupted", "open"),
+        ("answer.after", "queued", "answered"),
+        ("run.claimed", "running", "answered"),
+    ],
+)
+async def test_a_process_that_is_killed_around_a_wait_loses_neither_question_nor_answer(
+    office: Office, database_url: str, point: str, status: str, state: str | None
+) -> None:
+    await office.publish(LINE)
+    assert run_victim(office, database_url, point, asks=True) == 9
+    ((run_id, found),) = await office.sql("SELECT id::text, status FROM runs")
+    assert found == status
+    assert [row.state for row in await office.sql("SELECT state FROM run_pauses")] == ([state] if state else [])
+    if status == "running":
+        await office.let_lease_run_out(run_id)
+    office.probe.acts["b"] = asking
+    service = office.service()
+    await service._reconciler.look()
+    if state != "answered":
+        assert len(await waits(service, office.scope, run_id)) == 1
+        await service.resume(office.scope, UUID(run_id), ResumeIn(answer="b"))
+        await service._reconciler.look()
+    events = await collect(service, office.scope, run_id)
+    check_whole(events)
+    assert [e.event.node for e in events if e.event.type == "node.finished"] == ["a", "b", "c"]
+    assert [e.event.type for e in events].count("run.interrupted") == 1
+    (answered,) = [e.event.data["answers"] for e in events if "answers" in e.event.data]
+    assert list(answered.values()) == ["b"]
+    assert (await service.run(office.scope, run_id)).outputs == {"all": "abc"}

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, Literal
-from uuid import UUID
+from typing import Any, Literal, get_args
+from uuid import UUID, uuid5
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.engine.plans import node, plan
 from tests.services.runs.office import Office, ask, check_whole, collect
 
-from girih.engine.context import Outcome, RunContext
+from girih.engine.context import OpenPause, Outcome, RunContext
 from girih.engine.events import TERMINAL, NewEvent
+from girih.errors import Conflict
+from girih.language.nodes.ports import PauseRequest
 from girih.services.runs.executor import Held
 from girih.services.runs.schemas import ENDED
 from girih.services.runs.service import RunService
 
-Step = Literal["succeed", "fail", "break", "vanish", "expire", "hand on", "cancel", "look", "renew"]
-STEPS: list[Step] = ["succeed", "fail", "break", "vanish", "expire", "hand on", "cancel", "look", "renew"]
+Step = Literal[
+    "succeed", "fail", "break", "ask", "answer", "overdue", "unwanted",
+    "vanish", "expire", "hand on", "cancel", "look", "renew",
+]  # fmt: skip
+STEPS: tuple[Step, ...] = get_args(Step)
 ONE = plan(node("a", "$end"))
 
 
@@ -28,6 +34,7 @@ class Puppet:
     """An engine that ends its runs when it is told to. It records like the real one, under the same fence."""
 
     orders: dict[str, list[asyncio.Future[str]]] = field(default_factory=dict)
+    asked: dict[str, list[OpenPause]] = field(default_factory=dict)
 
     async def execute(self, plan: Any, run: RunContext) -> Outcome:
         order: asyncio.Future[str] = asyncio.get_running_loop().create_future()
@@ -36,7 +43,14 @@ class Puppet:
 
         run.emit(NewEvent("node.started", {}, datetime.now(UTC), "a"))
         await run.checkpoints.put("", f"{len(self.orders[run.run_id]):04d}", None, b"", b"", [])
-        done = await order
+        questions = self.asked.setdefault(run.run_id, [])
+        done = "" if any(one.id not in run.replies for one in questions) else await order
+        if done == "ask":
+            request = PauseRequest("ask", "Sure?", {"type": "boolean"}, {}, 3600 if len(questions) % 2 else None)
+            questions.append(OpenPause(str(uuid5(UUID(run.run_id), str(len(questions)))), "a", request))
+        unanswered = tuple(one for one in questions if one.id not in run.replies)
+        if unanswered:
+            return Outcome("interrupted", None, None, {}, unanswered)
         if done == "break":
             raise RuntimeError("broken")
         return Outcome("succeeded" if done == "succeed" else "failed", {}, None, {})
@@ -58,13 +72,17 @@ class Walk:
         return [held for held in found if held is not None]
 
     async def do(self, step: Step, service: RunService) -> None:
-        if step in ("succeed", "fail", "break"):
+        if step in ("succeed", "fail", "break", "ask"):
             self.puppet.tell(self.run_id, step)
         elif step in ("expire", "vanish"):
             await self.lose(with_process=step == "vanish")
         elif step == "hand on":
             for held in self.holders():
                 held.stop("release")
+        elif step == "answer":
+            await self.answer(service)
+        elif step in ("overdue", "unwanted"):
+            await self.let_time_pass(step)
         elif step == "cancel":
             await service.cancel(self.office.scope, self.run_id)
         elif step == "look":
@@ -72,6 +90,17 @@ class Walk:
         else:
             await service._reconciler._renew()
         await asyncio.sleep(0.004)
+
+    async def answer(self, service: RunService) -> None:
+        for one in (await service.interrupts.of_run(self.office.scope, UUID(self.run_id))).items:
+            with suppress(Conflict):
+                await service.interrupts.answer(self.office.scope, UUID(one.id), True)
+
+    async def let_time_pass(self, step: Step) -> None:
+        table, condition = ("run_pauses", "run_id = CAST(:id AS uuid) AND expires_at IS NOT NULL")
+        if step == "unwanted":
+            table, condition = ("runs", "id = CAST(:id AS uuid) AND finished_at IS NULL")
+        await self.office.sql(f"UPDATE {table} SET expires_at = now() WHERE {condition}", id=self.run_id)
 
     async def lose(self, *, with_process: bool) -> None:
         for held in self.holders() if with_process else ():
@@ -96,15 +125,16 @@ class Walk:
             if (await self.state())[0] in ENDED:
                 return
             await self.do("vanish", self.services[0])
+            await self.do("answer", self.services[0])
             await self.do("look", self.services[0])
             await self.do("succeed", self.services[0])
         raise AssertionError(f"a dead end: {await self.state()}")
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     queued=st.booleans(),
-    steps=st.lists(st.tuples(st.sampled_from(STEPS), st.integers(0, 1)), max_size=14),
+    steps=st.lists(st.tuples(st.sampled_from(STEPS), st.integers(0, 1)), max_size=18),
 )
 async def test_every_run_reaches_one_end_that_never_changes(
     office: Office, queued: bool, steps: list[tuple[Step, int]]
@@ -128,7 +158,8 @@ async def test_every_run_reaches_one_end_that_never_changes(
     assert end is None or final == end
     events = await collect(services[1], office.scope, made.id)
     check_whole(events)
-    assert {"run.finished": "succeeded", "run.failed": "failed", "run.cancelled": "cancelled"}[
-        events[-1].event.type
-    ] == final[0]
+    last = events[-1].event
+    assert (last.data.get("reason") or last.type.removeprefix("run.").replace("finished", "succeeded")) == final[0]
+    waited = (await services[0].interrupts.of_run(office.scope, UUID(made.id))).items
+    assert "open" not in {one.state for one in waited}
     assert sum(event.event.type in TERMINAL for event in events) == 1
