@@ -37,6 +37,22 @@ name: shelf
 description: Books
 embedder: hashing
 """
+CURIOUS = """\
+kind: graph/v1
+name: curious
+nodes:
+  both:
+    parallel: [one, other]
+    join: all
+    next: $end
+  one:
+    ask: { message: What is it? }
+  other:
+    ask: { message: And what more? }
+outputs:
+  said: "${ one.answer }"
+  more: "${ other.answer }"
+"""
 WORKSPACE = {"hello.yaml": HELLO, "collections/shelf.yaml": SHELF}
 
 Client = httpx.AsyncClient

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from fastapi import FastAPI
-from tests.api.conftest import WORKSPACE, Client, ClientMaker, client_of, is_problem, upload
+from tests.api.conftest import CURIOUS, WORKSPACE, Client, ClientMaker, client_of, is_problem, upload
 from tests.api.test_openapi import operations
 
 from girih.db.tenancy import OrgScope
@@ -23,12 +24,29 @@ BODIES: dict[str, dict[str, Any]] = {
     "search_collection": {"json": {"query": "x"}},
     "upload_document": {"files": upload("# Text\n\nWords.")},
     "create_key": {"json": {"name": "x", "permissions": ["agents:read"]}},
+    "answer_interrupt": {"json": {"answer": {"answer": "x"}}},
+    "resume_run": {"json": {"answer": {"answer": "x"}}},
+    "publish_event": {"json": {"type": "order.paid", "data": {"id": 1}}},
 }
 """What each operation with a body takes: a new one has to be added here."""
 
-OF_NO_THING = {"list_agents", "list_runs", "list_collections", "list_keys", "create_key"} | {
+PARAMETERS: dict[str, dict[str, Any]] = {"delete_memories": {"params": {"user": "x"}}}
+"""What an operation needs that takes no body."""
+
+OF_NO_THING = {
+    "list_memories",
+    "delete_memories",
+    "list_agents",
+    "list_runs",
+    "list_collections",
+    "list_keys",
+    "create_key",
+} | {
     "validate_workspace",
     "apply_workspace",
+    "list_interrupts",
+    "list_events",
+    "publish_event",
 }
 """Operations that name no thing, so that nothing foreign can be named."""
 
@@ -38,23 +56,31 @@ def cases(app: FastAPI) -> list[tuple[str, str, dict[str, Any]]]:
 
 
 async def call(client: Client, path: str, method: str, operation: dict[str, Any], ids: dict[str, str]) -> Any:
-    arguments = BODIES[operation["operationId"]] if "requestBody" in operation else {}
+    arguments = (
+        BODIES[operation["operationId"]] if "requestBody" in operation else PARAMETERS.get(operation["operationId"], {})
+    )
     return await client.request(method, path.format(**ids), **arguments)
 
 
 async def things(client: Client, work: Callable[[], Awaitable[None]]) -> dict[str, str]:
     """Things of an organization by the parameter that names them."""
-    run = (await client.post("/v1/runs", json={"agent": "hello", "inputs": {"question": "x"}})).json()
+    assert (await client.post("/v1/workspace/apply", json={"files": {"curious.yaml": CURIOUS}})).is_success
+    run = (await client.post("/v1/runs", json={"agent": "curious"})).json()
+    while not (open_now := (await client.get(f"/v1/runs/{run['id']}/interrupts")).json()["items"]):
+        await asyncio.sleep(0.01)
     document = (await client.post("/v1/collections/shelf/documents", files=upload("# Lamps\n\nLight."))).json()
     key = (await client.post("/v1/keys", json={"name": "k", "permissions": ["agents:read"]})).json()
-    await client.get(f"/v1/runs/{run['id']}/events")
     await work()
-    return {"run_id": run["id"], "document_id": document["id"], "key_id": key["id"], "alias": "prod"}
+    ids = {"run_id": run["id"], "interrupt_id": open_now[0]["id"], "document_id": document["id"], "key_id": key["id"]}
+    return {**ids, "alias": "prod"}
+
+
+IDS = ("run_id", "interrupt_id", "document_id", "key_id")
 
 
 @pytest.mark.parametrize("key", [None, "garbage", "girih_live_" + "0" * 32 + "_" + "A" * 49])
 async def test_strangers_get_401_everywhere(app: FastAPI, key: str | None) -> None:
-    ids = {"name": "hello", "alias": "prod"} | dict.fromkeys(("run_id", "document_id", "key_id"), str(uuid4()))
+    ids = {"name": "hello", "alias": "prod"} | dict.fromkeys(IDS, str(uuid4()))
     client = client_of(app, key)
     for path, method, operation in cases(app):
         is_problem(await call(client, path, method, operation, ids), 401, "unauthorized")
@@ -63,7 +89,7 @@ async def test_strangers_get_401_everywhere(app: FastAPI, key: str | None) -> No
 async def test_a_key_without_the_permission_gets_403_everywhere(
     app: FastAPI, client_for: ClientMaker, scope: OrgScope
 ) -> None:
-    ids = {"name": "hello", "alias": "prod"} | dict.fromkeys(("run_id", "document_id", "key_id"), str(uuid4()))
+    ids = {"name": "hello", "alias": "prod"} | dict.fromkeys(IDS, str(uuid4()))
     for path, method, operation in cases(app):
         client = await client_for(scope, PERMISSIONS - {operation["x-permission"]})
         is_problem(await call(client, path, method, operation, ids), 403, "forbidden")
@@ -78,7 +104,7 @@ async def test_foreign_things_look_as_if_they_were_not_there(
 ) -> None:
     theirs = await things(published, work)
     stranger = await client_for(other_scope)
-    nowhere = theirs | dict.fromkeys(("run_id", "document_id", "key_id"), str(uuid4()))
+    nowhere = theirs | dict.fromkeys(IDS, str(uuid4()))
     for path, method, operation in cases(app):
         if operation["operationId"] in OF_NO_THING:
             continue
@@ -105,11 +131,16 @@ async def test_lists_and_publishing_show_nothing_foreign(
 async def test_the_owner_gets_through(app: FastAPI, published: Client, work: Callable[[], Awaitable[None]]) -> None:
     """The matrix would prove nothing if its calls were refused to everybody."""
     mine = await things(published, work)
-    last = {"delete_document", "revoke_key"}
-    for path, method, operation in sorted(cases(app), key=lambda case: case[2]["operationId"] in last):
+    last = ["cancel_run", "follow_run", "delete_document", "revoke_key"]
+    for path, method, operation in sorted(cases(app), key=lambda case: turn(case[2]["operationId"], last)):
         name = "shelf" if "collections" in path else "hello"
         answer = await call(published, path, method, operation, {"name": name, **mine})
         assert answer.is_success, f"{method} {path}: {answer.text}"
+
+
+def turn(name: str, last: list[str]) -> int:
+    """Where an operation stands in the order of calls: what ends things comes last."""
+    return last.index(name) + 1 if name in last else 0
 
 
 def masked(problem: dict[str, object], words: list[str]) -> dict[str, object]:

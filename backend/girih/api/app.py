@@ -10,7 +10,21 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from starlette.middleware.cors import CORSMiddleware
 
-from girih.api import agents, collections, documents, errors, keys, runs, system, workspace, ws
+from girih.api import (
+    agents,
+    collections,
+    documents,
+    errors,
+    events,
+    interrupts,
+    keys,
+    memories,
+    repeats,
+    runs,
+    system,
+    workspace,
+    ws,
+)
 from girih.api.deps import PUBLIC, check_permissions, declarations
 from girih.api.middleware import Envelope
 from girih.api.sse import Streams
@@ -24,7 +38,10 @@ _TAGS = [
     {"name": "workspace", "description": "Check and publish the specs of a folder, all or nothing."},
     {"name": "agents", "description": "Published agents, their versions and aliases."},
     {"name": "runs", "description": "Runs of agents, and their events as a stream."},
+    {"name": "interrupts", "description": "What runs wait for: questions to people, timers, events."},
+    {"name": "events", "description": "Domain events: what happened, told to runs that wait for it."},
     {"name": "knowledge", "description": "Collections, their documents, and search."},
+    {"name": "memories", "description": "What agents remember about users and projects."},
     {"name": "keys", "description": "API keys."},
     {"name": "system", "description": "Whether the server is there, and what it is."},
 ]
@@ -67,8 +84,18 @@ def create_app(girih: Girih) -> FastAPI:
     app.state.girih = girih
     app.state.streams = Streams()
     errors.install(app)
-    for router in (workspace.router, agents.router, runs.router, collections.router, documents.router, keys.router):
+    for router in (
+        workspace.router,
+        agents.router,
+        runs.router,
+        interrupts.router,
+        events.router,
+        collections.router,
+        documents.router,
+        keys.router,
+    ):
         app.include_router(router, prefix="/v1")
+    app.include_router(memories.router, prefix="/v1")
     app.include_router(ws.router, prefix="/v1")
     app.include_router(documents.uploads, prefix="/v1")
     app.include_router(system.router)
@@ -105,15 +132,19 @@ def _describe(app: FastAPI) -> JsonObject:
     for name, permission in declarations(app):
         methods, _, path = name.partition(" ")
         for method in methods.lower().split(","):
-            _describe_operation(document["paths"].get(path, {}).get(method), permission or PUBLIC)
+            _describe_operation(
+                document["paths"].get(path, {}).get(method), permission or PUBLIC, is_post=method == "post"
+            )
     return document
 
 
-def _describe_operation(operation: JsonObject | None, permission: str) -> None:
+def _describe_operation(operation: JsonObject | None, permission: str, *, is_post: bool) -> None:
     if operation is None:
         return
     operation["x-permission"] = permission
     operation["security"] = [] if permission == PUBLIC else [{"key": []}]
+    if is_post and permission != PUBLIC and operation["operationId"] not in repeats.BY_THEMSELVES:
+        operation.setdefault("parameters", []).append(repeats.PARAMETER)
     answers = operation["responses"]
     answers.pop("422", None)
     schema = {"schema": {"$ref": "#/components/schemas/Problem"}}

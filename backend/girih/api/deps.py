@@ -12,6 +12,7 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute, APIWebSocketRoute, iter_route_contexts
 from starlette.types import Message
 
+from girih.api import repeats
 from girih.api.errors import BodyTooLarge
 from girih.db.tenancy import OrgScope
 from girih.errors import Forbidden, InvalidInput, Unauthorized
@@ -45,6 +46,12 @@ def requires(permission: str) -> Any:
 
     _DECLARED[authorize] = permission
     return Depends(authorize)
+
+
+def require(scope: OrgScope, permission: str) -> None:
+    """Raise `Forbidden` unless the caller has the permission."""
+    if permission not in scope.permissions:
+        raise Forbidden(f"this key lacks the permission {permission}", help="use a key that has it")
 
 
 async def _everybody() -> None:
@@ -92,7 +99,8 @@ class GuardedRoute(APIRoute):
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         answer = super().get_route_handler()
-        secret = declared(self.dependant) != PUBLIC
+        permission = declared(self.dependant)
+        secret = permission != PUBLIC
         parameters = frozenset(_parameters(self.dependant))
 
         async def handle(request: Request) -> Response:
@@ -101,7 +109,15 @@ class GuardedRoute(APIRoute):
             unknown = sorted(set(request.query_params) - parameters)
             if unknown:
                 raise _unknown_parameter(unknown[0], parameters)
-            return await answer(limited(request, self.limit(request)))
+            incoming = limited(request, self.limit(request))
+            key = repeats.key_of(request, self.operation_id or "") if secret else None
+            if key is None:
+                return await answer(incoming)
+            scope = await _caller(request)
+            # The answer may be one that was given before, to somebody who was allowed to ask.
+            require(scope, permission or "")
+            services = request.app.state.girih.requests
+            return await repeats.once(services, scope, incoming, self.operation_id or "", key, lambda: answer(incoming))
 
         return handle
 

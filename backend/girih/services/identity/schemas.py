@@ -17,8 +17,14 @@ Permission = Literal[
     "runs:create",
     "runs:read",
     "runs:cancel",
+    "runs:answer",
+    "interrupts:all",
+    "events:publish",
+    "events:read",
     "knowledge:read",
     "knowledge:write",
+    "memory:read",
+    "memory:write",
     "keys:manage",
 ]
 """What a key may be allowed to do."""
