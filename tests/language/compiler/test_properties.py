@@ -35,7 +35,7 @@ class Maker:
             "kind": "graph/v1",
             "name": "made",
             "inputs": {"q": "string", "n": "integer", "opt": "number?", "e": {"enum": ["a", "b"]}},
-            "use": {"m": "model://default"},
+            "use": {"m": "model://default"} if any("llm" in node for node in self.nodes.values()) else {},
             "start": "n0",
             "nodes": self.nodes,
             "outputs": {"all": "${ inputs.q }", "last": {"from": [f"{known[-1]}.x", "inputs.q"]}} if known else {},

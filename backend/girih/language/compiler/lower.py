@@ -42,7 +42,7 @@ def lower(unit: Unit) -> Plan:
         title=graph.head.title,
         description=graph.head.description,
         inputs=_ordered(unit.inputs_schema),
-        outputs=_ordered(object_of({name: _output_type(unit, output) for name, output in graph.outputs.items()})),
+        outputs=_ordered(object_of({name: output_type(unit, output) for name, output in graph.outputs.items()})),
         chat=graph.head.chat.model_dump() if graph.head.chat else None,
         start=graph.start or "",
         # By name: the order nodes are written in says nothing but which one is the first, which `start` holds.
@@ -142,7 +142,8 @@ def _sources(output: JsonValue | Merged) -> tuple[JsonValue, ...]:
     return tuple(f"${{ {text} }}" for text in output.from_) if isinstance(output, Merged) else (output,)
 
 
-def _output_type(unit: Unit, output: JsonValue | Merged) -> JsonSchema:
+def output_type(unit: Unit, output: JsonValue | Merged) -> JsonSchema:
+    """The type of an output."""
     names = AllNames(unit, unit.flow.root)
     if isinstance(output, Merged):
         return union([check_expression(text, names).schema for text in output.from_])

@@ -52,6 +52,7 @@ def known_from(specs: Specs, catalog: Catalog) -> Known:
     """What can be named before any graph of the workspace is compiled."""
     known = Known(set(catalog.models), set(catalog.knowledge), dict(catalog.tools), dict(catalog.graphs))
     known.digests |= catalog.digests
+    known.model_contracts |= catalog.model_contracts
     scheme_of = {kind: scheme for scheme, kind in _KIND_OF.items()}
     known.unfinished = {(scheme_of[kind], name) for kind, name in specs.faulty if kind in scheme_of}
     known.unfinished |= {("graph", name) for name in specs.graphs}
@@ -59,6 +60,7 @@ def known_from(specs: Specs, catalog: Catalog) -> Known:
         known.digests[scheme_of[other.kind], other.name] = other.digest
         if other.kind == "model/v1":
             known.models.add(other.name)
+            known.model_contracts[other.name] = model_contract(other)
         elif other.kind == "collection/v1":
             known.knowledge.add(other.name)
         else:
@@ -67,6 +69,11 @@ def known_from(specs: Specs, catalog: Catalog) -> Known:
     for name in specs.graphs:
         known.graphs.pop(name, None)
     return known
+
+
+def model_contract(model: OtherSpec) -> ModelContract:
+    """What a `model/v1` document says of its model."""
+    return ModelContract(model.name, **(model.document.get("capabilities") or {}))
 
 
 def tool_contract(tool: OtherSpec) -> ToolContract:
@@ -108,7 +115,7 @@ def references(file: GraphFile) -> Iterator[tuple[str, Path, Uri]]:
 
 def resolve(file: GraphFile, known: Known) -> Resolved:
     """Look up every reference of a graph."""
-    resolved = Resolved()
+    resolved = Resolved(model_contracts=known.model_contracts)
     for alias, path, uri in references(file):
         resolved.schemes[alias] = uri.scheme
         if uri.scheme == "graph" and uri.name == file.graph.name:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from girih.language.nodes.base import GraphContract, ToolContract
+from girih.language.compiler.plan import Plan
+from girih.language.nodes.base import GraphContract, ModelContract, ToolContract
 from girih.language.spec.documents import OtherSpec as OtherSpec
 
 
@@ -17,6 +18,14 @@ class Workspace:
 
 
 @dataclass(frozen=True)
+class Published:
+    """A published version of a graph."""
+
+    version: str
+    plan: Plan
+
+
+@dataclass(frozen=True)
 class Catalog:
     """What is published on a server: what `use:` may name besides the workspace's own files."""
 
@@ -24,5 +33,9 @@ class Catalog:
     knowledge: frozenset[str] = frozenset()
     tools: Mapping[str, ToolContract] = field(default_factory=dict)
     graphs: Mapping[str, GraphContract] = field(default_factory=dict)
+    model_contracts: Mapping[str, ModelContract] = field(default_factory=dict)
+    """What models can do, by name; one that is not here can do everything."""
+    published: Mapping[str, Published] = field(default_factory=dict)
+    """The latest version of each graph, by name: what a new one is compared with."""
     digests: Mapping[tuple[str, str], str] = field(default_factory=dict)
     """Scheme and name of models and collections → the digest of what is published; built-in models have none."""

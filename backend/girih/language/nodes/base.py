@@ -118,6 +118,16 @@ class Use:
 
 
 @dataclass(frozen=True)
+class Need:
+    """Something a model of `use:` must be able to do: where it is named, what, and the key that asks for it."""
+
+    path: Path
+    alias: str
+    ability: Literal["tools", "structured_output"]
+    key: str
+
+
+@dataclass(frozen=True)
 class PromptFile:
     """A file a node reads: where it is named, its path in the workspace, and the names of what is passed to it.
 
@@ -199,6 +209,10 @@ class NodeKind(ABC, Generic[C]):
 
     def uses(self, config: C) -> Iterable[Use]:
         """The names of `use:` this node needs."""
+        return ()
+
+    def needs(self, config: C) -> Iterable[Need]:
+        """What the models it uses must be able to do."""
         return ()
 
     def slots(self, config: C, scope: Scope) -> Iterable[Slot]:

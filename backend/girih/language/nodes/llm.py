@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
 from girih.language.nodes.answers import USAGE, ask, ask_for_data, usage_of
-from girih.language.nodes.base import STRING, NodeConfig, NodeKind, Scope, Slot, Use, object_of
+from girih.language.nodes.base import STRING, Need, NodeConfig, NodeKind, Scope, Slot, Use, object_of
 from girih.language.nodes.conversation import (
     AskedField,
     History,
@@ -89,6 +89,10 @@ classify:
 
     def uses(self, config: LlmConfig) -> Iterable[Use]:
         yield Use(("llm",), config.llm, "model")
+
+    def needs(self, config: LlmConfig) -> Iterable[Need]:
+        if config.returns is not None:
+            yield Need(("llm",), config.llm, "structured_output", "returns")
 
     def slots(self, config: LlmConfig, scope: Scope) -> Iterable[Slot]:
         yield from conversation_slots(config)

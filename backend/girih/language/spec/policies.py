@@ -51,9 +51,7 @@ class OnError(Strict):
     `on` names the failures it is for; without it, it is for all of them.
     """
 
-    on: Kinds = tuple(
-        get_args(RunErrorKind)
-    )
+    on: Kinds = tuple(get_args(RunErrorKind))
     to: str | None = None
     value: dict[str, Any] | None = None
 

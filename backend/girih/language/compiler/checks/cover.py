@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from girih.language.compiler.unit import Unit, finding
 from girih.language.expressions.cel import parse
 from girih.language.expressions.check import check_expression
 from girih.language.expressions.syntax_tree import Call, Expr, ListOf, Literal, spoken
 from girih.language.spec.diagnostics import Diagnostic
-from girih.language.spec.model import GraphNode
+from girih.language.spec.model import GraphNode, Route
 from girih.language.spec.suggest import one_of
 from girih.language.spec.tree import JsonValue
 
@@ -27,7 +27,7 @@ def check(unit: Unit) -> Iterator[Diagnostic]:
             or not _are_sound(unit, node)
         ):
             continue
-        left = _uncovered(unit, node)
+        left = _uncovered(unit, node.routes)
         if left is None:
             message = f"'{node.name}.next' has no else: when no rule matches, the run could not go on"
             yield finding(unit, "E104", message, ("nodes", node.name, "next", "[key]"), "add { else: NODE }")
@@ -56,14 +56,22 @@ def _quoted(value: JsonValue) -> str:
 def _are_sound(unit: Unit, node: GraphNode) -> bool:
     """A condition with a fault of its own says nothing about what is covered."""
     names = unit.names_at(node.name)
-    return not any(check_expression(r.condition or "", names, condition=True).findings for r in node.routes)
+    return not any(check_expression(r.condition, names, condition=True).findings for r in node.routes if r.condition)
 
 
-def _uncovered(unit: Unit, node: GraphNode) -> Cases | None:
+def covers(unit: Unit, node: GraphNode, routes: Sequence[Route]) -> bool:
+    """Whether one of these rules of a node certainly applies, because they name every value there is."""
+    if any(route.condition is None or route.max_visits is not None for route in routes) or not _are_sound(unit, node):
+        return False
+    left = _uncovered(unit, routes)
+    return left is not None and not left[1]
+
+
+def _uncovered(unit: Unit, routes: Sequence[Route]) -> Cases | None:
     """The values for which no rule applies; `None` if the rules do not decide by one closed list of values."""
     subject: str | None = None
     seen: list[JsonValue] = []
-    for route in node.routes:
+    for route in routes:
         found = _cases(unit, parse(route.condition or ""))
         if found is None or (subject is not None and found[0] != subject):
             return None

@@ -34,7 +34,8 @@ def check(unit: Unit) -> Iterator[Diagnostic]:
             report = Report(unit, ("outputs", name), end)
             Values(end, report.expression, report.value).type_of(output)
             for fault in report.found:
-                yield replace(fault, help=f"{fault.help}, or from: with more nodes") if fault.code == "E203" else fault
+                is_open = fault.code == "E203" and "orValue" in (fault.help or "")
+                yield replace(fault, help=f"{fault.help}, or from: with more nodes") if is_open else fault
 
 
 class Report:

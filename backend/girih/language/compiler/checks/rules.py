@@ -12,11 +12,15 @@ from girih.language.compiler.checks import (
     data,
     exits,
     forks,
+    graph_tests,
+    models,
     outputs,
     policies,
     prompts,
     reach,
+    secret_data,
     targets,
+    unused,
     uses,
 )
 from girih.language.compiler.unit import Unit
@@ -37,6 +41,10 @@ CHECKS: tuple[Check, ...] = (
     outputs.check,
     prompts.check,
     uses.check,
+    graph_tests.check,
+    models.check,
+    secret_data.check,
+    unused.check,
     code.check,
 )
 """Every rule. Each sees the whole graph and says all that it finds; none relies on another."""
