@@ -60,3 +60,10 @@ def test_whole_numbers_are_whole_where_that_is_asked_for() -> None:
     assert repr(settled(3.5, {"type": "integer"})) == "3.5"
     assert repr(settled({"x": 1.0}, {"additionalProperties": {"anyOf": [{"type": "integer"}]}})) == "{'x': 1}"
     assert repr(settled(True, {"type": "integer"})) == "True"
+
+
+def test_whole_numbers_inside_of_pairs() -> None:
+    schema: JsonSchema = {"type": "array", "prefixItems": [WHOLE, True, {"type": "number"}], "items": WHOLE}
+    assert repr(settled([1.0, 2.0, 3.0, 4.0], schema)) == repr([1, 2.0, 3.0, 4])
+    assert repr(settled([1.0], {"type": "array"})) == repr([1.0])
+    assert repr(settled({"a": 1.0}, {"properties": {"a": True}})) == repr({"a": 1.0})

@@ -8,7 +8,7 @@ from girih.language.expressions.kinds import ANY, BOOLEAN, NUMBER, TEXT, WHOLE
 from girih.language.spec.tree import JsonSchema
 
 _TEXT = frozenset({"string"})
-_SIZED = frozenset({"string", "array", "object", "bytes"})
+_SIZED = frozenset({"string", "array", "object"})
 _WHOLE = frozenset({"integer"})
 _NUMBERS = frozenset({"integer", "number"})
 _BOOLEAN = frozenset({"boolean"})
@@ -33,7 +33,7 @@ FUNCTIONS: dict[str, Signature] = {
     "size": Signature((_SIZED,), WHOLE),
     "int": Signature((_TEXT | _NUMBERS | _TIME,), WHOLE),
     "double": Signature((_TEXT | _NUMBERS,), NUMBER),
-    "string": Signature((_TEXT | _NUMBERS | _BOOLEAN | NO_JSON,), TEXT),
+    "string": Signature((_TEXT | _NUMBERS | _BOOLEAN | _TIME | _SPAN,), TEXT),
     "bool": Signature((_TEXT | _BOOLEAN,), BOOLEAN),
     "dyn": Signature((None,), ANY),
     "matches": Signature((_TEXT, _TEXT), BOOLEAN),

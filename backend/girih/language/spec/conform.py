@@ -76,20 +76,22 @@ def _path(error: ValidationError) -> str:
     return text
 
 
-def settled(value: JsonValue, schema: JsonSchema) -> JsonValue:
+def settled(value: JsonValue, schema: JsonSchema | bool) -> JsonValue:
     """The value with whole numbers that are written as `3.0` as `3`, where the schema asks for whole numbers.
 
     JSON Schema takes one for the other; arithmetic and the services behind a graph do not.
     """
+    if not isinstance(schema, dict):
+        return value  # `true` and `false` are schemas too
     for part in (*schema.get("allOf", ()), *schema.get("anyOf", ()), *schema.get("oneOf", ())):
-        value = settled(value, part) if isinstance(part, dict) else value
+        value = settled(value, part)
     if isinstance(value, dict):
-        fields = schema.get("properties") or {}
-        others = schema.get("additionalProperties")
-        others = others if isinstance(others, dict) else {}
-        return {name: settled(item, fields.get(name, others)) for name, item in value.items()}
-    if isinstance(value, list) and isinstance(schema.get("items"), dict):
-        return [settled(item, schema["items"]) for item in value]
+        fields: JsonObject = schema.get("properties") or {}
+        others = schema.get("additionalProperties", {})
+        return {name: settled(item, fields[name] if name in fields else others) for name, item in value.items()}
+    if isinstance(value, list):
+        first, others = schema.get("prefixItems", ()), schema.get("items", {})
+        return [settled(item, first[i] if i < len(first) else others) for i, item in enumerate(value)]
     if isinstance(value, float) and value.is_integer() and "integer" in _types(schema):
         return int(value)
     return value
