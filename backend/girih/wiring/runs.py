@@ -13,11 +13,14 @@ from girih.engine.engine import Engine
 from girih.language.nodes.registry import kinds
 from girih.providers.models.chat import ModelOptions, load_openai, make_models
 from girih.providers.outbound import OutboundClient, ProviderClients
+from girih.providers.sandbox.monty import MontySandbox
 from girih.providers.tools.http import HttpTools
 from girih.services.agents.service import AgentService
 from girih.services.events.service import EventService
 from girih.services.knowledge.service import KnowledgeService
+from girih.services.memory.service import MemoryService
 from girih.services.registry.service import RegistryService
+from girih.services.results.service import ResultService
 from girih.services.runs.doorbell import Doorbell
 from girih.services.runs.ports import MakeModels
 from girih.services.runs.queue import Limits
@@ -48,7 +51,10 @@ async def open_runs(settings: Settings) -> AsyncIterator[RunService]:
         registry, knowledge = RegistryService(uow), make_knowledge(settings, uow, embedders)
         agents = AgentService(uow, registry, knowledge)
         events = EventService(uow)
-        runs = await make_runs(stack, settings, uow, agents, registry, knowledge, provider, events, background_after=0)
+        memory = MemoryService(uow, embedders)
+        runs = await make_runs(
+            stack, settings, uow, agents, registry, knowledge, provider, events, memory, background_after=0
+        )
         warm_up(*([load_openai, embedders.load_default] if provider else [embedders.load_default]))
         await runs.start()
         stack.push_async_callback(runs.stop)
@@ -64,6 +70,7 @@ async def make_runs(
     knowledge: KnowledgeService,
     provider: ProviderClients | None,
     events: EventService,
+    memory: MemoryService,
     *,
     background_after: float,
 ) -> RunService:
@@ -72,6 +79,8 @@ async def make_runs(
     stack.push_async_callback(outbound.aclose)
     direct = DirectPool(settings.database_url, size=settings.database_pool)
     stack.push_async_callback(direct.close)
+    sandbox = MontySandbox()
+    stack.push_async_callback(sandbox.close)
     return RunService(
         uow,
         direct,
@@ -81,7 +90,7 @@ async def make_runs(
         Engine(kinds()),
         make_models=_models(settings, provider),
         events=events,
-        world=make_world(HttpTools(outbound, settings.endpoints)),
+        world=make_world(HttpTools(outbound, settings.endpoints), memory, ResultService(uow), sandbox),
         slots=settings.run_slots,
         grace=settings.shutdown_grace,
         timing=Timing.of_lease(settings.run_lease),

@@ -22,6 +22,7 @@ from girih.services.agents.service import AgentService
 from girih.services.events.service import EventService
 from girih.services.identity.service import IdentityService
 from girih.services.knowledge.service import KnowledgeService
+from girih.services.memory.service import MemoryService
 from girih.services.registry.service import RegistryService
 from girih.services.requests.service import RequestService
 from girih.services.runs.service import RunService
@@ -68,6 +69,7 @@ class Girih:
     runs: RunService
     events: EventService
     requests: RequestService
+    memory: MemoryService
     facts: Facts
     readiness: Callable[[], Awaitable[Readiness]]
     warm_up: Callable[[], None]
@@ -91,13 +93,14 @@ async def open_girih(settings: Settings) -> AsyncIterator[Girih]:
         embedders = make_embedders(settings, provider)
         knowledge = make_knowledge(settings, uow, embedders)
         agents = AgentService(uow, registry, knowledge)
+        memory = MemoryService(uow, embedders)
         after, events = settings.background_after, EventService(uow)
         runs = await make_runs(
-            stack, settings, uow, agents, registry, knowledge, provider, events, background_after=after
+            stack, settings, uow, agents, registry, knowledge, provider, events, memory, background_after=after
         )
         readiness = _readiness(engine, settings.redis_url)
         loads = (load_openai, embedders.load_default) if provider else (embedders.load_default,)
-        nouns = (identity, registry, knowledge, agents, runs, events, RequestService(uow))
+        nouns = (identity, registry, knowledge, agents, runs, events, RequestService(uow), memory)
         yield Girih(*nouns, facts, readiness, lambda: warm_up(*loads))
 
 
