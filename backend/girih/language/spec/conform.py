@@ -87,8 +87,8 @@ def settled(value: JsonValue, schema: JsonSchema | bool) -> JsonValue:
         value = settled(value, part)
     if isinstance(value, dict):
         fields: JsonObject = schema.get("properties") or {}
-        others = schema.get("additionalProperties", {})
-        return {name: settled(item, fields[name] if name in fields else others) for name, item in value.items()}
+        others: JsonSchema | bool = schema.get("additionalProperties", {})
+        return {name: settled(item, fields.get(name, others)) for name, item in value.items()}
     if isinstance(value, list):
         first, others = schema.get("prefixItems", ()), schema.get("items", {})
         return [settled(item, first[i] if i < len(first) else others) for i, item in enumerate(value)]
