@@ -10,7 +10,7 @@ from girih.language.compiler.flow import Kinds
 from girih.language.compiler.folder import is_spec
 from girih.language.compiler.workspace import OtherSpec, Workspace
 from girih.language.spec.diagnostics import Diagnostic, Related
-from girih.language.spec.documents import kind_of, parse_document
+from girih.language.spec.documents import KINDS, kind_of, parse_document, with_kind
 from girih.language.spec.mending import mend
 from girih.language.spec.model import AgentGraph
 from girih.language.spec.parser import GRAPH_KIND, parse_graph
@@ -18,8 +18,9 @@ from girih.language.spec.reader import read
 from girih.language.spec.source import Source
 from girih.language.spec.tree import Tree
 
-_KIND_LINE = re.compile(r"""^["']?kind["']?\s*:\s*["']?(\w+/\w+)""", re.MULTILINE)
-_NAME_LINE = re.compile(r"""^["']?name["']?\s*:\s*["']?([\w.-]+)""", re.MULTILINE)
+# As they may look in a file that has a fault right there.
+_KIND_LINE = re.compile(r"""^["']?\w{2,6}["']?\s*:?\s*["']?((?:graph|model|tool|collection)/v\d+)""", re.MULTILINE)
+_NAME_LINE = re.compile(r"""^["']?[name]{3,6}["']?[ \t]*:?[ \t]*["']?([\w.-]+)""", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,10 @@ def load(workspace: Workspace, kinds: Kinds) -> Specs:
             continue
         tree, faults = read(Source(path, text))
         if tree is not None and kind_of(tree) is None and not tree.damage:
-            continue
+            tree, misspelt = with_kind(tree)
+            if not misspelt:
+                continue
+            faults = (*faults, *misspelt)
         specs.diagnostics += faults
         if tree is None or kind_of(tree) is None:
             specs.faulty.update(_said_to_be(text))
@@ -73,7 +77,7 @@ def _add(specs: Specs, tree: Tree, kinds: Kinds, is_second: bool, is_faulty: boo
         specs.diagnostics += [*misspelt, *faults]
         if graph is None:
             return
-        if tree.damage and not isinstance(tree.value.get("name"), str):
+        if not isinstance(tree.value.get("name"), str):
             specs.faulty.update(_said_to_be(tree.source.text))
         is_named = not is_second and tree.value.get("name") == graph.name
         is_sound = is_named and not is_faulty and not misspelt and not _errors(faults)
@@ -87,17 +91,17 @@ def _add(specs: Specs, tree: Tree, kinds: Kinds, is_second: bool, is_faulty: boo
     specs.diagnostics += faults
     if other is not None and not is_second and not is_faulty:
         specs.others.append(other)
-    elif isinstance(tree.value, dict) and isinstance(tree.value.get("name"), str):
+    elif isinstance(tree.value, dict) and isinstance(tree.value.get("name"), str) and kind_of(tree) in KINDS:
         specs.faulty.add((str(kind_of(tree)), tree.value["name"]))
-    elif tree.damage:
+    else:
         specs.faulty.update(_said_to_be(tree.source.text))
 
 
 def _said_to_be(text: str) -> Iterator[tuple[str, str]]:
     """Kind and name of a file that could not be read, if they can be seen in it: it is there, though it is faulty."""
     kind, name = _KIND_LINE.search(text), _NAME_LINE.search(text)
-    if kind and name:
-        yield kind[1], name[1]
+    for one in () if name is None else (kind[1],) if kind else KINDS:
+        yield one, name[1] if name else ""
 
 
 def _named_before(specs: Specs, tree: Tree, places: dict[tuple[str, str], Tree]) -> bool:

@@ -23,6 +23,7 @@ NO_SPECS = "a spec is a .yaml or .json file that begins with 'kind:'"
 """What to say to somebody whose folder or file is none."""
 
 _KIND = re.compile(r"""(?:^|[{,\ufeff])\s*["']?kind["']?\s*:""", re.MULTILINE)
+_MISSPELT_KIND = re.compile(r"^\w{2,8}[ \t]*:?[ \t]*(?:graph|model|tool|collection)/v\d+[ \t]*$", re.MULTILINE)
 _NEVER = frozenset({"node_modules", "__pycache__"})
 
 
@@ -33,7 +34,7 @@ def is_spec(path: str, text: str) -> bool:
     """
     if Path(path).suffix.lower() not in SPEC_SUFFIXES or path.lower().endswith(".schema.json"):
         return False
-    return _KIND.search(text) is not None
+    return _KIND.search(text) is not None or _MISSPELT_KIND.search(text) is not None
 
 
 def read_folder(folder: Path) -> Workspace:

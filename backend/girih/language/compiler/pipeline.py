@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 
+from girih.language.compiler import breaking
 from girih.language.compiler.checks.rules import CHECKS
 from girih.language.compiler.files import GraphFile, Specs, load
 from girih.language.compiler.flow import Kinds
@@ -20,6 +21,7 @@ from girih.language.spec.consequences import without_consequences
 from girih.language.spec.diagnostics import Diagnostic, has_errors, in_order
 from girih.language.spec.findings import MOST_FINDINGS
 from girih.language.spec.ignoring import without_ignored
+from girih.language.spec.pointing import with_definitions
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,7 @@ def compile_workspace(workspace: Workspace, catalog: Catalog = Catalog()) -> Com
         plan, faults = _compile_graph(file, kinds, known, workspace)
         found += faults
         if plan is not None:
+            found += breaking.check(file, plan, catalog.published.get(plan.name))
             plans[plan.name] = plan
             known.graphs[plan.name] = GraphContract(plan.name, plan.digest, plan.inputs, plan.outputs)
             known.unfinished.discard(("graph", plan.name))
@@ -54,6 +57,7 @@ def compile_workspace(workspace: Workspace, catalog: Catalog = Catalog()) -> Com
         found += _compile_graph(file, kinds, known, workspace)[1]
     sources = {name: file.path for name, file in specs.graphs.items()}
     found = without_ignored(without_consequences(found, specs.trees), specs.trees)
+    found = with_definitions(found, specs.trees) if found else found
     return Compilation(in_order(found), plans, sources, tuple(specs.others))
 
 

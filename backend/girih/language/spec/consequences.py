@@ -19,10 +19,16 @@ _UNKNOWABLE: dict[Path, frozenset[str]] = {
 }
 _SYNTAX = "E001"
 _TEXT_WARNING = "W003"
+_MISREAD = frozenset({"E001", "E002", "E101"})
+_LOCAL = frozenset({"W003", "W204"})
 
 
 def without_consequences(found: Iterable[Diagnostic], trees: Mapping[str, Tree]) -> list[Diagnostic]:
     """The findings without those that may come from what a damaged tree has lost, instead of from what it says."""
+    found = list(found)
+    # What is not used, nobody can say of a file that was not read as a whole.
+    misread = {d.place.file for d in found if d.code in _MISREAD and d.severity == "error"}
+    found = [d for d in found if d.severity == "error" or d.code in _LOCAL or d.place.file not in misread]
     damaged = {name: _Sieve(tree) for name, tree in trees.items() if tree.damage}
     return [d for d in found if (sieve := damaged.get(d.place.file)) is None or not sieve.holds(d)]
 

@@ -15,8 +15,8 @@ from girih.language.spec.canonical import digest_of
 from girih.language.spec.diagnostics import Diagnostic, has_errors, in_order
 from girih.language.spec.findings import Subject, shaped
 from girih.language.spec.model import Name, Slug, Strict, TypeSpec
-from girih.language.spec.suggest import hint
-from girih.language.spec.tree import JsonObject, JsonSchema, Tree
+from girih.language.spec.suggest import did_you_mean, hint
+from girih.language.spec.tree import JsonObject, JsonSchema, Tree, renamed
 from girih.language.spec.types import object_schema, schema_of
 from girih.language.spec.words import found
 
@@ -190,6 +190,16 @@ KINDS = ("graph/v1", *DOCUMENTS)
 def kind_of(tree: Tree) -> str | None:
     """What the document says it is; `None` for a file that is no spec."""
     return str(tree.value["kind"]) if isinstance(tree.value, dict) and "kind" in tree.value else None
+
+
+def with_kind(tree: Tree) -> tuple[Tree, tuple[Diagnostic, ...]]:
+    """A document whose key `kind` is misspelt, with that put right, and the finding (E002) for it."""
+    for key, value in tree.value.items() if isinstance(tree.value, dict) else ():
+        if value in KINDS and did_you_mean(key, ("kind",)):
+            place = tree.key_at((key,))
+            fault = Diagnostic("E002", f"unknown key '{key}' in the document", place, help="did you mean 'kind'?")
+            return renamed(tree, {(): {key: "kind"}}), (fault,)
+    return tree, ()
 
 
 def parse_document(tree: Tree) -> tuple[OtherSpec | None, tuple[Diagnostic, ...]]:

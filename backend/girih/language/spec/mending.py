@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from difflib import SequenceMatcher
 from typing import Any
 
@@ -14,7 +13,7 @@ from girih.language.spec.findings import Subject, keys_of, unknown_key
 from girih.language.spec.model import GraphHead
 from girih.language.spec.node_parser import COMMON_KEYS, Kind, unknown_verb
 from girih.language.spec.suggest import did_you_mean
-from girih.language.spec.tree import JsonObject, Path, Tree
+from girih.language.spec.tree import JsonObject, Path, Tree, renamed
 
 _ALIKE = 0.8
 """How alike two words must be before one is read as the other; less is enough for a suggestion."""
@@ -32,7 +31,7 @@ def mend(tree: Tree, kinds: Mapping[str, Kind]) -> tuple[Tree, tuple[Diagnostic,
     names = _mend_keys(tree.value, subject, (*keys_of(GraphHead), "nodes"), found)
     tree = renamed(tree, {(): names})
     nodes = tree.value.get("nodes")
-    meant = {
+    meant: dict[Path, dict[str, str]] = {
         ("nodes", name): _mend_node(tree, name, kinds, found) for name in (nodes if isinstance(nodes, dict) else ())
     }
     return renamed(tree, meant), tuple(found)
@@ -88,30 +87,3 @@ def _faulty(model: type[BaseModel], value: JsonObject) -> set[Any]:
     except ValidationError as error:
         return {detail["loc"][0] for detail in error.errors(include_url=False) if detail["loc"]} - {"nodes"}
     return set()
-
-
-def renamed(tree: Tree, names: Mapping[Path, Mapping[str, str]]) -> Tree:
-    """The tree with keys of the mappings at some paths under new names; every value keeps its place."""
-    names = {path: own for path, own in names.items() if own}
-    if not names:
-        return tree
-    depths = sorted({len(path) for path in names})
-
-    def moved(old: Path) -> Path:
-        for depth in depths:
-            own = names.get(old[:depth]) if len(old) > depth else None
-            if own is not None and old[depth] in own:
-                old = (*old[:depth], own[str(old[depth])], *old[depth + 1 :])
-        return old
-
-    value = tree.value
-    for path, own in names.items():
-        value = _with_names(value, path, own)
-    return replace(tree, value=value, spots={moved(old): spot for old, spot in tree.spots.items()})
-
-
-def _with_names(value: JsonObject, path: Path, names: Mapping[str, str]) -> JsonObject:
-    if not path:
-        return {names.get(key, key): item for key, item in value.items()}
-    step = str(path[0])
-    return {**value, step: _with_names(value[step], path[1:], names)}

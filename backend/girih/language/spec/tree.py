@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 from girih.language.spec.diagnostics import Place
@@ -103,3 +103,30 @@ class Tree:
         while path and path not in self.spots:
             path = path[:-1]
         return self.spots.get(path) or Spot(Place(self.source.name, 1, 1))
+
+
+def renamed(tree: Tree, names: Mapping[Path, Mapping[str, str]]) -> Tree:
+    """The tree with keys of the mappings at some paths under new names; every value keeps its place."""
+    names = {path: own for path, own in names.items() if own}
+    if not names:
+        return tree
+    depths = sorted({len(path) for path in names})
+
+    def moved(old: Path) -> Path:
+        for depth in depths:
+            own = names.get(old[:depth]) if len(old) > depth else None
+            if own is not None and old[depth] in own:
+                old = (*old[:depth], own[str(old[depth])], *old[depth + 1 :])
+        return old
+
+    value = tree.value
+    for path, own in names.items():
+        value = _with_names(value, path, own)
+    return replace(tree, value=value, spots={moved(old): spot for old, spot in tree.spots.items()})
+
+
+def _with_names(value: JsonObject, path: Path, names: Mapping[str, str]) -> JsonObject:
+    if not path:
+        return {names.get(key, key): item for key, item in value.items()}
+    step = str(path[0])
+    return {**value, step: _with_names(value[step], path[1:], names)}
