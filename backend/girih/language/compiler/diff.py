@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Literal
 
 from girih.language.compiler.plan import Plan
-from girih.language.expressions.kinds import field, field_names, is_kind, items, misfit
-from girih.language.spec.tree import JsonSchema
+from girih.language.expressions.kinds import field, field_names, is_kind, items, misfit, phrase
+from girih.language.spec.tree import JsonSchema, Path
 
 Verdict = Literal["major", "minor", "patch"]
 
@@ -22,29 +24,61 @@ def verdict(old: Plan, new: Plan) -> Verdict:
 
 def breaks_callers(old: Plan, new: Plan) -> bool:
     """Whether something `old` takes or gives is no longer so."""
-    return _takes_less(old.inputs, new.inputs) or _gives_less(old.outputs, new.outputs) or old.chat != new.chat
+    return next(breaks(old, new), None) is not None
 
 
-def _takes_less(old: JsonSchema, new: JsonSchema) -> bool:
-    """An input is gone, became required, or takes less than before."""
-    if set(new.get("required", ())) - set(old.get("required", ())):
-        return True
+@dataclass(frozen=True)
+class Break:
+    """Something callers of the old version rely on: where it is written in the new one, and what became of it."""
+
+    path: Path
+    message: str
+
+
+def breaks(old: Plan, new: Plan) -> Iterator[Break]:
+    """Everything that `old` takes or gives and that is no longer so, in the order of a graph's file."""
+    for name, what in _takes_less(old.inputs, new.inputs):
+        yield Break(_written("inputs", name, new.inputs), f"input '{name}' {what}")
+    if old.chat != new.chat:
+        became = "is gone" if new.chat is None else "maps onto others" if old.chat else "is new"
+        yield Break(("chat",) if new.chat else ("name",), f"the mapping of chat messages {became}")
+    for name, what in _gives_less(old.outputs, new.outputs):
+        yield Break(_written("outputs", name, new.outputs), f"output '{name}' {what}")
+
+
+def _written(part: str, name: str, schema: JsonSchema) -> Path:
+    if name in field_names(schema):
+        return (part, name)
+    return (part,) if field_names(schema) else ("name",)
+
+
+def _takes_less(old: JsonSchema, new: JsonSchema) -> Iterator[tuple[str, str]]:
+    """Each input that is gone, became required, or takes less than before."""
+    required = set(new.get("required", ())) - set(old.get("required", ()))
     for name in field_names(old):
         before, after = field(old, name), field(new, name)
-        if before is None or after is None or _is_narrower(before.schema, after.schema):
-            return True
-    return False
+        if before is None or after is None:
+            yield name, "is gone"
+        elif name in required:
+            yield name, "became required"
+        elif _is_narrower(before.schema, after.schema):
+            yield name, "takes less than before"
+    for name in sorted(required - set(field_names(old))):
+        yield name, "is new and required"
 
 
-def _gives_less(old: JsonSchema, new: JsonSchema) -> bool:
-    """An output is gone, may be missing now, or can be something it never was."""
+def _gives_less(old: JsonSchema, new: JsonSchema) -> Iterator[tuple[str, str]]:
+    """Each output that is gone, may be missing now, or can be something it never was."""
     for name in field_names(old):
         before, after = field(old, name), field(new, name)
-        if before is None or after is None or (before.always and not after.always):
-            return True
-        if misfit(after.schema, before.schema) is not None or (not after.schema and before.schema):
-            return True
-    return False
+        if before is None or after is None:
+            yield name, "is gone"
+        elif before.always and not after.always:
+            yield name, "may be missing now"
+        elif (wrong := misfit(after.schema, before.schema)) is not None:
+            yield name, f"was {wrong.wants} and can be {wrong.got} now"
+        elif not after.schema and before.schema:
+            yield name, f"was {phrase(before.schema)} and can be anything now"
 
 
 _BOUNDS = ("minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties", "pattern", "format", "multipleOf",
@@ -59,7 +93,7 @@ def _is_narrower(old: JsonSchema, new: JsonSchema) -> bool:
         return True
     if is_kind(old, "array") and is_kind(new, "array"):
         return _is_narrower(items(old), items(new))
-    return is_kind(old, "object") and is_kind(new, "object") and bool(field_names(old)) and _takes_less(old, new)
+    return is_kind(old, "object") and is_kind(new, "object") and bool(field_names(old)) and any(_takes_less(old, new))
 
 
 def _tighter(keyword: str, old: object, new: object) -> bool:

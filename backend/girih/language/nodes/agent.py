@@ -99,6 +99,7 @@ class AgentNode(NodeKind[AgentConfig]):
     """
 
     verb: ClassVar[str] = "agent"
+    records: ClassVar[bool] = True
     Config = AgentConfig
     example: ClassVar[str] = """\
 desk:

@@ -203,6 +203,8 @@ class NodeKind(ABC, Generic[C]):
 
     verb: ClassVar[str]
     shape: ClassVar[Shape] = "step"
+    records: ClassVar[bool] = False
+    """Whether what it does outside is recorded piece by piece (`NodeContext.once`), so that a retry repeats none."""
     Config: type[C]
     example: ClassVar[str]
     """A whole node in YAML, as it would stand under `nodes:`."""

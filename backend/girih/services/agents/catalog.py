@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from girih.db.unit_of_work import Work
-from girih.language.compiler.plan import digest_of
-from girih.language.compiler.workspace import Catalog, Workspace
-from girih.language.nodes.base import GraphContract, ToolContract
+from girih.language.compiler.plan import Plan, digest_of
+from girih.language.compiler.workspace import Catalog, Published, Workspace
+from girih.language.nodes.base import GraphContract, ModelContract, ToolContract
 from girih.language.spec.documents import tool_schemas
 from girih.language.spec.tree import JsonObject
 from girih.services.agents import repository
@@ -21,6 +21,10 @@ async def catalog_of(work: Work, registry: RegistryService, collections: Collect
     """
     graphs = {graph.name: GraphContract(*graph) for graph in await repository.contracts(work, work.speaks_for)}
     models = await registry.digests(work, "model/v1")
+    documents = await registry.documents(work, "model/v1")
+    # A graph of the workspace says its own name somewhere in its text.
+    here = [name for name in graphs if any(name in text for text in workspace.files.values())]
+    latest = await repository.latest(work, work.speaks_for, here)
     knowledge = await collections.collection_digests(work)
     tools = await registry.documents(work, "tool/v1")
     return Catalog(
@@ -28,9 +32,15 @@ async def catalog_of(work: Work, registry: RegistryService, collections: Collect
         knowledge=frozenset(knowledge),
         tools={name: _tool(document) for name, document in tools.items()},
         graphs=graphs | await mentioned_versions(work, workspace.files.values(), graphs),
+        model_contracts={name: _model(document) for name, document in documents.items()},
+        published={name: Published(known.version, Plan.model_validate(known.plan)) for name, known in latest.items()},
         digests={("model", name): digest for name, digest in models.items()}
         | {("knowledge", name): digest for name, digest in knowledge.items()},
     )
+
+
+def _model(document: JsonObject) -> ModelContract:
+    return ModelContract(document["name"], **(document.get("capabilities") or {}))
 
 
 def _tool(document: JsonObject) -> ToolContract:

@@ -18,6 +18,7 @@ from girih.language.compiler.checks import (
     policies,
     prompts,
     reach,
+    replays,
     secret_data,
     targets,
     unused,
@@ -44,6 +45,7 @@ CHECKS: tuple[Check, ...] = (
     graph_tests.check,
     models.check,
     secret_data.check,
+    replays.check,
     unused.check,
     code.check,
 )
