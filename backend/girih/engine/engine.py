@@ -13,17 +13,16 @@ from langgraph.errors import GraphRecursionError
 from langsmith.run_helpers import tracing_context
 
 from girih.engine.budget import Budget
-from girih.engine.channels import INPUTS, TALLY, executions, shared, slot, usage_of
+from girih.engine.channels import ERRORS, INPUTS, TALLY, executions, shared, slot, usage_of
 from girih.engine.checkpoints import RunSaver
 from girih.engine.context import Frame, Outcome, Owner, RunContext, usage_dict
 from girih.engine.failures import InterruptedRunError, NodeFailedError, over_budget
 from girih.engine.inputs import checked_inputs
 from girih.engine.ledger import stored
-from girih.engine.outputs import outputs_of, read_by_results
 from girih.engine.pauses import Waiting
 from girih.engine.regions import Compiled, Region
 from girih.engine.serializer import pack, unpack
-from girih.engine.shared_state import MESSAGES, SharedState, answer, merged, question
+from girih.engine.shared_state import MESSAGES, answer, merged, question
 from girih.engine.sight import State
 from girih.language.compiler.plan import Plan
 from girih.language.nodes.base import NodeKind
@@ -72,7 +71,7 @@ class Engine:
         """Run a branch of a fork, from its first node or from where it was, and give its channels."""
         region = self._region(frame.plan, frame.region)
         if region.lone is None:
-            return await self._values(region, frame, {TALLY: {}}, region.channels)
+            return await self._values(region, frame, {TALLY: {}}, list(region.channels))
         if frame.resume and not frame.is_recorded:
             known = await stored(frame.store.recorded(frame.ns))
             if _END in known:
@@ -83,17 +82,18 @@ class Engine:
         return step.update
 
     async def _graph(self, frame: Frame, given: JsonObject) -> JsonObject:
-        plan, run, state = frame.plan, frame.run, SharedState(frame.plan)
+        plan, run, region = frame.plan, frame.run, self._region(frame.plan, None)
+        state, given_back = region.state, region.outputs
         frame.inputs = checked_inputs(plan.inputs, given)
         place = f"{run.run_id}:{frame.ns}"
         values = state.beginning(run.state if not frame.ns else {})
         if plan.chat:
             values[MESSAGES] = merged("by_id", values[MESSAGES], question(plan, frame.inputs, place))
         start = {INPUTS: frame.inputs, TALLY: {}} | {shared(name): value for name, value in values.items()}
-        channels = [TALLY, INPUTS, *map(slot, read_by_results(plan)), *map(shared, state.names)]
-        ended = await self._values(self._region(plan, None), frame, start, channels)
+        channels = [TALLY, INPUTS, ERRORS, *map(slot, given_back.nodes), *map(shared, state.names)]
+        ended = await self._values(region, frame, start, [name for name in channels if name in region.channels])
         frame.state = {name: ended[shared(name)] for name in state.names}
-        outputs = outputs_of(plan, ended, frame)
+        outputs = given_back.of(ended, frame)
         if plan.chat:
             frame.state[MESSAGES] = merged("by_id", frame.state[MESSAGES], answer(plan, outputs, place))
         return outputs

@@ -17,6 +17,7 @@ from girih.engine.channels import ERRORS, INPUTS, TALLY, WRITES, added, noted, s
 from girih.engine.children import Runner
 from girih.engine.context import Frame
 from girih.engine.execution import NodeExecution
+from girih.engine.outputs import Outputs
 from girih.engine.shared_state import SharedState
 from girih.engine.sight import SPECIAL
 from girih.language.compiler.plan import Plan, PlanNode
@@ -37,7 +38,10 @@ class Region:
         self._executions = {
             name: NodeExecution(plan, node, kinds[node.verb], runner) for name, node in self._nodes.items()
         }
-        self._channels = _channels(plan, entry)
+        self.state = SharedState(plan)
+        self.outputs = Outputs(plan)
+        self.channels = _channels(plan, entry)
+        """Every channel of the region, with its form."""
         self.lone = self._lone() if entry is not None else None
         """The execution of a branch that is one node and nothing more: it needs no graph around it."""
         self.graph = self._compiled() if self.lone is None else None
@@ -46,11 +50,6 @@ class Region:
     def start(self) -> str:
         """The first node."""
         return self.plan.start if self.entry is None else self.entry
-
-    @property
-    def channels(self) -> list[str]:
-        """Every channel of the region."""
-        return list(self._channels)
 
     def _lone(self) -> NodeExecution | None:
         (node, *others) = self._nodes.values()
@@ -64,7 +63,7 @@ class Region:
 
     def _compiled(self) -> Compiled:
         # Any: LangGraph's overloads cannot follow schemas that are built at run time.
-        graph: Any = StateGraph(_schema("State", self._channels), context_schema=Frame)
+        graph: Any = StateGraph(_schema("State", self.channels), context_schema=Frame)
         for name, node in self._nodes.items():
             graph.add_node(name, self._executions[name].run, input_schema=_schema("Shown", self._shown_to(node)))
         graph.add_edge(START, self.start)
@@ -74,11 +73,11 @@ class Region:
     def _shown_to(self, node: PlanNode) -> dict[str, Any]:
         """The channels a node can need; a fork's branches may need any."""
         if node.shape == "fork":
-            return self._channels
+            return self.channels
         needed = {slot(name) for name in node.reads if name not in SPECIAL} | {TALLY, ERRORS}
         if node.writes or "state" in node.reads:
-            needed |= {WRITES, *(name for name in self._channels if name.startswith(shared("")))}
-        return {name: form for name, form in self._channels.items() if name in needed}
+            needed |= {WRITES, *(name for name in self.channels if name.startswith(shared("")))}
+        return {name: form for name, form in self.channels.items() if name in needed}
 
 
 def targets(node: PlanNode) -> Iterator[str]:
