@@ -9,7 +9,7 @@ from tests.providers.servers import Answer, breaks_off, cuts, drips, hangs, says
 
 from girih.errors import NodeError
 from girih.providers.outbound import OutboundClient
-from girih.providers.tools.http import HttpTools
+from girih.providers.tools.http import HttpTools, secret_variable
 
 CRM: dict[str, Any] = {
     "kind": "tool/v1",
@@ -143,3 +143,33 @@ async def test_a_tools_own_url_may_not_be_private() -> None:
             )
     assert caught.value.kind == "refused"
     assert server.asked == []
+
+
+@pytest.mark.parametrize(
+    ("auth", "header", "sent"),
+    [
+        ({"bearer": "secret://crm.key"}, "authorization", "Bearer s3cr3t"),
+        ({"header": "X-Api-Key", "value": "secret://crm.key"}, "x-api-key", "s3cr3t"),
+    ],
+)
+async def test_a_secret_goes_into_its_header(auth: dict[str, str], header: str, sent: str) -> None:
+    tool = {**CRM, "http": {**CRM["http"], "auth": auth}}
+    async with serving(says(200, ADA)) as server:
+        client = OutboundClient([server.url])
+        given = {"customer_id": "7", "tags": []}
+        tools = HttpTools(client, {"crm": server.url}, {"crm.key": "s3cr3t"}.get)
+        assert await tools.call(tool, given, timeout=2, idempotency_key="k") == ADA
+        assert server.asked[0].headers[header] == sent
+        for secrets, message in [
+            ({}, "needs the secret 'crm.key', which is not set"),
+            ({"crm.key": "s3cr3t\r\nx: y"}, "cannot be sent in the header"),
+        ]:
+            with pytest.raises(NodeError, match=message) as caught:
+                await HttpTools(client, {"crm": server.url}, secrets.get).call(
+                    tool, given, timeout=2, idempotency_key="k"
+                )
+            assert caught.value.can_pass is False
+            assert "s3cr3t" not in caught.value.message
+        await client.aclose()
+    assert secret_variable("crm.key") == "GIRIH_SECRET_CRM_KEY"
+    assert len(server.asked) == 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -24,6 +24,8 @@ _STATUS: Mapping[int, RunErrorKind] = {
     503: "unavailable",
     504: "timeout",
 }
+_OWN_HEADERS = frozenset({"host", "connection", "content-length", "content-type", "transfer-encoding"})
+"""Headers that belong to the exchange itself."""
 _MAY_PASS = frozenset({408, 409, 425, 429})
 """The statuses below 500 with which the same call may succeed later."""
 _REASONS: Mapping[Reason, RunErrorKind] = {
@@ -36,11 +38,21 @@ _PASSING: frozenset[Reason] = frozenset({"timeout", "unreachable", "unreadable"}
 
 
 class HttpTools:
-    """The `Tools` port for `http:` tools. `endpoints` are the operator's base URLs by name."""
+    """The `Tools` port for `http:` tools.
 
-    def __init__(self, client: OutboundClient, endpoints: Mapping[str, str]) -> None:
+    `endpoints` are the operator's base URLs by name; `secrets` gives the value of a secret by name, if it is set. A
+    value goes into its header and nowhere else: no failure, event or result holds it.
+    """
+
+    def __init__(
+        self,
+        client: OutboundClient,
+        endpoints: Mapping[str, str],
+        secrets: Callable[[str], str | None] = lambda _: None,
+    ) -> None:
         self._client = client
         self._endpoints = endpoints
+        self._secrets = secrets
 
     async def call(
         self,
@@ -61,6 +73,7 @@ class HttpTools:
         _require(parameters, arguments, "invalid_output", f"the arguments for tool '{name}' do not fit")
         url, content = self._request(contract, arguments)
         headers = {"accept": "application/json", "idempotency-key": idempotency_key, "user-agent": "girih"}
+        headers |= self._credential(contract)
         if content is not None:
             headers["content-type"] = "application/json"
         try:
@@ -87,6 +100,26 @@ class HttpTools:
             return (f"{url}?{_query(rest)}" if rest else url), None
         return url, json.dumps(rest, ensure_ascii=False).encode()
 
+    def _credential(self, document: JsonObject) -> dict[str, str]:
+        """The header that `auth` asks for. Raises `NodeError` for a secret that is not set or cannot be sent."""
+        auth = document["http"].get("auth")
+        if not auth:
+            return {}
+        name = str(auth.get("bearer") or auth.get("value")).removeprefix("secret://")
+        header = "authorization" if auth.get("bearer") else str(auth["header"]).lower()
+        secret, tool = self._secrets(name), document["name"]
+        if not secret:
+            raise NodeError(
+                "unavailable",
+                f"tool '{tool}' needs the secret '{name}', which is not set on this server",
+                help=f"set {secret_variable(name)}",
+                can_pass=False,
+            )
+        if header in _OWN_HEADERS or not (secret.isascii() and secret.isprintable()):
+            message = f"tool '{tool}': the secret '{name}' cannot be sent in the header '{header}'"
+            raise NodeError("refused", message, help="correct the secret's value or the header", can_pass=False)
+        return {header: f"Bearer {secret}" if auth.get("bearer") else secret}
+
     def _base(self, document: JsonObject) -> str:
         http = document["http"]
         if "endpoint" not in http:
@@ -99,6 +132,11 @@ class HttpTools:
                 can_pass=False,
             )
         return self._endpoints[http["endpoint"]]
+
+
+def secret_variable(name: str) -> str:
+    """The variable of the environment that holds a secret: `crm.key` → `GIRIH_SECRET_CRM_KEY`."""
+    return f"GIRIH_SECRET_{re.sub('[^A-Za-z0-9]', '_', name).upper()}"
 
 
 def _segment(tool: str, name: str, arguments: JsonObject) -> str:
