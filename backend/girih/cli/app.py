@@ -24,6 +24,9 @@ COMMANDS: Mapping[str, str] = {
     "publish": "Point an alias such as prod at a version; also the way back.",
     "versions": "List the versions of an agent.",
     "run": "Run an agent and show its answer as it comes.",
+    "runs": "List runs, how they stand, and what they wait for.",
+    "interrupts": "List what runs wait for, and how to answer it.",
+    "answer": "Answer what a run waits for.",
     "trace": "Show what a run did, as a tree.",
     "ingest": "Bring files and folders into a collection.",
     "dev": "Run everything on this machine, with embedded servers.",
@@ -33,7 +36,7 @@ COMMANDS: Mapping[str, str] = {
 
 _EPILOG = (
     "Exit codes: 0 ok, 1 findings or failed run, 2 usage, 3 changes pending, 4 unreachable or unauthorized, "
-    "5 conflict, 130 interrupted."
+    "5 conflict, 6 the run waits for an answer, 130 interrupted."
 )
 
 

@@ -17,6 +17,7 @@ USAGE = 2
 CHANGES = 3
 UNREACHABLE = 4
 CONFLICT = 5
+WAITING = 6
 INTERRUPTED = 130
 
 _COLORS: Mapping[str, Mapping[str, Any]] = {

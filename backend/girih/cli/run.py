@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,7 +13,8 @@ from typing import Annotated, Any
 import typer
 
 from girih.cli.client import Refused, Server, fail, open_server, segment
-from girih.cli.output import FINDINGS, INTERRUPTED, USAGE, complain, harmless, note
+from girih.cli.forms import ask_all, described, has_terminal, questions
+from girih.cli.output import FINDINGS, INTERRUPTED, USAGE, WAITING, complain, harmless, note
 from girih.cli.stream import Following
 from girih.cli.trace import drawn, duration, grown, tokens
 from girih.engine.events import TERMINAL
@@ -33,7 +35,8 @@ def run(
     """Run an agent and stream its answer.
 
     The answer goes to stdout, with the places it cites below it; what it cost goes to stderr. Ctrl-C cancels the run
-    (exit code 130). Exit code 1 if the run failed.
+    (exit code 130). Exit code 1 if the run failed. A question of the run is asked on the terminal; where there is none,
+    and with --json, the command ends with exit code 6 and says how to answer.
     """
     with open_server() as server:
         body = {"agent": agent, "inputs": _inputs(server, agent, input or [], inputs)}
@@ -46,6 +49,8 @@ def run(
         try:
             for event in following.events():
                 screen.show(event)
+                if event["type"] == "run.interrupted":
+                    _wait(server, event, as_json=as_json)
         except KeyboardInterrupt:
             screen.end_line()
             _cancel(server, following.run_id)
@@ -75,9 +80,9 @@ class Screen:
             self._say(event["node"], event["data"]["text"])
         elif kind == "node.started":
             self.answers.pop(event["node"], None)
-        elif kind in TERMINAL:
+        elif kind in TERMINAL or kind == "run.interrupted":
             self.end_line()
-        elif kind == "run.resumed":
+        elif kind == "run.resumed" and not {"answers", "timed_out"} & event["data"].keys():
             self.end_line()
             note("the server was interrupted; the run goes on, and an answer that was cut off comes once more")
 
@@ -214,6 +219,27 @@ def _cancel(server: Server, run_id: str | None) -> None:
         else:
             note(f"run {run_id} is cancelled")
     raise typer.Exit(INTERRUPTED)
+
+
+def _wait(server: Server, event: JsonObject, *, as_json: bool) -> None:
+    """Ask what the run asks, if somebody is there; else end the command and say how to answer.
+
+    A run that only waits for time or for events goes on by itself, and is followed.
+    """
+    run_id, interrupts = event["run_id"], event["data"]["interrupts"]
+    for_people = questions(interrupts)
+    if not for_people:
+        for one in interrupts:
+            note(f"the run {one['message']}")
+        return
+    if has_terminal() and not as_json:
+        with suppress(EOFError):
+            ask_all(server, run_id, for_people)
+            return
+    note(f"run {run_id} waits for an answer")
+    for line in (line for one in for_people for line in described(run_id, one)):
+        note(line)
+    raise typer.Exit(WAITING)
 
 
 def _explain(end: JsonObject) -> None:

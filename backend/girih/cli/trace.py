@@ -10,14 +10,14 @@ from typing import Annotated, Literal
 
 import typer
 
-from girih.cli.client import fail, open_server
-from girih.cli.output import FINDINGS, USAGE, harmless
+from girih.cli.client import Server, fail, open_server
+from girih.cli.output import FINDINGS, USAGE, WAITING, harmless
 from girih.cli.stream import Following
 from girih.language.spec.tree import JsonObject
 
 _ID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
-MARKS = {"running": "…", "ok": "✓", "failed": "✗", "cancelled": "⊘"}
+MARKS = {"running": "…", "ok": "✓", "failed": "✗", "cancelled": "⊘", "skipped": "↷", "waiting": "?"}
 
 
 @dataclass
@@ -33,7 +33,7 @@ class Step:
 
     def line(self) -> str:
         """The step in one line."""
-        parts = [MARKS[self.status], self.name, self.verb, duration(self.duration_ms), *self.notes]
+        parts = [MARKS.get(self.status, ""), self.name, self.verb, duration(self.duration_ms), *self.notes]
         return "  ".join(part for part in parts if part)
 
 
@@ -43,20 +43,31 @@ def trace(
 ) -> None:
     """Show what a run did: its nodes as a tree, with durations, model calls, tools and tokens.
 
-    A run that still goes on is followed to its end. Exit code 1 if it failed.
+    A run that still goes on is followed to its end, or until it waits. Exit code 1 if it failed, 6 if it waits for
+    somebody or something.
     """
     if not _ID.fullmatch(run_id):
         fail(f"'{run_id}' is not the id of a run", "`girih run` shows it when a run ends", code=USAGE)
     with open_server() as server:
-        events = list(Following(server, run_id).events())
+        events = list(_until_it_waits(server, run_id))
     if format == "json":
         for event in events:
             typer.echo(json.dumps(event, ensure_ascii=False))
     else:
         for line in drawn(grown(events)):
             typer.echo(harmless(line))
-    if events[-1]["type"] != "run.finished":
-        raise typer.Exit(FINDINGS)
+    last = events[-1]["type"]
+    if last != "run.finished":
+        raise typer.Exit(WAITING if last == "run.interrupted" else FINDINGS)
+
+
+def _until_it_waits(server: Server, run_id: str) -> Iterator[JsonObject]:
+    for event in Following(server, run_id).events():
+        yield event
+        if event["type"] == "run.interrupted":
+            run = server.call("GET", f"/v1/runs/{run_id}")
+            if (run["status"], run["attempt"]) == ("interrupted", event["attempt"]):
+                return
 
 
 def grown(events: Iterable[JsonObject]) -> Step:
@@ -67,17 +78,27 @@ def grown(events: Iterable[JsonObject]) -> Step:
         path = event["node"]
         if path is None:
             _note_run(root, event)
-            if event["type"] == "run.resumed":
-                _interrupt(latest.values())
+            _note_waits(latest, event)
             continue
         step = latest.get(path)
-        if event["type"] == "node.started" or step is None:
+        if event["type"] == "node.started" and step is not None and step.status == "waiting":
+            step.status = "running"
+        elif event["type"] in ("node.started", "node.skipped") or step is None:
             step = latest[path] = Step(path.rpartition("/")[2], event["data"].get("verb", ""))
-            latest.get(_parent(path, event["data"].get("fork")), root).steps.append(step)
+            _place(_parent(path, event["data"].get("fork")), latest, root).steps.append(step)
         note = _NOTES.get(event["type"])
         if note is not None:
             note(step, event["data"])
     return root
+
+
+def _place(path: str, latest: dict[str, Step], root: Step) -> Step:
+    """The step a node belongs below; each item of a list (`fork[3]`) is one, though it has no events of its own."""
+    base, bracket, item = path.rpartition("[")
+    if path not in latest and bracket and base in latest:
+        latest[path] = Step(f"[{item}", status="")
+        latest[base].steps.append(latest[path])
+    return latest.get(path, root)
 
 
 def _parent(path: str, fork: str | None) -> str:
@@ -115,11 +136,28 @@ def _note_run(root: Step, event: JsonObject) -> None:
     if kind == "run.started":
         root.name = f"{data.get('agent', 'run')} {data.get('version', '')}".strip()
     elif kind == "run.resumed":
+        root.status = "running"
         root.notes.append(f"resumed as attempt {event['attempt']}")
+    elif kind == "run.interrupted":
+        root.status = "waiting"
     else:
         root.status = {"run.finished": "ok", "run.failed": "failed"}.get(kind, "cancelled")
         root.duration_ms = data.get("duration_ms")
-        root.notes += [text for text in (tokens(data.get("usage")), _error(data.get("error"))) if text]
+        notes = (data.get("reason"), tokens(data.get("usage")), _error(data.get("error")))
+        root.notes += [text for text in notes if text]
+
+
+def _note_waits(latest: dict[str, Step], event: JsonObject) -> None:
+    """What nodes wait for from here on, and what became of it."""
+    if event["type"] == "run.interrupted":
+        for one in event["data"]["interrupts"]:
+            step = latest.get(one["node"])
+            if step is not None and step.status != "waiting":
+                step.status = "waiting"
+                message = one["message"]
+                step.notes.append(message if one.get("kind") in ("timer", "event") else f"waits: {message}")
+    elif event["type"] == "run.resumed":
+        _interrupt(latest.values())
 
 
 def _interrupt(steps: Iterable[Step]) -> None:
@@ -156,9 +194,25 @@ def _called(step: Step, data: JsonObject) -> None:
     step.notes.append(f"tool {data.get('tool', '')}")
 
 
+def _skipped(step: Step, _: JsonObject) -> None:
+    step.status = "skipped"
+    step.notes.append("skipped: its `when` does not hold")
+
+
+def _retried(step: Step, data: JsonObject) -> None:
+    step.notes.append(f"attempt {data.get('attempt', '')} failed ({data.get('kind', 'error')})")
+
+
+def _cancelled(step: Step, _: JsonObject) -> None:
+    step.status = "cancelled"
+
+
 _NOTES: dict[str, Callable[[Step, JsonObject], None]] = {
     "node.finished": _finished,
     "node.failed": _failed,
+    "node.skipped": _skipped,
+    "node.retried": _retried,
+    "node.cancelled": _cancelled,
     "message.completed": _answered,
     "retrieval.finished": _retrieved,
     "tool.finished": _called,
