@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-SUFFIXES = frozenset({".yaml", ".yml", ".json", ".md", ".txt", ".j2"})
+SUFFIXES = frozenset({".yaml", ".yml", ".json", ".md", ".txt", ".j2", ".py"})
 """Specs, and the prompts they name."""
 
 Snapshot = dict[str, tuple[int, int]]
