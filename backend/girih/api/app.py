@@ -84,19 +84,9 @@ def create_app(girih: Girih) -> FastAPI:
     app.state.girih = girih
     app.state.streams = Streams()
     errors.install(app)
-    for router in (
-        workspace.router,
-        agents.router,
-        runs.router,
-        interrupts.router,
-        events.router,
-        collections.router,
-        documents.router,
-        keys.router,
-    ):
-        app.include_router(router, prefix="/v1")
+    for part in (workspace, agents, runs, ws, interrupts, events, collections, documents, keys):
+        app.include_router(part.router, prefix="/v1")
     app.include_router(memories.router, prefix="/v1")
-    app.include_router(ws.router, prefix="/v1")
     app.include_router(documents.uploads, prefix="/v1")
     app.include_router(system.router)
     _surround(app, girih.facts.cors_origins)

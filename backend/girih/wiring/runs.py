@@ -21,6 +21,7 @@ from girih.services.knowledge.service import KnowledgeService
 from girih.services.memory.service import MemoryService
 from girih.services.registry.service import RegistryService
 from girih.services.results.service import ResultService
+from girih.services.runs.conditions import Conditions
 from girih.services.runs.doorbell import Doorbell
 from girih.services.runs.ports import MakeModels
 from girih.services.runs.queue import Limits
@@ -28,7 +29,7 @@ from girih.services.runs.reconciler import Timing
 from girih.services.runs.service import RunService
 from girih.settings import Settings
 from girih.wiring.database import open_database
-from girih.wiring.environment import dispatch_of, endpoints_of, provider_of
+from girih.wiring.environment import dispatch_of, endpoints_of, provider_of, secret_of
 from girih.wiring.knowledge import make_embedders, make_knowledge, warm_up
 from girih.wiring.world import make_world
 
@@ -90,15 +91,17 @@ async def make_runs(
         Engine(kinds()),
         make_models=_models(settings, provider),
         events=events,
-        world=make_world(HttpTools(outbound, settings.endpoints), memory, ResultService(uow), sandbox),
-        slots=settings.run_slots,
-        grace=settings.shutdown_grace,
-        timing=Timing.of_lease(settings.run_lease),
-        dispatch=dispatch_of(settings),
-        doorbell=Doorbell(Channel(settings.database_url, DOORBELL)),
-        background_after=background_after,
-        limits=Limits(settings.queued_runs_per_org, settings.queued_runs),
-        crash_points=settings.test_build,
+        world=make_world(HttpTools(outbound, settings.endpoints, secret_of), memory, ResultService(uow), sandbox),
+        conditions=Conditions(
+            slots=settings.run_slots,
+            grace=settings.shutdown_grace,
+            timing=Timing.of_lease(settings.run_lease),
+            dispatch=dispatch_of(settings),
+            doorbell=Doorbell(Channel(settings.database_url, DOORBELL)),
+            background_after=background_after,
+            limits=Limits(settings.queued_runs_per_org, settings.queued_runs),
+            crash_points=settings.test_build,
+        ),
     )
 
 

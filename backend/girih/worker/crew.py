@@ -31,7 +31,8 @@ class Crew:
         for role in self._roles:
             environment = os.environ | {"GIRIH_WORKER_ROLES": role}
             # In a session of its own: a terminal's Ctrl-C reaches it once, from here.
-            self._members.append(subprocess.Popen(command, env=environment, start_new_session=True))  # noqa: S603 - our own command, no shell
+            member = subprocess.Popen(command, env=environment, start_new_session=True)  # noqa: S603 - our own command, no shell
+            self._members.append(member)
         while any(member.poll() is None for member in self._members):
             if any(member.poll() is not None for member in self._members) and not self._stopping:
                 self._pass_on(signal.SIGTERM, None)

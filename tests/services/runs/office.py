@@ -24,16 +24,26 @@ from girih.language.compiler.plan import Plan
 from girih.language.nodes.ports import Hit, NodeContext, SearchRequest
 from girih.language.nodes.registry import kinds
 from girih.language.spec.tree import JsonObject
+from girih.providers.fakes.absent import NoSandbox, NoScanner
+from girih.providers.fakes.cache import InProcessCache
+from girih.providers.fakes.memory import InProcessMemory
 from girih.services.agents.schemas import PublishedAgent
 from girih.services.events.service import EventService
 from girih.services.registry.service import RegistryService
+from girih.services.runs.conditions import Conditions
+from girih.services.runs.ports import World
 from girih.services.runs.reconciler import Timing
 from girih.services.runs.schemas import RunIn, RunOut
 from girih.services.runs.service import RunService
-from girih.wiring.world import make_world
 
 PATIENT = Timing(lease=30, renewal=3600, look=3600)
 """For services whose background does something only when the test asks for it."""
+
+
+def small_world() -> World:
+    """The world around runs, without anything that lasts."""
+    memory, cache = InProcessMemory(), InProcessCache()
+    return World(NoTools(), lambda scope: memory, NoSandbox(), NoScanner(), lambda scope: cache)
 
 
 class Shelf:
@@ -87,8 +97,8 @@ class Office:
             options.pop("engine", None) or Engine({**kinds(), "probe": self.probe}),
             make_models=lambda documents: self.models,
             events=self.events,
-            world=make_world(NoTools()),
-            **{"grace": 0.0, "timing": PATIENT} | options,
+            world=small_world(),
+            conditions=Conditions(**{"grace": 0.0, "timing": PATIENT} | options),
         )
         self.opened.append(service)
         return service

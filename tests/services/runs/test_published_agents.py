@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.engine.plans import NoTools
-from tests.services.runs.office import PATIENT, ask, check_whole, collect
+from tests.services.runs.office import PATIENT, ask, check_whole, collect, small_world
+from tests.services.runs.test_pauses import waits
 
 from girih.db.direct import DirectPool
 from girih.db.tenancy import OrgScope
@@ -20,8 +20,9 @@ from girih.services.agents.service import AgentService
 from girih.services.events.service import EventService
 from girih.services.knowledge.service import KnowledgeService
 from girih.services.registry.service import RegistryService
+from girih.services.runs.conditions import Conditions
+from girih.services.runs.schemas import ResumeIn
 from girih.services.runs.service import RunService
-from girih.wiring.world import make_world
 
 ECHO = (Path(__file__).parents[3] / "agent_specs" / "bench" / "echo50.yaml").read_text()
 
@@ -47,8 +48,8 @@ def service(uow: UnitOfWork, direct: DirectPool, agents: AgentService, knowledge
         Engine(kinds()),
         make_models=lambda documents: make_models(documents, ModelOptions()),
         events=EventService(uow),
-        world=make_world(NoTools()),
-        timing=PATIENT,
+        world=small_world(),
+        conditions=Conditions(timing=PATIENT),
     )
 
 
@@ -107,3 +108,38 @@ async def test_inputs_are_judged_by_the_version_of_this_moment(
     assert made.version == "2.0.0"
     with pytest.raises(InvalidInput, match="tone"):
         await service.create(scope, ask("echo50"))
+
+
+DESK = """\
+kind: graph/v1
+name: desk
+nodes:
+  approval:
+    ask: {{ message: Sure?, choices: ["yes", "no"] }}
+    next: word
+  word:
+    set: {{ said: "{version}: ${{ approval.choice }}" }}
+    next: $end
+outputs: {{ said: "${{ word.said }}" }}
+"""
+
+
+async def test_a_run_that_waits_ends_on_the_version_it_began_with(
+    agents: AgentService, service: RunService, scope: OrgScope
+) -> None:
+    await agents.apply(scope, {"desk.yaml": DESK.format(version="first")})
+    old = [await service.create(scope, ask("desk")) for _ in range(3)]
+    for made in old:
+        await waits(service, scope, made.id)
+    await agents.apply(scope, {"desk.yaml": DESK.format(version="second")})
+    new = await service.create(scope, ask("desk"))
+    await waits(service, scope, new.id)
+    assert new.version != old[0].version
+    for made in (*old, new):
+        await service.resume(scope, made.id, ResumeIn(answer={"choice": "yes"}))
+    await service._reconciler.look()
+    for made in (*old, new):
+        await collect(service, scope, made.id)
+        run = await service.run(scope, made.id)
+        assert (run.status, run.version, run.digest) == ("succeeded", made.version, made.digest)
+        assert run.outputs == {"said": f"{'second' if made is new else 'first'}: yes"}

@@ -13,11 +13,12 @@ from uuid import UUID
 from girih.db.base import new_id
 from girih.db.direct import DirectPool
 from girih.db.tenancy import OrgScope
-from girih.db.unit_of_work import Dispatch, UnitOfWork, Work
+from girih.db.unit_of_work import UnitOfWork, Work
 from girih.engine.events import RunEvent
 from girih.errors import InvalidInput, NotFound
 from girih.services.runs import repository
 from girih.services.runs.admission import Admission
+from girih.services.runs.conditions import Conditions
 from girih.services.runs.crash import CrashPoints
 from girih.services.runs.deadlines import Deadlines
 from girih.services.runs.doorbell import Doorbell
@@ -37,9 +38,9 @@ from girih.services.runs.ports import (
     Registry,
     World,
 )
-from girih.services.runs.queue import Limits, Queue
+from girih.services.runs.queue import Queue
 from girih.services.runs.reader import Reader, no_such_run
-from girih.services.runs.reconciler import Reconciler, Timing
+from girih.services.runs.reconciler import Reconciler
 from girih.services.runs.repository import Claim
 from girih.services.runs.roster import Roster
 from girih.services.runs.schemas import ENDED, ResumeIn, RunIn, RunOut, RunPage, RunStatus
@@ -47,20 +48,13 @@ from girih.services.runs.tables import Run
 
 MOST_RUNS = 200
 """Runs on one page of a list."""
-DEFAULT_TIMING = Timing()
-DEFAULT_LIMITS = Limits()
-
-
-def unheard(job: str, job_id: str) -> None:
-    """Call nobody: workers look for what waits by themselves."""
+ALONE = Conditions()
 
 
 class RunService:
     """Accepts, executes, stops and shows runs.
 
-    `slots` is how many runs this process executes at once; what comes above waits as a row, and `dispatch` calls a
-    worker for it. Runs for workers are begun here only after `background_after` seconds. `grace` is how long (in
-    seconds) `stop` lets runs end before it hands them on. `crash_points` is for tests that end the process.
+    `conditions` say how this process takes part in that.
     """
 
     def __init__(
@@ -75,55 +69,54 @@ class RunService:
         make_models: MakeModels,
         events: DomainEvents,
         world: World,
-        slots: int = 64,
-        grace: float = 20.0,
-        timing: Timing = DEFAULT_TIMING,
-        dispatch: Dispatch = unheard,
-        doorbell: Doorbell | None = None,
-        background_after: float = 0.0,
-        limits: Limits = DEFAULT_LIMITS,
-        crash_points: bool = False,
+        conditions: Conditions = ALONE,
     ) -> None:
         self._uow = uow
-        self._grace = grace
-        self._doorbell = doorbell or Doorbell()
-        hub, crash = Hub(self._doorbell.news), CrashPoints(enabled=crash_points)
-        worker = f"{socket.gethostname()}:{os.getpid()}:{new_id().hex[-8:]}"
-        mirrors = Mirrors(uow, lambda: self._doorbell.hears)
-        self._reader = Reader(uow, hub, mirrors)
+        self._conditions = conditions
+        self._doorbell = conditions.doorbell or Doorbell()
+        hub, crash = Hub(self._doorbell.news), CrashPoints(enabled=conditions.crash_points)
+        self._mirrors = Mirrors(uow, lambda: self._doorbell.hears)
+        self._reader = Reader(uow, hub, self._mirrors)
+        models = ProjectModels(registry, make_models)
         executor = Executor(
             uow,
             pool,
             hub,
             engine=engine,
             agents=agents,
-            models=ProjectModels(registry, make_models),
+            models=models,
             knowledge=knowledge,
             events=events,
             world=world,
             crash=crash,
         )
         executor.on_waiting = self._waiting
-        self._roster = Roster(executor, slots)
-        self._queue = Queue(uow, dispatch, limits)
+        self._roster = Roster(executor, conditions.slots)
         self._deadlines = Deadlines(uow, hub, self._ready)
         self.interrupts = Interrupts(uow, self._ready, crash)
         events.subscribe(self.interrupts.take_event)
+        self._background: asyncio.Task[None] | None = None
+        self._take_part(pool, agents, hub, crash)
+
+    def _take_part(self, pool: DirectPool, agents: Agents, hub: Hub, crash: CrashPoints) -> None:
+        """Become one of the processes that execute runs, known to the others by a name."""
+        worker = f"{socket.gethostname()}:{os.getpid()}:{new_id().hex[-8:]}"
+        uow, roster, conditions = self._uow, self._roster, self._conditions
+        self._queue = Queue(uow, conditions.dispatch, conditions.limits)
         self._reconciler = Reconciler(
             uow,
             hub,
-            self._roster,
+            roster,
             worker=worker,
-            timing=timing,
+            timing=conditions.timing,
             crash=crash,
             deadlines=self._deadlines,
-            background_after=background_after,
+            background_after=conditions.background_after,
         )
-        self._ears = Ears(mirrors, self._reconciler)
+        self._ears = Ears(self._mirrors, self._reconciler)
         self._admission = Admission(
-            uow, pool, agents, hub, self._roster, self._queue, worker=worker, timing=timing, crash=crash
+            uow, pool, agents, hub, roster, self._queue, worker=worker, timing=conditions.timing, crash=crash
         )
-        self._background: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Begin to look after runs in the background."""
@@ -135,7 +128,7 @@ class RunService:
         self._roster.close()
         self._deadlines.close()
         await self._reconciler.settle()
-        for run_id in await self._roster.drain(self._grace):
+        for run_id in await self._roster.drain(self._conditions.grace):
             self._queue.ring(run_id)
         if self._background is not None:
             self._reconciler.end()

@@ -1,0 +1,34 @@
+"""How one process takes part in executing runs: how many, with what patience, and how it hears of others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from girih.db.unit_of_work import Dispatch
+from girih.services.runs.doorbell import Doorbell
+from girih.services.runs.queue import Limits
+from girih.services.runs.reconciler import Timing
+
+
+def unheard(job: str, job_id: str) -> None:
+    """Call nobody: workers look for what waits by themselves."""
+    del job, job_id
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What a process may do.
+
+    `slots` is how many runs it executes at once; what comes above waits as a row, and `dispatch` calls a worker for it.
+    It begins runs for workers only after `background_after` seconds. `grace` is how long (in seconds) it lets runs end
+    before it hands them on in stopping. `crash_points` is for tests that end the process.
+    """
+
+    slots: int = 64
+    grace: float = 20.0
+    timing: Timing = field(default_factory=Timing)
+    dispatch: Dispatch = unheard
+    doorbell: Doorbell | None = None
+    background_after: float = 0.0
+    limits: Limits = field(default_factory=Limits)
+    crash_points: bool = False

@@ -1,0 +1,485 @@
+"""What happens to runs and readers when processes, the broker and the database fail: named scenarios, and what held.
+
+    python tests/benchmarks/reliability.py [R1 R3 …] [--n 10]
+
+Real processes on one machine: an API or two, workers, PostgreSQL and Valkey of their own. Prints a table; exits with 1
+if something did not hold. Leases are two seconds here, so that nobody waits for thirty.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import random
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+import httpx
+import psutil
+from tests.acceptance.fleet import LEASE, Fleet, Member, begin, events, fleet, publish, until
+
+from girih.cli.stream import frames
+from girih.jobs import RUN, make_client
+
+POINTS = (
+    "run.created",
+    "run.claimed",
+    "checkpoint.before",
+    "checkpoint.after",
+    "checkpoint.before@2",
+    "checkpoint.after@3",
+    "finish.before",
+    "finish.after",
+)
+GIVEN_UP = ("run.finished", "run.failed", "run.cancelled")
+
+
+@dataclass
+class Found:
+    """What a scenario saw: how often it tried, what was wrong, and figures worth a line."""
+
+    tried: int = 0
+    wrong: list[str] = field(default_factory=list)
+    figures: dict[str, object] = field(default_factory=dict)
+
+    def check(self, holds: bool, what: str) -> None:
+        """Note what does not hold."""
+        if not holds:
+            self.wrong.append(what)
+
+
+@dataclass
+class Place:
+    """A fleet with an API that everybody asks."""
+
+    fleet: Fleet
+    api: Member
+    client: httpx.Client
+    n: int
+
+    def workers(self, count: int = 2, **more: str) -> list[Member]:
+        """So many living workers."""
+        alive = [m for m in self.fleet.members if m.name.startswith("worker") and m.process.poll() is None]
+        return [*alive[:count], *(self.fleet.worker(**more) for _ in range(count - len(alive)))]
+
+    def dismiss(self) -> None:
+        """Kill every worker."""
+        for member in self.fleet.members:
+            if member.name.startswith("worker"):
+                member.kill()
+
+    def whole(self, found: Found, run: str) -> list[dict[str, Any]]:
+        """Read a run to its end and check the promise: each event once, in order, each result once, one end."""
+        seen = events(self.client, run)
+        found.check([e["seq"] for e in seen] == list(range(1, len(seen) + 1)), f"{run}: gaps or doubles")
+        found.check(seen[-1]["type"] == "run.finished", f"{run}: {seen[-1]['type']}")
+        done = [e["node"] for e in seen if e["type"] == "node.finished"]
+        found.check(done == ["a", "b", "c", "d"], f"{run}: results {done}")
+        found.check(sum(e["type"] in GIVEN_UP for e in seen) == 1, f"{run}: more than one end")
+        began = [e["node"] for e in seen if e["type"] == "node.started"]
+        attempts = seen[-1]["attempt"]
+        found.check(len(began) <= 4 + attempts - 1, f"{run}: {len(began)} starts of nodes in {attempts} attempts")
+        return seen
+
+
+@contextmanager
+def place(n: int, **settings: str) -> Iterator[Place]:
+    """A fleet with its agents published."""
+    with fleet(**{"GIRIH_SHUTDOWN_GRACE": "0.5", "GIRIH_BACKGROUND_AFTER": "600", **settings}) as made:
+        api = made.api()
+        with made.client(api) as client:
+            publish(client)
+            yield Place(made, api, client, n)
+
+
+def r1(n: int) -> Found:
+    """kill -9 of the executor: at random moments, and at each named point."""
+    found = Found()
+    with place(n) as at:
+        slowest = 0.0
+        for _ in range(n):
+            at.workers(2)
+            run = begin(at.client, "slow")
+            until(lambda run=run: at.fleet.holder(run))
+            time.sleep(random.uniform(0, 1.5))
+            holder = at.fleet.holder(run)
+            if holder is not None:
+                holder.kill()
+            began = time.monotonic()
+            at.whole(found, run)
+            slowest = max(slowest, time.monotonic() - began)
+            found.tried += 1
+        found.figures["slowest end after a kill (s)"] = round(slowest, 1)
+        for point in POINTS[1:]:
+            at.dismiss()
+            victim = at.fleet.worker(GIRIH_TEST_BUILD="1", GIRIH_CRASH_AT=point)
+            run = begin(at.client, "quick")
+            found.check(victim.process.wait(60) == 9, f"{point}: the worker did not end there")
+            at.workers(1)
+            at.whole(found, run)
+            found.tried += 1
+    return found
+
+
+def r3(n: int) -> Found:
+    """SIGSTOP past the lease, another takes over, SIGCONT."""
+    found = Found()
+    rows = " UNION ALL ".join(
+        f"SELECT xmin::text || ctid::text FROM {table} WHERE {key} = $1"
+        for table, key in (
+            ("runs", "id"),
+            ("run_events", "run_id"),
+            ("run_checkpoints", "run_id"),
+            ("run_checkpoint_writes", "run_id"),
+        )
+    )
+    with place(n) as at:
+        for _ in range(n):
+            at.workers(2)
+            run = begin(at.client, "slow")
+            holder = at.fleet.in_the_middle(run)
+            holder.send(signal.SIGSTOP)
+            at.whole(found, run)
+            before = sorted(at.fleet.sql(rows, UUID(run)))
+            said = holder.said().count("taken this run over")
+            holder.send(signal.SIGCONT)
+            until(lambda holder=holder, said=said: holder.said().count("taken this run over") > said)
+            found.check(sorted(at.fleet.sql(rows, UUID(run))) == before, f"{run}: the thawed one changed something")
+            found.tried += 1
+    return found
+
+
+def r4(n: int) -> Found:
+    """The broker killed, kept away, and flushed, while work comes in."""
+    found = Found()
+    with place(n) as at:
+        at.workers(2)
+        runs = []
+        for turn in range(n):
+            runs.append(begin(at.client, "slow"))
+            at.fleet.kill_valkey()
+            runs += [begin(at.client, "quick") for _ in range(3)]
+            time.sleep(1)
+            at.fleet.restart_valkey(flushed=turn % 2 == 0)
+            runs.append(begin(at.client, "quick"))
+        for run in runs:
+            at.whole(found, run)
+        found.tried = len(runs)
+    return found
+
+
+def r5(n: int) -> Found:
+    """The database restarted, fast and at once, while runs are executed, read and accepted."""
+    found, refused = Found(), 0
+    with place(n) as at:
+        at.workers(2)
+        runs: list[str] = []
+        for turn in range(n):
+            runs += [begin(at.client, "slow"), begin(at.client, "slow", background=False)]
+            at.fleet.in_the_middle(runs[-2])
+            at.fleet.restart_postgres(signal.SIGINT if turn % 2 else signal.SIGQUIT)
+            answer = at.client.post("/v1/runs", json={"agent": "quick"})
+            if answer.status_code == 201:
+                runs.append(answer.json()["id"])
+            else:
+                refused += 1
+                found.check(answer.status_code == 503, f"{answer.status_code} while the database was away")
+                found.check("retry-after" in answer.headers, "a 503 without Retry-After")
+            until(lambda: at.client.get("/readyz").status_code == 200)
+        for run in runs:
+            at.whole(found, run)
+        found.tried = len(runs)
+        found.figures["refused with 503 meanwhile"] = refused
+        found.check(at.api.process.poll() is None, "the API needed a restart")
+    return found
+
+
+def r6(n: int) -> Found:
+    """Streams cut at every event boundary and in the middle of frames, resumed here and in another process."""
+    found = Found()
+    with place(n) as at:
+        at.workers(1)
+        other = at.fleet.api(GIRIH_RUN_SLOTS="0")
+        with at.fleet.client(other) as there:
+            for _ in range(max(1, n // 5)):
+                run = begin(at.client, "slow")
+                seen: list[dict[str, Any]] = []
+                while not seen or seen[-1]["type"] not in GIVEN_UP:
+                    client = random.choice([at.client, there])
+                    after = seen[-1]["seq"] if seen else 0
+                    with client.stream(
+                        "GET", f"/v1/runs/{run}/events", headers={"last-event-id": str(after)}
+                    ) as answer:
+                        part, limit = b"", random.randint(20, 900)
+                        for chunk in answer.iter_bytes(64):
+                            part += chunk
+                            if len(part) > limit:
+                                break
+                    seen += frames([part])
+                    found.tried += 1
+                found.check([e["seq"] for e in seen] == list(range(1, len(seen) + 1)), f"{run}: gaps or doubles")
+                for after in range(len(seen) + 1):
+                    rest = [e["seq"] for e in frames([there.get(f"/v1/runs/{run}/events?from={after}").content])]
+                    found.check(rest == list(range(after + 1, len(seen) + 1)), f"{run}: from {after}: {rest[:3]}")
+                    found.tried += 1
+            for bad in ("-1", "abc", str(len(seen) + 1), f"{run}:3"):
+                for client in (at.client, there):
+                    status = client.get(f"/v1/runs/{run}/events", headers={"last-event-id": bad}).status_code
+                    found.check(status == 400, f"Last-Event-ID {bad}: {status}")
+    return found
+
+
+def _socket(at: Place, run: str, after: int = 0) -> socket.socket:
+    """A reader that asks and, by itself, reads nothing."""
+    port = int(at.api.url.rsplit(":", 1)[1])
+    reader = socket.socket()
+    reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    reader.connect(("127.0.0.1", port))
+    head = f"GET /v1/runs/{run}/events?from={after} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {at.fleet.key}\r\n\r\n"
+    reader.sendall(head.encode())
+    return reader
+
+
+def _rss(member: Member) -> float:
+    return psutil.Process(member.process.pid).memory_info().rss / 2**20
+
+
+BIG = (
+    "kind: graph/v1\nname: big\nuse: { model: model://demo }\nnodes:\n  a:\n    llm: model\n    prompt: x\n"
+    '    params: { tokens: 20000, delay_ms: 0 }\n    next: $end\noutputs: { text: "${ a.text }" }\n'
+)
+
+
+def r7(n: int) -> Found:
+    """Readers that stop reading: the process's memory stays, and others read on."""
+    found = Found()
+    with place(n) as at:
+        publish(at.client, {"big.yaml": BIG})
+        at.workers(1)
+        events(at.client, begin(at.client, "big"))
+        before = _rss(at.api)
+        run = begin(at.client, "big")
+        stalled = [_socket(at, run) for _ in range(10 * n)]
+        seen = events(at.client, run)
+        found.check([e["seq"] for e in seen] == list(range(1, len(seen) + 1)), "the other reader missed something")
+        after = _rss(at.api)
+        for reader in stalled:
+            reader.close()
+        found.tried = len(stalled)
+        found.figures |= {"events": len(seen), "RSS before, after (MB)": f"{before:.0f}, {after:.0f}"}
+        found.check(after - before < 100, f"the API grew by {after - before:.0f} MB")
+    return found
+
+
+def r8(n: int) -> Found:
+    """Readers that disconnect: descriptors and streams go back to where they were."""
+    found = Found()
+    with place(n) as at:
+        at.workers(1)
+        run = begin(at.client, "long")
+        process = psutil.Process(at.api.process.pid)
+        events_of = [_socket(at, run) for _ in range(20)]
+        time.sleep(1)
+        for reader in events_of:
+            reader.close()
+        time.sleep(2)
+        before = process.num_fds()
+        for _ in range(n):
+            readers = [_socket(at, run) for _ in range(100)]
+            for reader in readers:
+                reader.recv(100)
+                reader.close()
+            found.tried += len(readers)
+        began = time.monotonic()
+        until(lambda: process.num_fds() <= before + 2, 30)
+        found.figures |= {"descriptors": before, "back after (s)": round(time.monotonic() - began, 1)}
+        found.check(time.monotonic() - began <= 5, "it took longer than 5 s")
+        at.client.post(f"/v1/runs/{run}/cancel")
+    return found
+
+
+def r9(n: int) -> Found:
+    """Idle streams: memory per stream, and how fast health answers beside them."""
+    found = Found()
+    with place(n) as at:
+        at.workers(1)
+        run = begin(at.client, "long")
+        until(lambda: at.fleet.holder(run))
+        before = _rss(at.api)
+        readers = [_socket(at, run, 1) for _ in range(100 * n)]
+        time.sleep(3)
+        took = []
+        for _ in range(200):
+            began = time.monotonic()
+            httpx.get(f"{at.api.url}/healthz", trust_env=False)
+            took.append((time.monotonic() - began) * 1000)
+        after = _rss(at.api)
+        for reader in readers:
+            reader.close()
+        found.tried = len(readers)
+        found.figures |= {
+            "RSS (MB)": f"{before:.0f} → {after:.0f}",
+            "KB a stream": round((after - before) * 1024 / len(readers), 1),
+            "health p99 (ms)": round(sorted(took)[197], 1),
+        }
+        found.check(after <= 400, f"{after:.0f} MB")
+        at.client.post(f"/v1/runs/{run}/cancel")
+    return found
+
+
+def r11(n: int) -> Found:
+    """SIGTERM for APIs and workers with runs and streams open."""
+    found, slowest = Found(), 0.0
+    with place(n) as at:
+        for _ in range(n):
+            at.workers(2)
+            other = at.fleet.api()
+            with at.fleet.client(other) as there, ThreadPoolExecutor() as pool:
+                runs = ["", begin(at.client, "slow")]
+                until(lambda runs=runs: at.fleet.holder(runs[1]))
+                runs[0], holder = begin(there, "slow", background=False), at.fleet.in_the_middle(runs[1])
+                reading = pool.submit(lambda there=there, runs=runs: there.get(f"/v1/runs/{runs[0]}/events").content)
+                time.sleep(0.2)
+                for member in (other, holder):
+                    began = time.monotonic()
+                    code = member.stop()
+                    slowest = max(slowest, time.monotonic() - began)
+                    found.check(code == 0, f"{member.name} exited with {code}")
+                part = list(frames([reading.result()]))
+                found.check(not part or part[-1]["type"] not in GIVEN_UP, "a stop looked like an end")
+            for run in runs:
+                at.whole(found, run)
+            found.tried += 2
+        found.figures["slowest stop (s)"] = round(slowest, 1)
+        crashes = at.fleet.sql("SELECT coalesce(sum(crashes), 0) FROM runs")
+        found.check(crashes == [(0,)], f"counted as crashes: {crashes}")
+    return found
+
+
+def r13(n: int) -> Found:
+    """Every connection of the database taken: 503 within the pool's time-out, health answers, and it recovers."""
+    found = Found()
+    with place(n, GIRIH_DATABASE_POOL="1") as at:
+        lock = "LOCK TABLE agents, api_keys IN ACCESS EXCLUSIVE MODE"
+        with ThreadPoolExecutor(30) as pool:
+            holding = pool.submit(at.fleet.sql, f"DO $$ BEGIN {lock}; PERFORM pg_sleep(12); END $$")
+            time.sleep(0.5)
+
+            def ask() -> tuple[int, float]:
+                began = time.monotonic()
+                with at.fleet.client(at.api) as client:
+                    return client.get("/v1/agents").status_code, time.monotonic() - began
+
+            asked = [pool.submit(ask) for _ in range(2 * n)]
+            time.sleep(1)
+            began = time.monotonic()
+            health = httpx.get(f"{at.api.url}/healthz", trust_env=False).status_code
+            found.check((health, time.monotonic() - began < 1) == (200, True), "health did not answer")
+            answers = [one.result() for one in asked]
+            holding.result()
+        refused = [took for status, took in answers if status == 503]
+        found.tried = len(answers)
+        found.figures |= {"503": len(refused), "slowest 503 (s)": round(max(refused, default=0), 1)}
+        found.check(bool(refused) and max(refused) < 8, "503 did not come within the pool's time-out")
+        found.check({status for status, _ in answers} <= {200, 503}, f"{answers}")
+        found.check(ask()[0] == 200, "it did not recover")
+    return found
+
+
+def r18(n: int) -> Found:
+    """Every ring three times, and none at all."""
+    found = Found()
+    with place(n) as at:
+        at.workers(2)
+        bell = make_client(at.fleet.valkey.url)
+        runs = [begin(at.client, "quick") for _ in range(n)]
+        for run in runs * 3:
+            bell.send_task(RUN, args=[run])
+        silent = at.fleet.api(GIRIH_REDIS_URL="", GIRIH_RUN_SLOTS="0")
+        with at.fleet.client(silent) as there:
+            runs += [begin(there, "quick") for _ in range(n)]
+        for run in runs:
+            at.whole(found, run)
+        for run in runs * 3:
+            bell.send_task(RUN, args=[run])
+        at.whole(found, begin(at.client, "quick"))
+        attempts = at.fleet.sql("SELECT max(attempt), count(*) FROM runs")
+        found.check(attempts == [(1, 2 * n + 1)], f"attempts, runs: {attempts}")
+        found.tried = len(runs)
+    return found
+
+
+def r19(n: int) -> Found:
+    """50 identical POSTs with one Idempotency-Key, to two APIs; then another body."""
+    found = Found()
+    with place(n) as at:
+        at.workers(1)
+        other = at.fleet.api()
+
+        async def storm(key: str) -> set[str]:
+            headers = {"authorization": f"Bearer {at.fleet.key}", "idempotency-key": key}
+            async with httpx.AsyncClient(headers=headers, timeout=60, trust_env=False) as client:
+                urls = [f"{api.url}/v1/runs" for api in (at.api, other) for _ in range(25)]
+                answers = await asyncio.gather(*(client.post(url, json={"agent": "quick"}) for url in urls))
+                found.check({a.status_code for a in answers} == {201}, f"{ {a.status_code for a in answers} }")
+                changed = await client.post(urls[0], json={"agent": "slow"})
+                found.check(changed.status_code == 422, f"another body: {changed.status_code}")
+                return {str(answer.json().get("id")) for answer in answers}
+
+        for turn in range(n):
+            ids = asyncio.run(storm(f"key-{turn}"))
+            found.check(len(ids) == 1, f"{len(ids)} runs of one key")
+            at.whole(found, ids.pop())
+            found.tried += 50
+        found.check(at.fleet.sql("SELECT count(*) FROM runs") == [(n,)], "more runs than keys")
+    return found
+
+
+SCENARIOS: dict[str, Callable[[int], Found]] = {
+    "R1": r1, "R3": r3, "R4": r4, "R5": r5, "R6": r6, "R7": r7, "R8": r8, "R9": r9, "R11": r11, "R13": r13,
+    "R18": r18, "R19": r19,
+}  # fmt: skip
+
+
+def main() -> int:
+    """Play the scenarios that were named, or all."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("scenarios", nargs="*", metavar="R", help=", ".join(SCENARIOS))
+    parser.add_argument("--n", type=int, default=5, help="how often each scenario's fault happens (default 5)")
+    given = parser.parse_args()
+    unknown = set(given.scenarios) - SCENARIOS.keys()
+    if unknown:
+        parser.error(f"there is no {', '.join(sorted(unknown))}")
+    print(f"{os.cpu_count()} cores, leases of {LEASE:.0f} s, n = {given.n}\n")
+    print("| id | what happens | tried | held | seconds | figures |\n| --- | --- | --- | --- | --- | --- |")
+    failed = False
+    for name in given.scenarios or SCENARIOS:
+        began, play = time.monotonic(), SCENARIOS[name]
+        try:
+            found = play(given.n)
+        except Exception as fault:
+            found = Found(wrong=[f"{type(fault).__name__}: {fault}"])
+        figures = " · ".join(f"{key}: {value}" for key, value in found.figures.items())
+        what, took = (play.__doc__ or "").rstrip("."), time.monotonic() - began
+        print(f"| {name} | {what} | {found.tried} | {'no' if found.wrong else 'yes'} | {took:.0f} | {figures} |")
+        for wrong in found.wrong[:5]:
+            print(f"    {wrong}")
+        sys.stdout.flush()
+        failed |= bool(found.wrong)
+    return int(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
