@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from girih.language.compiler.pipeline import compile_workspace
-from girih.language.compiler.workspace import Workspace
+from tests.language.publishing import compiled
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted((ROOT / "docs" / "reference" / "diagnostics").glob("*.md"))
@@ -19,7 +18,7 @@ CODE = re.compile(r"\"([EW]\d{3})\"")
 def codes_of(part: str) -> set[str]:
     files = dict(FILE.findall(part))
     assert files
-    return {d.code for d in compile_workspace(Workspace(files)).diagnostics}
+    return {d.code for d in compiled(files).diagnostics}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)

@@ -227,6 +227,8 @@ def _trespass(name: str, region: Region, to: str, other: Region) -> tuple[str, s
         return message, f"leave out next to end the branch, and go on from the next of '{region.fork}'"
     if region.fork is None:
         message = f"'{to}' is in a branch of '{other.fork}' and may not be entered from '{name}'"
+        if name == other.fork:
+            return message, "go to a node outside of its branches"
         return message, f"go to '{other.fork}', which runs its branches itself"
     if region.fork == other.fork:
         message = f"'{name}' may not go to '{to}', which is in another branch of '{other.fork}': it would run twice"

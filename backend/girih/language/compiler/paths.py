@@ -19,6 +19,8 @@ Moment = Literal["when", "before", "after", "result", "end"]
 _MANY_STATES = 4_000
 """How many places with different knowledge one search looks at; beyond, knowledge is left out."""
 
+_ENDLESS = 10**9
+
 
 @dataclass(frozen=True)
 class Point:
@@ -57,6 +59,10 @@ class _Trail:
         return tuple(reversed(found))
 
 
+_Found = tuple[tuple[Step, ...], Facts]
+"""A path, and what is known at its end."""
+
+
 @dataclass
 class _Search:
     """What is looked for in one region: a path to `arrived` on which none of `avoid` gets a result."""
@@ -64,6 +70,18 @@ class _Search:
     avoid: frozenset[str]
     arrived: Callable[[str, Way | None], bool]
     use_facts: bool
+    left: list[int] = field(default_factory=lambda: [_MANY_STATES])
+    """How many more states may be looked at, shared by all searches for one answer."""
+
+    def to(self, arrived: Callable[[str, Way | None], bool]) -> _Search:
+        """The same search with another goal."""
+        return _Search(self.avoid, arrived, self.use_facts, self.left)
+
+    def count(self) -> None:
+        """Count one state. Raises when it has been too many."""
+        self.left[0] -= 1
+        if self.left[0] < 0:
+            raise _TooManyError
 
 
 @dataclass
@@ -86,14 +104,13 @@ class Paths:
         """
         if any(self.must.has(self._certain(point), name) for name in avoid):
             return None
-        plain = self._past(avoid, point, use_facts=False)
+        plain = next(self._past(_Search(avoid, self._closing, use_facts=False, left=[_ENDLESS]), point), None)
         if plain is None:
             return None
         try:
-            found = self._past(avoid, point, use_facts=True)
+            return next(self._past(_Search(avoid, self._closing, use_facts=True), point), None)
         except _TooManyError:
-            return plain[0]
-        return found[0] if found is not None else None
+            return plain
 
     def is_certain(self, token: str, point: Point) -> bool:
         """Whether a node has a result (for `NODE!`: has failed) on every path to a point."""
@@ -110,54 +127,51 @@ class Paths:
 
     # --- search
 
-    def _past(self, avoid: frozenset[str], point: Point, *, use_facts: bool) -> tuple[tuple[Step, ...], Facts] | None:
-        """The path through every region around the point, from the outermost in."""
-        goal = point.node
-        inner = self.flow.root if goal == END else self.flow.regions[goal]
-        steps: tuple[Step, ...] = ()
-        known: Facts = NOTHING
+    def _past(self, search: _Search, point: Point) -> Iterator[tuple[Step, ...]]:
+        """The paths through every region around the point, from the outermost in."""
+        inner = self.flow.root if point.node == END else self.flow.regions[point.node]
         regions = [inner, *self.flow.around(inner.fork)] if inner.fork is not None else [inner]
-        regions.reverse()
-        for region, deeper in zip(regions, [*regions[1:], None], strict=True):
+        heads: Iterator[_Found] = iter([((), NOTHING)])
+        for region, deeper in zip(reversed(regions), [*reversed(regions[:-1]), None], strict=True):
             if deeper is not None:
                 arrived = _arrives(Point(deeper.fork or ""))
-            elif point.moment == "end":
-                arrived = self._closing
             else:
-                arrived = _arrives(point)
-            found = self._search(region, _Search(avoid, arrived, use_facts), known)
-            if found is None:
-                return None
-            steps, known = (*steps, *found[0]), found[1]
-            if deeper is not None:
-                branch = self.flow.branch_of(deeper.entry)
-                known = without(known, frozenset(branch.binds if branch is not None else ()))
-        return steps, known
+                arrived = self._closing if point.moment == "end" else _arrives(point)
+            heads = self._onward(heads, region, search.to(arrived))
+        return (steps for steps, _ in heads)
+
+    def _onward(self, heads: Iterator[_Found], region: Region, search: _Search) -> Iterator[_Found]:
+        """Each path so far with each way it can go on through a region."""
+        branch = self.flow.branch_of(region.entry) if region.fork is not None else None
+        binds = frozenset(branch.binds if branch is not None else ())
+        for steps, known in heads:
+            for more, facts in self._search(region, search, without(known, binds)):
+                yield (*steps, *more), facts
 
     def _closing(self, name: str, way: Way | None) -> bool:
         return way is not None and self.flow.closes(name, way)
 
-    def _search(self, region: Region, search: _Search, known: Facts) -> tuple[tuple[Step, ...], Facts] | None:
+    def _search(self, region: Region, search: _Search, known: Facts) -> Iterator[_Found]:
+        """The shortest path to the goal for each thing that can be known there."""
         if region.entry not in self.flow.graph.nodes:
-            return None
+            return
         waiting: deque[tuple[str, Facts, _Trail | None]] = deque([(region.entry, known, None)])
         seen: set[object] = {(region.entry, _key(known))}
+        given: set[object] = set()
         while waiting:
             name, facts, trail = waiting.popleft()
+            search.count()
             for way, after, within in self._crossings(name, facts, search):
                 here = _Trail(Step(name, way, within), trail)
-                if search.arrived(name, way):
-                    return here.steps(), after
+                if search.arrived(name, way) and _key(after) not in given:
+                    given.add(_key(after))
+                    yield here.steps(), after
                 if way is None or way.to is None or way.to not in self.flow.edges[name]:
                     continue
                 beyond = self._routed(name, way, after) if search.use_facts else after
-                state = (way.to, _key(beyond)) if beyond is not None else None
-                if beyond is not None and state not in seen:
-                    if len(seen) > _MANY_STATES:
-                        raise _TooManyError
-                    seen.add(state)
+                if beyond is not None and (way.to, _key(beyond)) not in seen:
+                    seen.add((way.to, _key(beyond)))
                     waiting.append((way.to, beyond, here))
-        return None
 
     def _crossings(
         self, name: str, facts: Facts, search: _Search
@@ -173,32 +187,24 @@ class Paths:
                 passed = self._when(name, facts, truth=False) if search.use_facts else facts
                 if passed is not None:
                     yield way, passed, ()
-                continue
-            if running is None:
-                continue
-            within = self._within(name, running, search) if way.keeps else ()
-            if within is not None:
+            elif running is not None:
                 left = without(running, self.flow.all_within(name) | ({name} if way.has_result else set()))
-                yield way, left, within
+                for within, after in self._within(name, left, search) if way.keeps else [((), left)]:
+                    yield way, after, within
 
-    def _within(self, fork: str, facts: Facts, search: _Search) -> tuple[Step, ...] | None:
-        """How the branches of a fork can all come to their ends; the steps of the branch that would have run it."""
-        shown: tuple[Step, ...] = ()
+    def _within(self, fork: str, facts: Facts, search: _Search) -> list[_Found]:
+        """How the branches of a fork can all come to their ends; the steps of the last branch that matters."""
+        ends: list[_Found] = [((), facts)]
         for branch in self.flow.forks[fork]:
             region = self.flow.regions.get(branch.entry)
             if branch.kept != "always" or region is None or region.fork != fork or region.entry != branch.entry:
                 continue
-            if not any(token.rstrip("!") in self._inside(region) for token in search.avoid):
-                if not self.must.ends(branch.entry):
-                    return None
-                continue
-            inner = _Search(search.avoid, self._closing, search.use_facts)
-            known = without(facts, frozenset(branch.binds))
-            found = self._search(region, inner, known)
-            if found is None:
-                return None
-            shown = found[0]
-        return shown
+            if any(token.rstrip("!") in self._inside(region) for token in search.avoid):
+                inner = self._onward(iter([((), known) for _, known in ends]), region, search.to(self._closing))
+                ends = list({_key(found[1]): found for found in inner}.values())
+            elif not self.must.ends(branch.entry):
+                return []
+        return ends
 
     def _inside(self, region: Region) -> frozenset[str]:
         names = frozenset(self.flow.in_region(region))

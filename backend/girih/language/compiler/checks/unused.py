@@ -29,7 +29,7 @@ def _aliases(unit: Unit) -> Iterator[Diagnostic]:
     if used - unit.graph.head.use.keys():
         return  # a name that is missing there may be one that is not used here, misspelt
     for alias in unit.graph.head.use:
-        if alias not in used:
+        if alias not in used and alias not in unit.resolved.faulty:
             message = f"nothing uses '{alias}'"
             yield _warn(unit, "W603", message, ("use", alias, "[key]"), "delete it, or name it in a node")
 
