@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 from girih.language.nodes.agent_handoffs import HandoffField, handoff_uses, lower_handoff
@@ -62,17 +62,18 @@ class AgentConfig(NodeConfig):
     returns: dict[Annotated[Name, AfterValidator(_not_own)], TypeSpec] | None = None
     repairs: Annotated[int, Field(ge=0, le=5)] = 2
 
-    @model_validator(mode="after")
-    def _tell_apart(self) -> Self:
-        seen = {FINAL_ANSWER}
-        for name in [*(tool.shown_as for tool in self.tools), *(handoff.shown_as for handoff in self.handoffs)]:
+    @field_validator("tools", "handoffs")
+    @classmethod
+    def _tell_apart(cls, named: list[Any], info: ValidationInfo) -> list[Any]:
+        seen = {tool.shown_as for tool in info.data.get("tools") or ()}
+        for name in (each.shown_as for each in named):
             if name == FINAL_ANSWER:
                 raise PydanticCustomError("tool_name", f"no tool can be called '{name}': that is the answer itself")
             if name in seen:
                 message = f"two tools are called '{name}', and the model could not tell them apart; give one a 'name'"
                 raise PydanticCustomError("tool_name", message)
             seen.add(name)
-        return self
+        return named
 
 
 class AgentNode(NodeKind[AgentConfig]):
