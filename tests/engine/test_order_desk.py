@@ -187,3 +187,13 @@ async def test_an_agent_that_never_ends_is_stopped(desks: Any) -> None:
     outcome = await desks([{"tool": "find_order", "args": {"order_id": "A-1001"}}]).ask("Where is it?")
     assert outcome.error["kind"] == "budget"
     assert "took 6 turns" in outcome.error["message"]
+
+
+def test_the_shop_makes_a_refund_once_for_each_key() -> None:
+    refunds = crm.Refunds()
+    made = refunds.make("/orders/A-1002/refunds", b'{"amount": 5}', "k")
+    assert made == refunds.make("/orders/A-1002/refunds", b'{"amount": 5}', "k")
+    assert refunds.make("/orders/A-1002/refunds", b'{"amount": 5}', "")[1]["refund_id"] == "R-2"
+    wrong = [("/orders/A-9/refunds", b'{"amount": 5}'), ("/orders/A-1002/refunds", b'{"amount": 35.01}'),
+             ("/orders/A-1002/refunds", b'{"amount": 0}'), ("/orders/A-1002/refunds", b"[")]  # fmt: skip
+    assert [int(refunds.make(path, body, "")[0]) for path, body in wrong] == [404, 422, 422, 422]
