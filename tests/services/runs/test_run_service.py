@@ -10,6 +10,7 @@ import pytest
 from tests.engine.plans import node, plan
 from tests.services.runs.office import Office, ask, check_whole, collect, ended, soon, speak
 
+from girih.db.direct import DirectPool
 from girih.db.tenancy import OrgScope
 from girih.errors import InvalidInput, NodeError, NotFound
 from girih.services.runs.schemas import RunIn
@@ -292,3 +293,22 @@ async def test_nobody_sees_another_organizations_runs(office: Office, other_scop
 
             assert (await work.session.execute(text(f"SELECT count(*) FROM {table}"))).scalar() == 0
         assert (await office.sql(f"SELECT count(*) FROM {table}"))[0][0] > 0
+
+
+async def test_a_run_that_never_waits_pays_nothing_for_those_that_do(office: Office) -> None:
+    """What a short run asks of the database: to be accepted, and to be finished."""
+    asked: list[str] = []
+
+    class Counted(DirectPool):
+        async def call(self, scope: OrgScope, function: str, *arguments: object) -> Any:
+            asked.append(function)
+            return await office.direct.call(scope, function, *arguments)
+
+    await office.publish(ONE)
+    service = office.service(pool=Counted("postgresql://nowhere"))
+    made = await service.create(office.scope, ask())
+    await soon(lambda: not service._roster.held)
+    assert (asked[0], asked[-1]) == ("open_run", "finish_run")
+    assert set(asked[1:-1]) <= {"put_run_checkpoint", "append_run_events"}
+    assert asked.count("put_run_checkpoint") == 1
+    check_whole(await collect(service, office.scope, made.id))
