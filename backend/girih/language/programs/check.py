@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping
 
-from girih.language.expressions.kinds import ANY, NUMERIC, field_names, kinds, misfit, phrase
+from girih.language.expressions.kinds import ANY, NUMBER, NUMERIC, WHOLE, Misfit, field_names, kinds, misfit, phrase
 from girih.language.programs.bindings import bindings_of
 from girih.language.programs.inference import Inference
 from girih.language.programs.syntax import Fault, Program
@@ -63,10 +63,15 @@ def _fields(display: ast.Dict, inference: Inference, returns: JsonSchema) -> Non
 def _fits(inference: Inference, value: ast.expr, wants: JsonSchema, what: str) -> None:
     """Note what is certain not to fit: what only may not fit can have been looked at by the program."""
     wrong = misfit(_certain(inference.type_of(value)), wants)
-    if wrong is not None and not wrong.got.startswith("any "):
+    if wrong is not None and not _may_fit(wrong):
         at = wrong.at.replace("[]", " of each item").strip(" .")
         where = f" ({at})" if at else ""
         inference.fault(f"{what} must be {wrong.wants}{where}, this is {wrong.got}", value)
+
+
+def _may_fit(wrong: Misfit) -> bool:
+    """Any text may be one of a few, and many numbers are whole: that depends on the data."""
+    return wrong.got.startswith("any ") or (wrong.got, wrong.wants) == (phrase(NUMBER), phrase(WHOLE))
 
 
 def _certain(schema: JsonSchema) -> JsonSchema:
