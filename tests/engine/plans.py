@@ -177,6 +177,7 @@ class World:
     store: Any = field(default_factory=MemoryCheckpointStore)
     events: list[NewEvent] = field(default_factory=list)
     plans: dict[str, Plan] = field(default_factory=dict)
+    tools: Any = field(default_factory=NoTools)
     replies: dict[str, Reply] = field(default_factory=dict)
     state: JsonObject = field(default_factory=dict)
     spent: Spent = field(default_factory=Spent)
@@ -199,7 +200,7 @@ class World:
             inputs=inputs or {},
             models=self.models,
             retriever=self.retriever,
-            tools=NoTools(),
+            tools=self.tools,
             memory=self.memory,
             sandbox=NoSandbox(),
             scanner=NoScanner(),
