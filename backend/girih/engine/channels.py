@@ -44,8 +44,8 @@ def added(left: Tally, right: Tally) -> dict[str, float]:
 
 
 def noted(left: Mapping[str, Any], right: Mapping[str, Any]) -> dict[str, Any]:
-    """The failures of both; those that were taken back are left out."""
-    return {node: failure for node, failure in {**left, **right}.items() if failure is not None}
+    """The failures of both, the later of each node; one that was taken back stays as `None`, to hide an outer one."""
+    return {**left, **right}
 
 
 def executions(tally: Tally) -> int:

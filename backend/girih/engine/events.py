@@ -23,6 +23,7 @@ EventType = Literal[
     "node.cancelled",
     "message.delta",
     "message.completed",
+    "model.finished",
     "tool.delta",
     "tool.started",
     "tool.finished",
@@ -40,8 +41,9 @@ EventType = Literal[
   `node.failed` kind, message, help, and `handled` (`value` or `to`) where `on_error` takes care of it ·
   `node.skipped` (its `when` does not hold) verb · `node.retried` attempt, kind, message, wait_s ·
   `node.cancelled` (another branch has won or failed, or time is over) verb
-- `message.delta` text · `message.completed` text, model, usage · `tool.delta` a piece of a call as it arrives ·
-  `tool.started` tool, arguments · `tool.finished` tool, result · `retrieval.finished` collection, hits
+- `message.delta` text · `message.completed` text, model, usage · `model.finished` (each call of a model, whatever
+  became of it) model, provider, usage, duration_ms, and as they apply first_token_ms, error (its kind, or
+  `cancelled`) · `tool.delta` a piece of a call as it arrives · `tool.started` tool, arguments · `tool.finished` tool, result · `retrieval.finished` collection, hits
 - `state.updated` values: what the node wrote, by name under `state:` · `memory.stored`, `memory.recalled` namespace,
   and what was stored or found · `custom` what a node of another package says, under its own `name`
 """

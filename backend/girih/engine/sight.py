@@ -51,6 +51,11 @@ class Sight:
             return self._shared.after(frame.outer["state"], state.get(WRITES) or ())
         return {name: state[shared(name)] for name in self._shared.names if shared(name) in state}
 
+    def errors(self, state: State, frame: Frame) -> dict[str, Any]:
+        """The failures that were handled, by node."""
+        told = {**frame.outer.get("errors", {}), **(state.get(ERRORS) or {})}
+        return {node: failure for node, failure in told.items() if failure is not None}
+
     def _special(self, name: str, state: State, frame: Frame) -> Any:
         if name == "inputs":
             return frame.inputs
@@ -59,7 +64,7 @@ class Sight:
         if name == "state":
             return self.shared(state, frame)
         if name == "errors":
-            return {**frame.outer.get("errors", {}), **(state.get(ERRORS) or {})}
+            return self.errors(state, frame)
         counts = self.tally(state, frame)
         return {node.name: int(counts.get(node.name, 0)) for node in self._plan.nodes}
 

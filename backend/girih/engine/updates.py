@@ -44,7 +44,7 @@ class Updates:
             writes += kept.get(WRITES) or []
         if result is not None:
             update[slot(node.name)] = result
-        if node.on_error is not None and (failure is not None or node.name in (state.get(ERRORS) or {})):
+        if node.on_error is not None and (failure is not None or node.name in self._sight.errors(state, frame)):
             told = None if failure is None else {"kind": failure.kind, "message": failure.message}
             update[ERRORS] = {**update.get(ERRORS, {}), node.name: told}
         in_branch = frame.region is not None

@@ -38,7 +38,7 @@ class Visit:
         self._conditions = conditions
         self._data = data
         self._around = around
-        self._models = CountedModels(frame, self.path)
+        self._models = CountedModels(frame, self.path, partial(frame.emit, node.name))
         self._pauses = Pauses(frame, self._place, self.path)
         self._ledger = Ledger(frame.store, f"{self._place}/", is_new=not frame.resume)
         self.children = Children(runner, frame, node, number, self._ledger)
