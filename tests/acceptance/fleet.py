@@ -44,10 +44,10 @@ def line(name: str, tokens: int, delay_ms: int) -> str:
 
 WORKSPACE = {
     "quick.yaml": line("quick", 4, 0),
-    "slow.yaml": line("slow", 10, 40),
+    "slow.yaml": line("slow", 10, 60),
     "long.yaml": line("long", 100, 100),
 }
-"""`quick` takes milliseconds, `slow` two seconds, `long` forty."""
+"""`quick` takes milliseconds, `slow` two and a half seconds, `long` forty."""
 
 
 @dataclass

@@ -143,6 +143,7 @@ def test_the_database_restarts_under_runs_and_readers(
     place.restart_postgres(how)
     for run in runs:
         check_whole(events(client, run))
+    until(lambda: client.get("/readyz").status_code == 200)
     check_whole(events(client, begin(client, "quick")))
 
 

@@ -260,6 +260,7 @@ BIG = (
     "kind: graph/v1\nname: big\nuse: { model: model://demo }\nnodes:\n  a:\n    llm: model\n    prompt: x\n"
     '    params: { tokens: 20000, delay_ms: 0 }\n    next: $end\noutputs: { text: "${ a.text }" }\n'
 )
+IDLE = BIG.replace("big", "idle").replace("tokens: 20000, delay_ms: 0", "tokens: 3, delay_ms: 60000")
 
 
 def r7(n: int) -> Found:
@@ -315,7 +316,8 @@ def r9(n: int) -> Found:
     found = Found()
     with place(n) as at:
         at.workers(1)
-        run = begin(at.client, "long")
+        publish(at.client, {"idle.yaml": IDLE})
+        run = begin(at.client, "idle")
         until(lambda: at.fleet.holder(run))
         before = _rss(at.api)
         readers = [_socket(at, run, 1) for _ in range(100 * n)]
