@@ -48,10 +48,9 @@ class RetrieveNode(NodeKind[RetrieveConfig]):
     """Searches a collection and returns its best passages.
 
     `query` is what to look for, `top_k` how many passages at the most (1 to 50). `mode` is `hybrid` (meaning and words
-    together, the default), `vector` or `keyword`. With `min_score`, weaker passages are left out; scores are those of
-    the mode: cosine similarity for `vector`, BM25 for `keyword`, fused ranks from 0 to 1 for `hybrid`. Each hit names
-    its document and its place there (page or heading), so that an answer can cite it. No hit is no error: `hits` is
-    empty.
+    together, the default), `vector` or `keyword`. With `min_score`, weaker passages are left out; a score is the cosine
+    similarity for `vector`, BM25 for `keyword`, and fused ranks from 0 to 1 for `hybrid`. Each hit names its document
+    and its place there (page or heading), so that an answer can cite it. No hit is no error: `hits` is empty.
     """
 
     verb: ClassVar[str] = "retrieve"
