@@ -111,6 +111,53 @@ def test_uses_name_what_the_example_names(kind: NodeKind[Any]) -> None:
         assert value == use.alias
 
 
+def at_path(raw: JsonValue, path: Any) -> JsonValue:
+    for step in path:
+        raw = raw[step]
+    return raw
+
+
+def test_conditions_and_branches_stand_where_they_say(kind: NodeKind[Any]) -> None:
+    raw, config = config_of(kind)
+    conditions = list(kind.conditions(config, SCOPE))
+    assert len({slot.name for slot in conditions}) == len(conditions)
+    for slot in conditions:
+        assert at_path(raw, slot.path) == slot.text
+        for schema in slot.binds.values():
+            jsonschema.Draft202012Validator.check_schema(schema)
+    branches = list(kind.branches(config, SCOPE))
+    assert bool(branches) == (kind.shape == "fork")
+    for branch in branches:
+        assert at_path(raw, branch.path) == branch.entry
+        for schema in branch.binds.values():
+            jsonschema.Draft202012Validator.check_schema(schema)
+
+
+def test_exits_and_needs_stand_where_they_say(kind: NodeKind[Any]) -> None:
+    raw, config = config_of(kind)
+    exits = list(kind.exits(config))
+    assert len({way.name for way in exits}) == len(exits)
+    for way in exits:
+        assert at_path(raw, way.path) == way.to
+    for need in kind.needs(config):
+        assert at_path(raw, need.path) == need.alias
+        assert need.key in raw
+
+
+def test_every_node_may_carry_the_common_keys(kind: NodeKind[Any]) -> None:
+    raw, _ = config_of(kind)
+    common = {
+        "when": "true",
+        "retry": {"max": 1, "on": ["timeout"]},
+        "timeout": "5s",
+        "on_error": {"value": {}},
+        "cache": "10m",
+        "write": {"x": 1},
+        "title": "A title",
+    }
+    assert isinstance(kind.Config.model_validate({**raw, **common}, strict=True), NodeConfig)
+
+
 def test_the_result_is_an_object(kind: NodeKind[Any]) -> None:
     _, config = config_of(kind)
     schema = kind.returns(config, SCOPE)

@@ -11,12 +11,12 @@ import os
 from pathlib import Path
 
 import pytest
+from tests.language.publishing import compiled
 
 from girih.language.compiler.folder import read_folder
 from girih.language.compiler.workspace import Workspace
 from girih.language.spec import render
 from girih.language.spec.source import Source
-from tests.language.publishing import compiled
 
 CASES = Path(__file__).parent / "cases"
 SILENT = "silent"

@@ -6,7 +6,6 @@ import re
 from pathlib import Path
 
 import pytest
-
 from tests.language.publishing import compiled
 
 ROOT = Path(__file__).parents[2]

@@ -13,7 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = """
-import json, sys
+import json, random, sys
 from pathlib import Path
 from girih.language.compiler.folder import read_folder
 from girih.language.compiler.pipeline import compile_workspace
@@ -32,9 +32,34 @@ hostile = {
     "      os.system('id')\\n      open('/etc/passwd')\\n      { 'x': 1 }\\n    returns: { x: integer }\\n    next: $end\\n",
     "p.md": "{{ ''.__class__.__mro__[1].__subclasses__() }} {% include '/etc/passwd' %}",
 }
+# A thousand more: each example with one line of it lost, doubled, or swapped with another.
+dice = random.Random(20)
+names = [name for name in workspace.files if name.endswith(".yaml")]
+
+
+def broken():
+    name = dice.choice(names)
+    lines = workspace.files[name].split("\\n")
+    at, other = dice.randrange(len(lines)), dice.randrange(len(lines))
+    way = dice.randrange(4)
+    if way == 0:
+        del lines[at]
+    elif way == 1:
+        lines.insert(other, lines[at])
+    elif way == 2:
+        lines[at], lines[other] = lines[other], lines[at]
+    else:
+        cut = dice.randrange(len(lines[at]) + 1)
+        lines[at] = lines[at][:cut] + dice.choice(["${ ", "}", "'", ": ", "[", "&a ", "*a", "!!python/name:os ", "{% "]) + lines[at][cut:]
+    return Workspace({name: "\\n".join(lines)})
+
+
+made = [broken() for _ in range(1000)]
 # Once before the watch, so that what is loaded lazily is loaded.
 compile_workspace(workspace)
 found = compile_workspace(Workspace(hostile))
+for one in made[:200]:
+    compile_workspace(one)
 seen = []
 WATCHED = ("exec", "compile", "import", "open", "os.", "socket.", "subprocess.", "shutil.", "urllib.", "ctypes.")
 from girih.language.programs.syntax import PROGRAM as NAME
@@ -46,6 +71,8 @@ def note(event, args):
 sys.addaudithook(note)
 compile_workspace(workspace)
 compile_workspace(Workspace(hostile))
+for one in made:
+    compile_workspace(one)
 watched = list(seen)
 print(json.dumps({"seen": watched, "files": sorted({d.place.file for d in found.diagnostics})}))
 """

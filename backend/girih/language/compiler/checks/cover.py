@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from girih.language.compiler.unit import Unit, finding
-from girih.language.expressions.cel import parse
+from girih.language.expressions.cel import ParseFault, parse
 from girih.language.expressions.check import check_expression
 from girih.language.expressions.syntax_tree import Call, Expr, ListOf, Literal, spoken
 from girih.language.spec.diagnostics import Diagnostic
@@ -61,10 +61,13 @@ def _are_sound(unit: Unit, node: GraphNode) -> bool:
 
 def covers(unit: Unit, node: GraphNode, routes: Sequence[Route]) -> bool:
     """Whether one of these rules of a node certainly applies, because they name every value there is."""
-    if any(route.condition is None or route.max_visits is not None for route in routes) or not _are_sound(unit, node):
+    if any(route.condition is None or route.max_visits is not None for route in routes):
         return False
-    left = _uncovered(unit, routes)
-    return left is not None and not left[1]
+    try:
+        left = _uncovered(unit, routes)
+    except ParseFault:
+        return False
+    return left is not None and not left[1] and _are_sound(unit, node)
 
 
 def _uncovered(unit: Unit, routes: Sequence[Route]) -> Cases | None:
