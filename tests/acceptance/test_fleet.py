@@ -191,3 +191,12 @@ def test_a_crash_is_refused_outside_of_tests(place: Fleet) -> None:
     refused = place.worker(GIRIH_CRASH_AT="run.claimed")
     assert refused.process.wait(60) == 1
     assert "GIRIH_CRASH_AT ends the process on purpose" in refused.said()
+
+
+def test_a_worker_of_both_roles_is_a_process_for_each_and_they_end_together(place: Fleet, client: httpx.Client) -> None:
+    for member in place.members:
+        if member.name.startswith("worker"):
+            member.kill()
+    both = place.worker(GIRIH_WORKER_ROLES="ingestion,runs")
+    check_whole(events(client, begin(client, "quick")))
+    assert both.stop() == 0, both.said()
