@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import socket
 from typing import Any
 
 import pytest
-from tests.providers.servers import cuts, hangs, says, serving, streams
+from tests.providers.servers import Asked, breaks_off, cuts, hangs, says, serving, streams
 
 from girih.providers.outbound import OutboundClient, OutboundError, is_public
 
@@ -129,6 +130,10 @@ async def test_the_environments_proxies_are_not_used(monkeypatch: pytest.MonkeyP
     assert proxy.asked == []
 
 
+async def says_nothing_known(asked: Asked, writer: asyncio.StreamWriter) -> None:
+    writer.write(b"SSH-2.0-OpenSSH_9.9\r\n\r\n")
+
+
 @pytest.mark.parametrize(
     ("answer", "reason"),
     [
@@ -138,9 +143,11 @@ async def test_the_environments_proxies_are_not_used(monkeypatch: pytest.MonkeyP
         (says(200, b"x", content_encoding="br"), "unreadable"),
         (hangs, "timeout"),
         (streams(*["drip"] * 100, pause=0.05), "timeout"),
-        (cuts, "unreadable"),
+        (cuts, "unreachable"),
+        (breaks_off, "unreachable"),
+        (says_nothing_known, "unreadable"),
     ],
-    ids=["large", "bomb", "broken-gzip", "unasked", "hang", "drip", "cut"],
+    ids=["large", "bomb", "broken-gzip", "unasked", "hang", "drip", "cut", "half-close", "no-http"],
 )
 async def test_answers_that_do_not_end_well(answer: Any, reason: str) -> None:
     async with serving(answer) as server:
