@@ -120,6 +120,13 @@ async def test_a_result_that_is_refused_does_not_fit(sandbox: MontySandbox, code
     assert contract(returns).misfits(await sandbox.run(code, VALUES, timeout=5, memory_mb=64))
 
 
+def test_programs_of_any_shape_are_followed_or_left_alone() -> None:
+    chain = "".join(f"a{n} = a{n + 1} + 1\n" for n in range(900))
+    assert faults(f"{chain}a900 = 1\n{{'x': a0}}") == []
+    assert faults("a = 1\n" + "a = a + 1\n" * 1500 + "{'x': a}") == []
+    assert len(faults("{'x': [" + ", ".join(f"b{n}" for n in range(2000)) + "]}")) == 50
+
+
 @given(st.text(max_size=200) | st.text("abxr[]{}()'\":,.=+-*/<>% \n\tdefiorwhilnamesuctx0123\\@", max_size=200))
 @settings(max_examples=200, deadline=None)
 def test_any_text_is_read_without_a_fault_of_ours(code: str) -> None:

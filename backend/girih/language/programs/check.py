@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping
+from contextlib import suppress
 
 from girih.language.expressions.kinds import ANY, NUMBER, NUMERIC, WHOLE, Misfit, field_names, kinds, misfit, phrase
 from girih.language.programs.bindings import bindings_of
@@ -16,13 +17,19 @@ from girih.language.spec.tree import JsonSchema
 def check_program(program: Program, given: Mapping[str, JsonSchema], returns: JsonSchema) -> list[Fault]:
     """The type errors (E306) of a program that is given values of these types and must end with such an object."""
     inference = Inference(program, given, bindings_of(program.tree))
+    # Names may hang on one another further than can be followed: what was found till then holds.
+    with suppress(RecursionError):
+        _follow(program, inference, returns)
+    return sorted(inference.faults, key=lambda fault: (fault.offset, fault.message))
+
+
+def _follow(program: Program, inference: Inference, returns: JsonSchema) -> None:
     for node in ast.walk(program.tree):
         if isinstance(node, ast.expr):
             inference.type_of(node)
         elif isinstance(node, ast.For):
             inference.items_of(node.iter)
     _result(program, inference, returns)
-    return sorted(inference.faults, key=lambda fault: (fault.offset, fault.message))
 
 
 def _result(program: Program, inference: Inference, returns: JsonSchema) -> None:

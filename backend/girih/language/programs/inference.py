@@ -28,6 +28,10 @@ from girih.language.programs.syntax import Fault, Program
 from girih.language.spec.suggest import did_you_mean, one_of
 from girih.language.spec.tree import JsonSchema
 
+MOST_FAULTS = 50
+"""How many type errors of one program are told."""
+
+_MOST_BINDINGS = 64
 _OBJECTS = frozenset({"object"})
 _TEXTS = frozenset({"string"})
 _COUNTABLE = NUMERIC | {"boolean"}
@@ -49,6 +53,8 @@ class Inference:
 
     def fault(self, message: str, node: ast.AST, help: str | None = None) -> None:
         """Note a type error at a part of the program."""
+        if len(self.faults) == MOST_FAULTS:
+            return
         fault = self._program.fault("E306", message, node, help)
         if fault not in self.faults:
             self.faults.append(fault)
@@ -116,8 +122,12 @@ class Inference:
 
     def _named(self, name: str) -> JsonSchema:
         if name not in self._names:
+            bindings = self._bindings.found.get(name, [])
+            if len(bindings) > _MOST_BINDINGS:
+                self._names[name] = ANY
+                return ANY
             self._names[name] = NEVER  # what a name gets from itself adds nothing
-            found = [self._bound(binding) for binding in self._bindings.found.get(name, ())]
+            found = [self._bound(binding) for binding in bindings]
             given = [self._given[name]] if name in self._given else []
             together = union([*given, *found])
             self._names[name] = _open(together) if name in self._bindings.changed else together
