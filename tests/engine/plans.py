@@ -15,13 +15,13 @@ from girih.errors import NodeError
 from girih.language.compiler.plan import Plan, PlanBranch, PlanLimits, PlanNode, PlanOutput, PlanRoute
 from girih.language.expressions.values import references
 from girih.language.nodes.base import NodeConfig, NodeKind, Scope, object_of
+from girih.language.nodes.pausing import Reply
 from girih.language.nodes.ports import (
     Hit,
     ModelDone,
     ModelEvent,
     ModelRequest,
     NodeContext,
-    Reply,
     SearchRequest,
     TextDelta,
     Usage,

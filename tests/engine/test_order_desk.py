@@ -17,7 +17,7 @@ from girih.examples import crm
 from girih.language.compiler.folder import read_folder
 from girih.language.compiler.pipeline import compile_workspace
 from girih.language.compiler.plan import Plan
-from girih.language.nodes.ports import Reply
+from girih.language.nodes.pausing import Reply
 from girih.language.spec.tree import JsonObject
 from girih.providers.models.chat import ModelOptions, make_models
 from girih.providers.outbound import OutboundClient

@@ -12,7 +12,7 @@ from tests.engine.test_resume import Recording
 from girih.engine.context import Outcome
 from girih.errors import NodeError, Unavailable
 from girih.language.compiler.plan import Plan
-from girih.language.nodes.ports import PauseRequest, Reply
+from girih.language.nodes.pausing import PauseRequest, Reply
 
 
 async def ask(ctx: Any, values: Any) -> Any:

@@ -14,18 +14,9 @@ from girih.engine.channels import added, usage_of
 from girih.engine.checkpoints import CheckpointStore
 from girih.engine.events import NewEvent
 from girih.language.compiler.plan import Plan
-from girih.language.nodes.ports import (
-    Events,
-    Memory,
-    Models,
-    PauseRequest,
-    Reply,
-    Retriever,
-    Sandbox,
-    Scanner,
-    Tools,
-    Usage,
-)
+from girih.language.nodes.memories import Memory
+from girih.language.nodes.pausing import PauseRequest, Reply
+from girih.language.nodes.ports import Events, Models, Retriever, Sandbox, Scanner, Tools, Usage
 from girih.language.spec.tree import JsonObject
 
 

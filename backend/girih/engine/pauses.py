@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from girih.engine.context import Frame, OpenPause
 from girih.errors import Paused
-from girih.language.nodes.ports import PauseRequest, Reply
+from girih.language.nodes.pausing import PauseRequest, Reply
 
 
 class Waiting(Paused):

@@ -10,15 +10,14 @@ from typing import Any, cast
 from girih.errors import NodeError, Paused
 from girih.language.expressions.cel import Condition
 from girih.language.nodes.base import GraphContract, ModelContract, NodeKind, Scope, ToolContract
+from girih.language.nodes.pausing import PauseRequest, Reply
 from girih.language.nodes.ports import (
     Branches,
     ModelDone,
     ModelEvent,
     ModelRequest,
     NodeContext,
-    PauseRequest,
     Ports,
-    Reply,
     TextDelta,
     ToolCall,
     ToolCallDelta,

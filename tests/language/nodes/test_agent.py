@@ -11,7 +11,8 @@ from tests.language.nodes.fake_context import Turns, World, run, scope, tool, wa
 from girih.errors import NodeError, Paused
 from girih.language.nodes.agent import AgentConfig, AgentNode
 from girih.language.nodes.base import GraphContract, object_of
-from girih.language.nodes.ports import Message, PauseRequest, Reply, ToolCall, ToolSpec
+from girih.language.nodes.pausing import PauseRequest, Reply
+from girih.language.nodes.ports import Message, ToolCall, ToolSpec
 from girih.language.spec.conform import contract
 from girih.language.spec.tree import JsonObject
 

@@ -12,7 +12,7 @@ from girih.errors import NodeError, Paused
 from girih.language.nodes.ask import AskConfig, AskNode
 from girih.language.nodes.base import Leaving, NodeKind, Scope
 from girih.language.nodes.emit import EmitConfig, EmitNode
-from girih.language.nodes.ports import PauseRequest, Reply
+from girih.language.nodes.pausing import PauseRequest, Reply
 from girih.language.nodes.wait import WaitConfig, WaitNode
 from girih.providers.fakes.events import RecordedEvents
 

@@ -15,7 +15,8 @@ from tests.services.runs.test_pauses import FORM, ONE, TWO, asks, interrupted, t
 
 from girih.db.tenancy import OrgScope
 from girih.errors import InvalidInput
-from girih.language.nodes.ports import NodeContext, PauseRequest
+from girih.language.nodes.pausing import PauseRequest
+from girih.language.nodes.ports import NodeContext
 from girih.services.runs.schemas import ResumeIn, RunIn
 from girih.services.runs.service import RunService
 

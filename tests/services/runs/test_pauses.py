@@ -17,7 +17,8 @@ from girih.db.tenancy import OrgScope
 from girih.engine.events import RunEvent
 from girih.errors import Conflict, InvalidInput, NotFound
 from girih.language.nodes.base import object_of
-from girih.language.nodes.ports import NodeContext, PauseRequest, Reply
+from girih.language.nodes.pausing import PauseRequest, Reply
+from girih.language.nodes.ports import NodeContext
 from girih.services.runs.schemas import InterruptOut, ResumeIn, RunIn, RunOut
 from girih.services.runs.service import RunService
 

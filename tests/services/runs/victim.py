@@ -14,7 +14,8 @@ from girih.db.direct import DirectPool
 from girih.db.engine import make_engine, make_sessions
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import UnitOfWork
-from girih.language.nodes.ports import NodeContext, PauseRequest
+from girih.language.nodes.pausing import PauseRequest
+from girih.language.nodes.ports import NodeContext
 from girih.services.agents.schemas import PublishedAgent
 from girih.services.runs.schemas import ResumeIn
 

@@ -13,7 +13,8 @@ from pydantic import BeforeValidator, Field
 from girih.errors import NodeError, Paused
 from girih.language.expressions.cel import ExpressionError
 from girih.language.nodes.base import STRING, ConditionSlot, Scope, Slot, Use, object_of
-from girih.language.nodes.ports import NodeContext, PauseRequest, ToolCall, ToolSpec
+from girih.language.nodes.pausing import PauseRequest
+from girih.language.nodes.ports import NodeContext, ToolCall, ToolSpec
 from girih.language.spec.conform import contract, settled
 from girih.language.spec.durations import Duration
 from girih.language.spec.model import Name, Strict

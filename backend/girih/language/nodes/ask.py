@@ -10,7 +10,8 @@ from pydantic_core import PydanticCustomError
 
 from girih.errors import NodeError
 from girih.language.nodes.base import STRING, Exit, Leaving, NodeConfig, NodeKind, Scope, Slot, object_of
-from girih.language.nodes.ports import NodeContext, PauseRequest
+from girih.language.nodes.pausing import PauseRequest
+from girih.language.nodes.ports import NodeContext
 from girih.language.spec.durations import Duration
 from girih.language.spec.model import Name, Strict, TypeSpec
 from girih.language.spec.tree import JsonObject, JsonSchema

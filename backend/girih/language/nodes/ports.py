@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeAlias
 
+from girih.language.nodes.memories import Memory
+from girih.language.nodes.pausing import PauseRequest, Reply
 from girih.language.spec.tree import JsonObject, JsonSchema, JsonValue
 
 # --- models
@@ -191,36 +193,16 @@ class Graphs(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class Recollection:
-    """Something remembered: its text, the data kept with it, and how well it fits what was asked (0 to 1)."""
-
-    id: str
-    key: str | None
-    text: str
-    data: JsonObject
-    score: float
-    at: str
-    """When it was last written (RFC 3339)."""
-
-
-class Memory(Protocol):
-    """What is remembered across runs, by namespace; a namespace is only seen within its project."""
-
-    async def put(self, namespace: str, text: str, data: JsonObject, *, key: str | None, ttl: float | None) -> str:
-        """Remember; the same `key` again replaces what was there. `ttl` in seconds. Returns its id."""
-        ...
-
-    async def search(self, namespace: str, query: str, *, top_k: int, min_score: float | None) -> list[Recollection]:
-        """What fits the query best, best first; with an empty query the latest first."""
-        ...
-
-
 class Sandbox(Protocol):
     """Runs small programs of the graph's author in a process of their own, without files, network or clock."""
 
     async def run(
-        self, code: str, inputs: JsonObject, *, timeout: float, memory_mb: int  # noqa: ASYNC109 - the sandbox's limit
+        self,
+        code: str,
+        inputs: JsonObject,
+        *,
+        timeout: float,
+        memory_mb: int,  # noqa: ASYNC109 - the sandbox's limit
     ) -> JsonValue:
         """The value of the program's last expression. Raises `NodeError` (`invalid_output`, `timeout`, `budget`)."""
         ...
@@ -269,42 +251,13 @@ class Ports:
     events: Events
 
 
-# --- pausing
-
-
-@dataclass(frozen=True)
-class PauseRequest:
-    """What a node waits for.
-
-    `ask` and `approve` want an answer that fits `schema`; `timer` waits until `timeout` (seconds) is over; `event` for
-    a domain event of the type `details["event"]` whose data has the values of `details["match"]`. `details` is shown to
-    who answers: choices, or the tool and its arguments. After `timeout` the wait is over without an answer.
-    """
-
-    kind: Literal["ask", "approve", "timer", "event"]
-    message: str
-    schema: JsonSchema = field(default_factory=dict)
-    details: JsonObject = field(default_factory=dict)
-    timeout: float | None = None
-
-
-@dataclass(frozen=True)
-class Reply:
-    """How a pause ended: with the answer (or the event's data) in `value`, or because its time was over."""
-
-    status: Literal["answered", "timed_out"]
-    value: JsonValue = None
-    by: str | None = None
-    """Who answered, as far as that is known."""
-
-
 # --- what a running node is given
 
 
 class Branches(Protocol):
     """The branches of a fork, run as parts of this run with checkpoints of their own."""
 
-    async def run(self, entry: str, binds: Mapping[str, JsonValue] = {}, key: str = "") -> JsonValue:  # noqa: B006 - read
+    async def run(self, entry: str, binds: Mapping[str, JsonValue] = {}, key: str = "") -> JsonValue:
         """Run the branch that begins at `entry` to its end; gives the value of its `gives`, else `None`.
 
         `key` tells the executions of one branch apart. Raises `NodeError` when a node of it fails for good and lets

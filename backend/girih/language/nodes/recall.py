@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from typing import ClassVar
 
 from girih.language.nodes.base import STRING, NodeConfig, NodeKind, Scope, Slot, object_of
+from girih.language.nodes.memories import Recollection
 from girih.language.nodes.namespaces import DEFAULT, MemoryScope, namespace_of
-from girih.language.nodes.ports import NodeContext, Recollection
+from girih.language.nodes.ports import NodeContext
 from girih.language.nodes.remember import OWN_KEY
 from girih.language.spec.model import Name
 from girih.language.spec.tree import JsonObject, JsonSchema

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from girih.language.nodes.ports import Recollection
+from girih.language.nodes.memories import Recollection
 from girih.language.spec.tree import JsonObject
 
 _WORD = re.compile(r"\w+")

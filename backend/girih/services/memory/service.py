@@ -10,8 +10,8 @@ from girih.db.base import new_id
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import UnitOfWork
 from girih.errors import BadCursor, InvalidInput, NodeError, RunErrorKind, Unavailable
+from girih.language.nodes.memories import Recollection
 from girih.language.nodes.namespaces import namespace_of, parts_of
-from girih.language.nodes.ports import Recollection
 from girih.language.nodes.remember import OWN_KEY
 from girih.language.spec.tree import JsonObject
 from girih.providers.embeddings.base import Embedder

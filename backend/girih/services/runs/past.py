@@ -13,10 +13,12 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from girih.db.unit_of_work import Work
 from girih.engine.context import Spent
-from girih.language.nodes.ports import Reply, Usage
+from girih.language.nodes.pausing import Reply
+from girih.language.nodes.ports import Usage
 from girih.language.spec.tree import JsonObject
 from girih.services.runs import tables
 from girih.services.runs.tables import Run
+from girih.services.runs.usage import CALL
 
 
 @dataclass(frozen=True)
@@ -30,11 +32,11 @@ class Waits:
 
 
 async def recorded(work: Work, org_id: UUID, run_id: UUID) -> tuple[int, Spent]:
-    """The last event's number, and what all answers recorded so far cost, over the seconds of all attempts."""
+    """The last event's number, and what all model calls recorded so far cost, over the seconds of all attempts."""
     row = tables.RunEvent
     usage = cast(row.data["usage"], JSONB)
     counts = (
-        func.sum(cast(usage[name].astext, Numeric)).filter(row.type == "message.completed")
+        func.sum(cast(usage[name].astext, Numeric)).filter(row.type == CALL)
         for name in ("input_tokens", "output_tokens", "cost_usd")
     )
     seconds = func.extract("epoch", func.max(row.at) - func.min(row.at))

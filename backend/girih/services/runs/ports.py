@@ -11,17 +11,8 @@ from girih.db.tenancy import OrgScope
 from girih.engine.context import Outcome, ResultCache, RunContext
 from girih.errors import InvalidInput, NodeError, NotFound
 from girih.language.compiler.plan import Plan
-from girih.language.nodes.ports import (
-    Hit,
-    Memory,
-    ModelEvent,
-    ModelRequest,
-    Models,
-    Sandbox,
-    Scanner,
-    SearchRequest,
-    Tools,
-)
+from girih.language.nodes.memories import Memory
+from girih.language.nodes.ports import Hit, ModelEvent, ModelRequest, Models, Sandbox, Scanner, SearchRequest, Tools
 from girih.language.spec.tree import JsonObject
 from girih.services.agents.schemas import PublishedAgent
 from girih.services.events.schemas import EventOut
