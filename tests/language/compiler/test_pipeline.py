@@ -221,3 +221,51 @@ def test_validation_loads_no_server() -> None:
         if module not in loaded:
             compile_workspace(Workspace({"a.yaml": SUB}))
             assert module not in sys.modules
+
+
+def test_all_that_a_node_carries_comes_to_its_plan() -> None:
+    text = """\
+kind: graph/v1
+name: all
+inputs: { q: string, docs: [string] }
+state: { notes: { type: [string], merge: append }, best: number }
+nodes:
+  first:
+    when: "inputs.q != ''"
+    set: { x: 1 }
+    retry: { max: 3, on: [timeout] }
+    timeout: 5s
+    on_error: { on: [timeout], value: { x: 2 } }
+    cache: { ttl: 1h, key: "${ run.id }" }
+    write: { notes: ["${ string(first.x) }"], best: 1 }
+    next: all
+  all: { each: one, over: "${ inputs.docs }", as: doc, result: "${ one.y }", next: ask }
+  one: { set: { y: "${ doc } ${ index } ${ state.notes } ${ first.?x.orValue(0) }" } }
+  ask: { ask: { message: "?", timeout: 1h, on_timeout: late }, on_error: { to: late }, next: $end }
+  late: { set: { x: "${ errors.?ask }" }, next: $end }
+limits: { steps: 9, depth: 2, cost_usd: 0.5, wall: 1m, tokens: 10 }
+""".replace("${ errors.?ask }", "${ has(errors.ask) }")
+    compilation = compile_workspace(Workspace({"a.yaml": text}))
+    assert compilation.diagnostics == ()
+    plan = compilation.plans["all"]
+    first = plan.node("first").model_dump(exclude_none=True)
+    assert first["when"] == "inputs.q != ''"
+    assert first["retry"] == {"max": 3, "on": ("timeout",), "wait": 0.5, "longest": 30.0}
+    assert first["timeout"] == {"attempt": 5.0}
+    assert first["on_error"] == {"on": ("timeout",), "value": {"x": 2}}
+    assert first["cache"] == {"ttl": 3600.0, "key": ("${ run.id }",)}
+    assert first["writes"] == {"notes": ["${ string(first.x) }"], "best": 1}
+    assert first["reads"] == ("first", "inputs", "run")
+    fork = plan.node("all")
+    assert [b.model_dump() for b in fork.branches] == [
+        {"entry": "one", "binds": ("doc", "index"), "gives": ("${ one.y }",), "reads": ("one",)}
+    ]
+    assert fork.reads == ("first", "inputs", "state"), "what its branches read from outside, too"
+    assert plan.node("ask").exits == {"timeout": "late"}
+    assert plan.node("ask").on_error is not None
+    assert plan.node("late").reads == ("errors",)
+    assert {name: (value.merge, value.default) for name, value in plan.state.items()} == {
+        "notes": ("append", []),
+        "best": ("last", None),
+    }
+    assert plan.limits.model_dump() == {"steps": 9, "depth": 2, "cost_usd": 0.5, "wall": 60.0, "tokens": 10}
