@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from tests.engine.plans import World, fork, node, plan
+from tests.engine.plans import World, each, fork, node, plan
 
 from girih.engine.memory_store import MemoryCheckpointStore
-from girih.errors import Unavailable
+from girih.errors import NodeError, Unavailable
 from girih.language.compiler.plan import Plan
 
 
@@ -253,3 +253,47 @@ async def test_the_result_of_a_fast_branch_is_kept_while_a_slow_one_runs() -> No
     world.probe.acts["b"] = slow
     nodes = [fork("f", ["a", "b"], "$end"), node("a", region="a"), node("b", region="b")]
     assert await commits(plan(*nodes), world) == ["record f#1.a[]/", "record f#1.b[]/", "put "]
+
+
+def nested(world: World, join: str) -> Plan:
+    """Forks in forks, items of several nodes, and a subgraph; of `any`, one branch can win."""
+    inner = with_subgraph(world).node("sub")
+    return plan(
+        fork("f", ["g", "sub", "lose"], "d", join=join),
+        fork("g", ["b", "all"], "after", region="g"),
+        node("after", region="g"),
+        node("b", "b2", region="b"),
+        node("b2", region="b"),
+        each("all", "one", "${ [1, 2, 3] }", gives="${ two.value }", region="all"),
+        node("one", "two", region="one", x="${ item }"),
+        node("two", region="one"),
+        inner.model_copy(update={"routes": (), "region": "sub"}),
+        node("lose", region="lose"),
+        node("d", "$end"),
+        outputs={"all": "${ all.items }", "b": "${ b2.value }", "sub": "${ sub.said }"},
+        required=[],
+    )
+
+
+@pytest.mark.parametrize("join", ["all", "settled"])
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+async def test_a_broken_commit_in_what_nests_loses_nothing(after: bool, join: str) -> None:
+    def fails(ctx: Any, values: Any) -> None:
+        raise NodeError("tool_error", "no")
+
+    def fresh(point: int | None) -> World:
+        world = World(store=Recording(point, after=after))
+        if join == "settled":
+            world.probe.acts["lose"] = fails
+        return world
+
+    whole = fresh(None)
+    expected = await whole.run(nested(whole, join), {"q": 1})
+    assert expected.outputs == {"all": [f"all[{n}]/two" for n in range(3)], "b": "b2", "sub": "sub/look1"}
+    for point in range(len(whole.store.log)):
+        world = fresh(point)
+        with pytest.raises(Unavailable):
+            await world.run(nested(world, join), {"q": 1})
+        world.store.fail_at = None
+        world.engine = world.fresh_engine()
+        assert await world.run(nested(world, join), {"q": 1}, resume=True) == expected, point
