@@ -22,7 +22,7 @@ import httpx
 from girih.cli.dev_setup import prepare
 from girih.cli.stream import frames
 from girih.embedded.postgres import PostgresServer, start_postgres
-from girih.embedded.processes import free_port, listening
+from girih.embedded.processes import free_port, listening, tied
 from girih.embedded.valkey import ValkeyServer, start_valkey
 
 LEASE = 2.0
@@ -153,7 +153,7 @@ class Fleet:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("GIRIH_", "OPENAI_"))}
         with log.open("wb") as file:
             process = subprocess.Popen(
-                [sys.executable, "-m", module],
+                tied([sys.executable, "-m", module], signal.SIGKILL),
                 env=kept | self.environment | more,
                 stdout=file,
                 stderr=file,
