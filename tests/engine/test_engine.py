@@ -300,7 +300,9 @@ async def test_an_llm_node_streams_and_counts(world: World) -> None:
     outcome = await world.run(plan(llm, outputs={"text": "${ a.text }"}), {"who": "Ada"})
     assert outcome.outputs == {"text": "Hello there "}
     assert outcome.usage == {"input_tokens": 3, "output_tokens": 2, "cost_usd": 0.0}
-    assert world.types() == ["node.started", "message.delta", "message.delta", "message.completed", "node.finished"]
+    assert world.types() == [
+        "node.started", "message.delta", "message.delta", "model.finished", "message.completed", "node.finished",
+    ]  # fmt: skip
     assert world.models.requests[0].messages[0].content == "Say hello to Ada"
     assert world.events[-1].data["usage"] == {"input_tokens": 3, "output_tokens": 2, "cost_usd": 0.0}
 

@@ -43,7 +43,8 @@ EventType = Literal[
   `node.cancelled` (another branch has won or failed, or time is over) verb
 - `message.delta` text · `message.completed` text, model, usage · `model.finished` (each call of a model, whatever
   became of it) model, provider, usage, duration_ms, and as they apply first_token_ms, error (its kind, or
-  `cancelled`) · `tool.delta` a piece of a call as it arrives · `tool.started` tool, arguments · `tool.finished` tool, result · `retrieval.finished` collection, hits
+  `cancelled`) · `tool.delta` a piece of a call as it arrives · `tool.started` tool, arguments · `tool.finished` tool,
+  result · `retrieval.finished` collection, hits
 - `state.updated` values: what the node wrote, by name under `state:` · `memory.stored`, `memory.recalled` namespace,
   and what was stored or found · `custom` what a node of another package says, under its own `name`
 """

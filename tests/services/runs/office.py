@@ -162,6 +162,7 @@ def speak(words: int, *, usage: Mapping[str, int] | None = None, pause: float | 
             if pause is not None:
                 await asyncio.sleep(pause)
         counted = dict(usage or {"input_tokens": 3, "output_tokens": words})
+        ctx.emit("model.finished", {"model": "m", "provider": "p", "usage": counted, "duration_ms": 1.0})
         ctx.emit("message.completed", {"text": "…", "model": "m", "provider": "p", "usage": counted})
         return {"value": "spoken"}
 

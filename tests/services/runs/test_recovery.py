@@ -61,7 +61,8 @@ async def test_a_run_goes_on_where_its_process_vanished(office: Office) -> None:
     assert [e.attempt for e in events] == sorted(e.attempt for e in events)
     run = await second.run(office.scope, made.id)
     assert (run.status, run.attempt, run.outputs) == ("succeeded", 2, {"all": "aspokenspoken"[1:7] + "bspoken"})
-    assert run.usage.model_dump() == {"input_tokens": 6, "output_tokens": 9, "cost_usd": 0.0}
+    counts = {"input_tokens": 6, "output_tokens": 9, "cost_usd": 0.0}
+    assert run.usage.model_dump() == counts | {"models": {"m": {"calls": 2, "errors": 0} | counts}}
 
 
 async def test_branches_that_had_finished_do_not_run_again(office: Office) -> None:

@@ -44,7 +44,8 @@ async def test_a_run_goes_from_its_row_to_its_last_event(office: Office) -> None
     assert last["usage"] == {"input_tokens": 3, "output_tokens": 50, "cost_usd": 0.0}
     run = await service.run(office.scope, made.id)
     assert (run.status, run.outputs, run.metadata) == ("succeeded", {"answer": "spoken"}, {"trace": "x"})
-    assert run.usage.model_dump() == {"input_tokens": 3, "output_tokens": 50, "cost_usd": 0.0}
+    counts = {"input_tokens": 3, "output_tokens": 50, "cost_usd": 0.0}
+    assert run.usage.model_dump() == counts | {"models": {"m": {"calls": 1, "errors": 0} | counts}}
     assert run.finished_at is not None
     assert run.started_at is not None
     assert run.created_at <= run.started_at <= run.finished_at

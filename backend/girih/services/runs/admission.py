@@ -15,6 +15,7 @@ from girih.engine.events import NewEvent, RunEvent
 from girih.engine.inputs import checked_inputs
 from girih.errors import Conflict, InvalidInput
 from girih.language.spec.tree import JsonObject
+from girih.providers.telemetry.context import TRACEPARENT
 from girih.services.agents.schemas import PublishedAgent
 from girih.services.runs import repository
 from girih.services.runs.crash import CrashPoints
@@ -175,6 +176,8 @@ class Admission:
             run.user,
             run.tags,
             run.expires_at,
+            scope.actor,
+            TRACEPARENT.get(),
         )
         return stamp
 
@@ -191,6 +194,7 @@ class Admission:
             started_at=run.created_at,
             last_seq=1,
             user=run.user,
+            traceparent=TRACEPARENT.get(),
             models_stamp=stamp,
         )
         feed = self._hub.open(scope, claim.run_id, 0)

@@ -214,7 +214,7 @@ class Executor:
         verdict = await journal.write(
             "interrupt_run",
             *interruption.columns(),
-            dump(_usage(journal, ending)),
+            dump(_usage(journal, ending) | {"models": journal.tally.models}),
             last=interruption.event(),
             committed=held.let_go,
         )
@@ -234,7 +234,7 @@ class Executor:
             ending.status,
             None if ending.outputs is None else dump(ending.outputs),
             None if ending.error is None else dump(ending.error),
-            dump(usage),
+            dump(usage | {"models": journal.tally.models}),
             last=ending.event(usage=usage, duration_ms=max(0, round(duration.total_seconds() * 1000))),
             # Who sees the end of one run may start the next one at once, and shall find the slot free.
             committed=held.let_go,
@@ -254,7 +254,8 @@ def started(agent: str, version: str, digest: str, inputs: JsonObject) -> JsonOb
 
 
 def _usage(journal: Journal, ending: Ending) -> JsonObject:
-    return {name: max(count, ending.usage.get(name, 0)) for name, count in usage_dict(journal.usage).items()}
+    tally = journal.tally
+    return {name: max(count, ending.usage.get(name, 0)) for name, count in usage_dict(tally.usage).items()}
 
 
 def _unforeseen(fault: Exception, claim: Claim) -> JsonObject:

@@ -10,11 +10,11 @@ import stamina
 from girih.db.direct import DirectPool
 from girih.engine.events import NewEvent, RunEvent
 from girih.errors import LeaseLost, Unavailable
-from girih.language.nodes.ports import Usage
 from girih.services.runs.feed import Feed
 from girih.services.runs.plain import dump
 from girih.services.runs.repository import Claim
 from girih.services.runs.unstoppable import to_its_end
+from girih.services.runs.usage import CALL, Tally
 
 BATCH = 10
 """So many events are written at once."""
@@ -54,8 +54,8 @@ class Journal:
         self._flushing: asyncio.Task[None] | None = None
         self._flushed = asyncio.get_running_loop().time()
         self._patience = PATIENCE
-        self.usage = claim.spent.usage
-        """Tokens of all answers so far, over all attempts."""
+        self.tally = Tally(claim.spent.usage, claim.models)
+        """What all model calls so far have used, over all attempts."""
         self.fault: LeaseLost | Unavailable | None = None
         """Why nothing more can be written."""
         self._mishap: Exception | None = None
@@ -65,13 +65,8 @@ class Journal:
         """Record an event soon; never blocks."""
         if self.fault is not None:
             return
-        if event.type == "message.completed":
-            counted = event.data.get("usage") or {}
-            self.usage += Usage(
-                int(counted.get("input_tokens", 0)),
-                int(counted.get("output_tokens", 0)),
-                float(counted.get("cost_usd", 0)),
-            )
+        if event.type == CALL:
+            self.tally.add(event.data)
         if self._ready == len(self._pending) and event.type != "node.finished":
             self._ready += 1
         self._pending.append(event)

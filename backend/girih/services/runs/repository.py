@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -18,6 +18,7 @@ from girih.services.runs import tables
 from girih.services.runs.past import Waits, recorded, waits
 from girih.services.runs.schemas import RunOut
 from girih.services.runs.tables import Run
+from girih.services.runs.usage import used_by_model
 
 MAX_CRASHES = 5
 """A run whose process vanished this often is given up: what kills the process would kill the next one too."""
@@ -42,10 +43,14 @@ class Claim:
     started_at: datetime
     last_seq: int = 0
     spent: Spent = field(default_factory=Spent)
+    models: Mapping[str, JsonObject] = field(default_factory=dict)
+    """What earlier attempts have used, by model."""
     cancel_requested: bool = False
     background: bool = False
     user: str | None = None
     waits: Waits = field(default_factory=Waits)
+    traceparent: str | None = None
+    """The W3C trace context of the request that asked for the run."""
     models_stamp: str | None = None
     """Changes with any of the project's models; known only of a run that was accepted here."""
 
@@ -98,8 +103,8 @@ async def end_unheld(work: Work, row: Run, event: NewEvent, *, status: str, erro
     The event is given the tokens that the run has spent, where it shows any.
     """
     last, spent = await recorded(work, row.org_id, row.id)
-    usage = usage_dict(spent.usage)
-    row.status, row.error, row.usage, row.finished_at = status, error, usage, event.at
+    usage, models = usage_dict(spent.usage), await used_by_model(work, row.org_id, row.id)
+    row.status, row.error, row.usage, row.finished_at = status, error, usage | {"models": models}, event.at
     row.lease_until, row.worker, row.fence = None, None, row.fence + 1
     work.session.add(
         tables.RunEvent(
@@ -138,7 +143,7 @@ async def claim(work: Work, due: Due, *, worker: str, lease: timedelta) -> Claim
     last, spent = await recorded(work, row.org_id, row.id)
     assert row.started_at is not None  # noqa: S101 - set just above
     return Claim(
-        scope=OrgScope(row.org_id, row.project_id, actor=due.scope.actor),
+        scope=OrgScope(row.org_id, row.project_id, actor=row.actor),
         run_id=row.id,
         fence=row.fence,
         attempt=row.attempt,
@@ -149,9 +154,11 @@ async def claim(work: Work, due: Due, *, worker: str, lease: timedelta) -> Claim
         started_at=row.started_at,
         last_seq=last,
         spent=spent,
+        models=await used_by_model(work, row.org_id, row.id) if row.attempt > 1 else {},
         cancel_requested=row.cancel_requested,
         background=row.background,
         user=row.end_user,
+        traceparent=row.traceparent,
         waits=await waits(work, row) if row.interruptions else Waits(),
     )
 

@@ -45,6 +45,16 @@ class RunIn(BaseModel):
     """Seconds after which a run that waits, for its turn or for an answer, ends as `expired`."""
 
 
+class ModelUsage(BaseModel):
+    """What a run's calls of one model used; `errors` are the calls that failed or were cut off."""
+
+    calls: int = 0
+    errors: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost_usd: float = 0.0
+
+
 class RunUsage(BaseModel):
     """Tokens of all model calls of the run, over all attempts."""
 
@@ -52,6 +62,8 @@ class RunUsage(BaseModel):
     output_tokens: int = 0
     cost_usd: float = 0.0
     """What that costs by the models' prices."""
+    models: dict[str, ModelUsage] = {}
+    """The same by model, as the provider names it; written when the run waits or ends."""
 
 
 class RunOut(BaseModel):

@@ -79,6 +79,10 @@ class Run(ProjectOwned, Base):
     end_user: Mapped[str | None] = mapped_column(Text)
     """Whom the app runs it for, as the app names its users."""
     tags: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
+    actor: Mapped[str] = mapped_column(Text, server_default="system")
+    """Who asked for it: `key:` and the key's id."""
+    traceparent: Mapped[str | None] = mapped_column(Text)
+    """The W3C trace context of the request that asked for it."""
     expires_at: Mapped[datetime | None]
     """When nobody wants the run any more: it then ends unless somebody works on it."""
     interruptions: Mapped[int] = mapped_column(Integer, server_default=text("0"))
