@@ -140,7 +140,7 @@ class Children:
         except Exception as error:  # the store's fault, not this node's: it must not end the run
             raise InterruptedRunError(error) from error
         if frame.region is not None:
-            child.state = result  # type: ignore[assignment]  # a branch gives its channels
+            child.state = result  # type: ignore[assignment]  # - a branch gives its channels
         return result
 
     def is_recorded(self, key: str) -> bool:

@@ -167,7 +167,7 @@ async def _drive(graph: Compiled, frame: Frame, config: RunnableConfig, start: A
             message = f"the run took more than {frame.plan.limits.steps} steps, its limit"
             raise over_budget(message, frame.path.rstrip("/")) from error
         finally:
-            await stream.aclose()  # type: ignore[attr-defined]  # it is an asynchronous generator
+            await stream.aclose()  # type: ignore[attr-defined]  # - it is an asynchronous generator
     return values
 
 
