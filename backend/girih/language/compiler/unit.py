@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any, TypeVar
@@ -26,12 +26,16 @@ from girih.language.expressions.check import check_expression
 from girih.language.expressions.kinds import ANY, choices
 from girih.language.expressions.names import FixedNames
 from girih.language.expressions.syntax_tree import VISITS
+from girih.language.expressions.values import references
 from girih.language.nodes.base import Branch, NodeConfig, Scope
 from girih.language.spec.diagnostics import Diagnostic, Place
 from girih.language.spec.model import AgentGraph, GraphNode
 from girih.language.spec.tree import JsonSchema, JsonValue, Path, Tree
 
 T = TypeVar("T")
+
+MOST_NESTED = 16
+"""How deep forks may stand inside of each other's branches."""
 
 
 class Unit:
@@ -94,6 +98,8 @@ class Unit:
         if fork not in self._branches:
             if node.verb not in self.kinds or not isinstance(node.config, NodeConfig):
                 return ()
+            if len(self.flow.around(fork)) > MOST_NESTED:
+                return self.flow.forks[fork]
             self._branches[fork] = self.flow.forks[fork]  # while their types are worked out
             self._branches[fork] = tuple(self.kinds[node.verb].branches(node.config, self.scope_at(fork)))
         return self._branches[fork]
@@ -120,9 +126,37 @@ class Unit:
         if node is None:
             return None
         if name not in self._types and name not in self._asked and node.sound:
-            self._asked.add(name)
-            self._types[name] = self.kinds[node.verb].returns(node.config, self.scope_at(name))
+            for known in self._needed_for(name):
+                self._work_out(known)
         return self._types.get(name, ANY)
+
+    def _work_out(self, name: str) -> None:
+        node = self.graph.nodes[name]
+        if name in self._types or name in self._asked or not node.sound:
+            return
+        self._asked.add(name)
+        is_too_deep = len(self.flow.around(name)) > MOST_NESTED
+        self._types[name] = ANY if is_too_deep else self.kinds[node.verb].returns(node.config, self.scope_at(name))
+
+    def _needed_for(self, name: str) -> list[str]:
+        """The nodes whose types a node's own type needs, each after those it needs itself; the last is the node."""
+        order: list[str] = []
+        seen = {name}
+        waiting: list[tuple[str, Iterator[str]]] = [(name, iter(self._read_by(name)))]
+        while waiting:
+            current, needed = waiting[-1]
+            found = next((other for other in needed if other not in seen and other not in self._types), None)
+            if found is None:
+                order.append(current)
+                waiting.pop()
+            else:
+                seen.add(found)
+                waiting.append((found, iter(self._read_by(found))))
+        return order
+
+    def _read_by(self, name: str) -> list[str]:
+        ends = [end for entry in self.flow.branches[name] for end in self.flow.ends(entry)]
+        return [other for other in (*references(self.graph.nodes[name].raw), *ends) if other in self.graph.nodes]
 
     def type_of(self, name: str, region: Region | None = None) -> JsonSchema | None:
         """The type of a name in a region (default: outside of all forks)."""

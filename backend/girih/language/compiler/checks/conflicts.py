@@ -16,6 +16,8 @@ _Writer = tuple[str, str]
 def check(unit: Unit) -> Iterator[Diagnostic]:
     """Name each value that two branches of a fork write, or one branch that runs for many items."""
     told: set[str] = set()
+    if not unit.graph.state:
+        return
     for fork, branches in unit.flow.forks.items():
         first: dict[str, tuple[str, Branch]] = {}
         for branch in branches:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from girih.language.compiler.unit import Unit, finding
+from girih.language.compiler.unit import MOST_NESTED, Unit, finding
 from girih.language.spec.diagnostics import Diagnostic, Related
 from girih.language.spec.model import FAIL
 
@@ -21,6 +21,9 @@ def check(unit: Unit) -> Iterator[Diagnostic]:
                 path = ("nodes", name, *branch.path)
                 yield finding(unit, "E107", message, path, "name another node, or leave it out")
         yield from _endless(unit, name)
+        if branches and len(unit.flow.around(name)) == MOST_NESTED + 1:
+            message = f"'{name}' is a fork inside of {MOST_NESTED} others: that is the most"
+            yield finding(unit, "E107", message, ("nodes", name, "[key]"), "move some of it into a graph of its own")
 
 
 def _endless(unit: Unit, fork: str) -> Iterator[Diagnostic]:
