@@ -61,10 +61,12 @@ class Route(Strict):
 
 
 class Limits(Strict):
-    """Bounds on one run, over all its attempts and subgraphs; a run that meets one fails as `budget`.
+    """Bounds on one run, over all its attempts; a run that meets one fails as `budget`.
 
-    `steps` counts node executions, `wall` the seconds of execution (waiting for people does not count), `tokens` what
-    goes into models and comes out, `cost_usd` what that costs by the models' prices, `depth` how far subgraphs nest.
+    `steps` counts node executions; each subgraph and each item of an `each` is counted on its own. `wall` bounds the
+    seconds of execution (waiting for people does not count), `tokens` what goes into models and comes out, `cost_usd`
+    what that costs by the models' prices, `depth` how far subgraphs nest: these hold for the whole run, with everything
+    in it.
     """
 
     steps: Annotated[int, Field(ge=1, le=100_000)] = 100
