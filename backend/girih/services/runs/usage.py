@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from uuid import UUID
 
-from sqlalchemy import Numeric, cast, func, select
+from sqlalchemy import Numeric, cast, func, select, type_coerce
+from sqlalchemy.dialects.postgresql import JSON
 
 from girih.db.unit_of_work import Work
 from girih.engine.context import usage_dict
@@ -44,10 +45,11 @@ class Tally:
 async def used_by_model(work: Work, org_id: UUID, run_id: UUID) -> dict[str, JsonObject]:
     """What the recorded calls of a run have used, by model."""
     row = tables.RunEvent
-    model, told = row.data["model"].astext, row.data["usage"]
+    data = type_coerce(row.data, JSON())
+    model, told = data["model"].astext, data["usage"]
     counts = [func.sum(cast(told[name].astext, Numeric)) for name in ("input_tokens", "output_tokens", "cost_usd")]
     query = (
-        select(model, func.count(), func.count(row.data["error"].astext), *counts)
+        select(model, func.count(), func.count(data["error"].astext), *counts)
         .where(row.org_id == org_id, row.run_id == run_id, row.type == CALL)
         .group_by(model)
     )
