@@ -91,6 +91,12 @@ class QueueFull(GirihError):
     code = "queue_full"
 
 
+class BudgetExceeded(GirihError):
+    """What may be spent in this period is spent. `details` has `frees_at`, and `retry_after` in seconds."""
+
+    code = "budget_exceeded"
+
+
 class Unavailable(GirihError):
     """Something girih depends on does not answer (database, queue, provider)."""
 

@@ -22,6 +22,7 @@ from girih.api import (
     repeats,
     runs,
     system,
+    usage,
     workspace,
     ws,
 )
@@ -43,6 +44,7 @@ _TAGS = [
     {"name": "knowledge", "description": "Collections, their documents, and search."},
     {"name": "memories", "description": "What agents remember about users and projects."},
     {"name": "keys", "description": "API keys."},
+    {"name": "usage", "description": "What model calls cost, and budgets."},
     {"name": "system", "description": "Whether the server is there, and what it is."},
 ]
 _FAULTS = {"4XX": "The request cannot be served as it is.", "5XX": "The server could not do it."}
@@ -87,6 +89,7 @@ def create_app(girih: Girih) -> FastAPI:
     for part in (workspace, agents, runs, ws, interrupts, events, collections, documents, keys):
         app.include_router(part.router, prefix="/v1")
     app.include_router(memories.router, prefix="/v1")
+    app.include_router(usage.router, prefix="/v1")
     app.include_router(documents.uploads, prefix="/v1")
     app.include_router(system.router)
     _surround(app, girih.facts.cors_origins)

@@ -26,6 +26,7 @@ STATUS: Mapping[type[errors.GirihError], int] = {
     errors.InvalidInput: 422,
     errors.BadCursor: 400,
     errors.QueueFull: 429,
+    errors.BudgetExceeded: 429,
     errors.NotFound: 404,
     errors.Conflict: 409,
     errors.TooLarge: 413,
@@ -121,7 +122,7 @@ def _girih_error(request: Request, error: Exception) -> Response:
     if status == 401:
         headers["www-authenticate"] = "Bearer"
     if status in (429, 503, 504):
-        headers["retry-after"] = RETRY_AFTER
+        headers["retry-after"] = str(error.details.get("retry_after", RETRY_AFTER))
     details = dict(error.details)
     diagnostics = details.pop("diagnostics", None)
     return problem(

@@ -27,10 +27,13 @@ from girih.services.runs.ports import MakeModels
 from girih.services.runs.queue import Limits
 from girih.services.runs.reconciler import Timing
 from girih.services.runs.service import RunService
+from girih.services.runs.watch import Watch
+from girih.services.usage.service import UsageService
 from girih.settings import Settings
 from girih.wiring.database import open_database
 from girih.wiring.environment import dispatch_of, endpoints_of, provider_of, secret_of
 from girih.wiring.knowledge import make_embedders, make_knowledge, warm_up
+from girih.wiring.watching import make_usage
 from girih.wiring.world import make_world
 
 DOORBELL = "girih_doorbell"
@@ -54,7 +57,17 @@ async def open_runs(settings: Settings) -> AsyncIterator[RunService]:
         events = EventService(uow)
         memory = MemoryService(uow, embedders)
         runs = await make_runs(
-            stack, settings, uow, agents, registry, knowledge, provider, events, memory, background_after=0
+            stack,
+            settings,
+            uow,
+            agents,
+            registry,
+            knowledge,
+            provider,
+            events,
+            memory,
+            make_usage(uow, events),
+            background_after=0,
         )
         warm_up(*([load_openai, embedders.load_default] if provider else [embedders.load_default]))
         await runs.start()
@@ -72,6 +85,7 @@ async def make_runs(
     provider: ProviderClients | None,
     events: EventService,
     memory: MemoryService,
+    usage: UsageService,
     *,
     background_after: float,
 ) -> RunService:
@@ -101,6 +115,7 @@ async def make_runs(
             background_after=background_after,
             limits=Limits(settings.queued_runs_per_org, settings.queued_runs),
             crash_points=settings.test_build,
+            watch=Watch(usage.allowances),
         ),
     )
 

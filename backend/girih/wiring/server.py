@@ -26,11 +26,13 @@ from girih.services.memory.service import MemoryService
 from girih.services.registry.service import RegistryService
 from girih.services.requests.service import RequestService
 from girih.services.runs.service import RunService
+from girih.services.usage.service import UsageService
 from girih.settings import Settings
 from girih.wiring.database import open_database, require_usable
 from girih.wiring.environment import dispatch_of, origins_of, provider_of, require_no_crash
 from girih.wiring.knowledge import make_embedders, make_knowledge, warm_up
 from girih.wiring.runs import make_runs
+from girih.wiring.watching import make_usage
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,7 @@ class Girih:
     events: EventService
     requests: RequestService
     memory: MemoryService
+    usage: UsageService
     facts: Facts
     readiness: Callable[[], Awaitable[Readiness]]
     warm_up: Callable[[], None]
@@ -95,12 +98,13 @@ async def open_girih(settings: Settings) -> AsyncIterator[Girih]:
         agents = AgentService(uow, registry, knowledge)
         memory = MemoryService(uow, embedders)
         after, events = settings.background_after, EventService(uow)
+        usage = make_usage(uow, events)
         runs = await make_runs(
-            stack, settings, uow, agents, registry, knowledge, provider, events, memory, background_after=after
+            stack, settings, uow, agents, registry, knowledge, provider, events, memory, usage, background_after=after
         )
         readiness = _readiness(engine, settings.redis_url)
         loads = (load_openai, embedders.load_default) if provider else (embedders.load_default,)
-        nouns = (identity, registry, knowledge, agents, runs, events, RequestService(uow), memory)
+        nouns = (identity, registry, knowledge, agents, runs, events, RequestService(uow), memory, usage)
         yield Girih(*nouns, facts, readiness, lambda: warm_up(*loads))
 
 

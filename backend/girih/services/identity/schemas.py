@@ -26,6 +26,10 @@ Permission = Literal[
     "memory:read",
     "memory:write",
     "keys:manage",
+    "usage:read",
+    "budgets:manage",
+    "organization:manage",
+    "traces:read",
 ]
 """What a key may be allowed to do."""
 

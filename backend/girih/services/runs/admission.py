@@ -30,6 +30,7 @@ from girih.services.runs.resolutions import Resolution, Resolutions
 from girih.services.runs.roster import Roster
 from girih.services.runs.schemas import RunIn, RunOut
 from girih.services.runs.unstoppable import to_its_end
+from girih.services.runs.watch import Watch
 
 LONGEST_KEY = 200
 """Characters of an idempotency key."""
@@ -58,6 +59,7 @@ class Admission:
         worker: str,
         timing: Timing,
         crash: CrashPoints,
+        watch: Watch,
     ) -> None:
         self._uow = uow
         self._pool = pool
@@ -68,6 +70,7 @@ class Admission:
         self._worker = worker
         self._timing = timing
         self._crash = crash
+        self._watch = watch
 
     async def create(self, scope: OrgScope, body: RunIn, key: str | None) -> RunOut:
         """Accept a run, or find the one that was accepted with that key."""
@@ -76,6 +79,7 @@ class Admission:
         known = await self._made_with(scope, key, asked)
         if known is not None:
             return known
+        await self._watch.admit(scope)
         for _ in range(MOVES):
             found, inputs = await self._fitting(scope, body)
             try:

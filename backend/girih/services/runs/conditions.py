@@ -8,6 +8,7 @@ from girih.db.unit_of_work import Dispatch
 from girih.services.runs.doorbell import Doorbell
 from girih.services.runs.queue import Limits
 from girih.services.runs.reconciler import Timing
+from girih.services.runs.watch import Watch
 
 
 def unheard(job: str, job_id: str) -> None:
@@ -32,3 +33,4 @@ class Conditions:
     background_after: float = 0.0
     limits: Limits = field(default_factory=Limits)
     crash_points: bool = False
+    watch: Watch = field(default_factory=Watch)

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 import structlog
+from structlog.contextvars import bind_contextvars
 
 from girih.db.direct import DirectPool
 from girih.db.unit_of_work import UnitOfWork
@@ -17,6 +18,7 @@ from girih.engine.context import RunContext, usage_dict
 from girih.engine.events import NewEvent
 from girih.errors import GirihError, LeaseLost, Unavailable
 from girih.language.spec.tree import JsonObject
+from girih.providers.telemetry.context import TRACEPARENT, of_run
 from girih.services.runs import repository
 from girih.services.runs.checkpoint_store import SqlCheckpointStore
 from girih.services.runs.crash import CrashPoints
@@ -36,6 +38,7 @@ from girih.services.runs.ports import (
     World,
 )
 from girih.services.runs.repository import Claim
+from girih.services.runs.watch import Watch
 
 log = structlog.get_logger("girih.runs")
 
@@ -113,6 +116,7 @@ class Executor:
         events: DomainEvents,
         world: World,
         crash: CrashPoints,
+        watch: Watch,
     ) -> None:
         self._uow = uow
         self._pool = pool
@@ -124,25 +128,36 @@ class Executor:
         self._events = events
         self._world = world
         self._crash = crash
+        self._watch = watch
         self.on_waiting: Callable[[Claim, Interruption, bool], None] = lambda *_: None
         """Called when a run waits; with `True` when something it waits for is there already and it is queued."""
 
     async def execute(self, held: Held) -> None:
         """Execute a claimed run. Stops without a word when the lease is lost or the database stays away."""
-        journal = Journal(self._pool, held.feed, held.claim, lambda: held.stop("cancel"))
+        watch = self._watch.of(held.claim)
+        journal = Journal(self._pool, held.feed, held.claim, lambda: held.stop("cancel"), watch)
+        _name(held.claim)
+        await self._to_its_end(held, journal)
+
+    async def _to_its_end(self, held: Held, journal: Journal) -> None:
+        left = "lost"
         try:
             ending = await self._ending(held, journal)
             if ending is not None and ending.interruption is not None:
                 await self._interrupt(held, journal, ending, ending.interruption)
+                left = "interrupted"
             elif ending is not None:
                 await self._finish(held, journal, ending)
+                left = "ended"
             elif held.reason == "release":
                 await self._release(held.claim, journal)
+                left = "release"
         except (LeaseLost, Unavailable) as fault:
-            log.warning("run given up here", run_id=str(held.claim.run_id), reason=fault.message)
+            log.warning("run given up here", reason=fault.message)
         finally:
             self._hub.close(held.feed)
             journal.close()
+            journal.watch.left(left)
 
     async def _ending(self, held: Held, journal: Journal) -> Ending | None:
         """Execute the graph; `None` when it was stopped to go on elsewhere."""
@@ -161,7 +176,7 @@ class Executor:
         except Exception as fault:  # whatever went wrong, an accepted run comes to an end
             if journal.fault is not None:
                 raise journal.fault from fault
-            return Ending("failed", error=_unforeseen(fault, held.claim))
+            return Ending("failed", error=_unforeseen(fault))
         finally:
             held.beyond_stopping = True
 
@@ -189,7 +204,7 @@ class Executor:
         return RunContext(
             run_id=str(claim.run_id),
             inputs=claim.inputs,
-            models=RunModels(self._models, scope, claim.models_stamp),
+            models=RunModels(self._models, scope, claim.models_stamp, journal.watch.allowance),
             retriever=RunRetriever(self._knowledge, scope),
             tools=self._world.tools,
             memory=self._world.memory(scope),
@@ -248,6 +263,12 @@ class Executor:
             await repository.release(work, claim.run_id, claim.fence)
 
 
+def _name(claim: Claim) -> None:
+    """What logs of this task are found by, and the trace that its calls belong to. A task's context is its own."""
+    bind_contextvars(run_id=str(claim.run_id), org_id=str(claim.scope.org_id), attempt=claim.attempt)
+    TRACEPARENT.set(of_run(str(claim.run_id), claim.traceparent).header())
+
+
 def started(agent: str, version: str, digest: str, inputs: JsonObject) -> JsonObject:
     """The data of a run's first event."""
     return {"agent": agent, "version": version, "digest": digest, "inputs": inputs}
@@ -258,9 +279,9 @@ def _usage(journal: Journal, ending: Ending) -> JsonObject:
     return {name: max(count, ending.usage.get(name, 0)) for name, count in usage_dict(tally.usage).items()}
 
 
-def _unforeseen(fault: Exception, claim: Claim) -> JsonObject:
+def _unforeseen(fault: Exception) -> JsonObject:
     if isinstance(fault, GirihError):
         return failure(fault.message, help=fault.help)
     number = uuid.uuid4().hex[:12]
-    log.error("run failed", run_id=str(claim.run_id), fault=number, exc_info=fault)
+    log.error("run failed", fault=number, exc_info=fault)
     return failure(f"an internal fault ({number})", help=f"ask the operator; the server's log has it under {number}")

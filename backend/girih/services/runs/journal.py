@@ -15,6 +15,7 @@ from girih.services.runs.plain import dump
 from girih.services.runs.repository import Claim
 from girih.services.runs.unstoppable import to_its_end
 from girih.services.runs.usage import CALL, Tally
+from girih.services.runs.watch import RunWatch
 
 BATCH = 10
 """So many events are written at once."""
@@ -40,11 +41,14 @@ class Journal:
     After `LeaseLost`, and when the database stays away, nothing more is written.
     """
 
-    def __init__(self, pool: DirectPool, feed: Feed, claim: Claim, on_asked_to_stop: Callable[[], None]) -> None:
+    def __init__(
+        self, pool: DirectPool, feed: Feed, claim: Claim, on_asked_to_stop: Callable[[], None], watch: RunWatch
+    ) -> None:
         self._pool = pool
         self._feed = feed
         self._claim = claim
         self._on_asked_to_stop = on_asked_to_stop
+        self.watch = watch
         self._next = feed.last + 1
         self._pending: list[NewEvent] = []
         self._ready = 0
@@ -164,6 +168,7 @@ class Journal:
         run_id, first = str(self._claim.run_id), self._next
         self._next += len(events)
         self._flushed = asyncio.get_running_loop().time()
+        self.watch.recorded(events)
         self._feed.publish(
             [RunEvent(run_id, first + n, self._claim.attempt, event) for n, event in enumerate(events)],
             [len(text) for text in texts],

@@ -12,11 +12,22 @@ from girih.engine.context import Outcome, ResultCache, RunContext
 from girih.errors import InvalidInput, NodeError, NotFound
 from girih.language.compiler.plan import Plan
 from girih.language.nodes.memories import Memory
-from girih.language.nodes.ports import Hit, ModelEvent, ModelRequest, Models, Sandbox, Scanner, SearchRequest, Tools
+from girih.language.nodes.ports import (
+    Hit,
+    ModelDone,
+    ModelEvent,
+    ModelRequest,
+    Models,
+    Sandbox,
+    Scanner,
+    SearchRequest,
+    Tools,
+)
 from girih.language.spec.tree import JsonObject
 from girih.services.agents.schemas import PublishedAgent
 from girih.services.events.schemas import EventOut
 from girih.services.events.service import Subscriber
+from girih.services.usage.allowances import Metered
 
 MakeModels: TypeAlias = Callable[[Mapping[str, JsonObject]], Models]
 """The chat models of a project, given its `model/v1` documents by name."""
@@ -104,17 +115,24 @@ class ProjectModels:
 class RunModels:
     """The models of one run, looked up when the first one is asked."""
 
-    def __init__(self, models: ProjectModels, scope: OrgScope, stamp: str | None) -> None:
+    def __init__(
+        self, models: ProjectModels, scope: OrgScope, stamp: str | None, allowance: Metered | None = None
+    ) -> None:
         self._models = models
         self._scope = scope
         self._stamp = stamp
+        self._allowance = allowance
         self._found: Models | None = None
 
     async def stream(self, request: ModelRequest) -> AsyncIterator[ModelEvent]:
-        """Stream one answer."""
+        """Stream one answer, if something may be spent. Raises `NodeError`."""
+        if self._allowance is not None:
+            await self._allowance.require()
         if self._found is None:
             self._found = await self._models.of(self._scope, self._stamp)
         async for event in self._found.stream(request):
+            if self._allowance is not None and isinstance(event, ModelDone):
+                self._allowance.used(event.usage)
             yield event
 
 

@@ -89,6 +89,7 @@ class RunService:
             events=events,
             world=world,
             crash=crash,
+            watch=conditions.watch,
         )
         executor.on_waiting = self._waiting
         self._roster = Roster(executor, conditions.slots)
@@ -115,7 +116,16 @@ class RunService:
         )
         self._ears = Ears(self._mirrors, self._reconciler)
         self._admission = Admission(
-            uow, pool, agents, hub, roster, self._queue, worker=worker, timing=conditions.timing, crash=crash
+            uow,
+            pool,
+            agents,
+            hub,
+            roster,
+            self._queue,
+            worker=worker,
+            timing=conditions.timing,
+            crash=crash,
+            watch=conditions.watch,
         )
 
     async def start(self) -> None:
@@ -135,6 +145,7 @@ class RunService:
             await self._background
             self._background = None
         await self._doorbell.close()
+        await self._conditions.watch.close()
 
     async def take(self, run_id: UUID | str) -> None:
         """Begin a run that was rung for, if it still waits and a slot is free. Rings that are none are ignored."""
