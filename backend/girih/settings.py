@@ -42,6 +42,10 @@ class Settings(BaseSettings):
     embedder: Literal["auto", "minilm", "openai", "hashing"] = Field(
         default="auto", description="How texts become vectors. `auto`: MiniLM offline if installed, else hashing."
     )
+    embedder_process: bool = Field(
+        default=True,
+        description="Whether the processes of a data folder share one that holds MiniLM. If not, each loads its own.",
+    )
     openai_embedding_model: str = Field(
         default="text-embedding-3-small", description="The model behind `embedder: openai`."
     )

@@ -10,9 +10,11 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from girih.db.engine import make_sessions
 from girih.db.unit_of_work import UnitOfWork
-from girih.errors import GirihError, InvalidInput
+from girih.errors import GirihError, InvalidInput, Unavailable
 from girih.providers.embeddings.base import Embedder
-from girih.providers.embeddings.ladder import Embedders
+from girih.providers.embeddings.household import Household
+from girih.providers.embeddings.ladder import Embedders, minilm_in_process
+from girih.providers.embeddings.shared import SharedMiniLM
 from girih.providers.outbound import ProviderClients
 from girih.services.knowledge.service import KnowledgeService
 from girih.settings import Settings
@@ -50,7 +52,7 @@ def make_knowledge(settings: Settings, uow: UnitOfWork, embedders: Embedders) ->
 
 
 def make_embedders(settings: Settings, provider: ProviderClients | None) -> Embedders:
-    """Embedders by name; the remote one where a provider is set."""
+    """Embedders by name; the remote one where a provider is set, the local one in a process that all share."""
 
     def remote() -> Embedder:
         module = importlib.import_module("girih.providers.embeddings.openai")  # takes a second to load, so only if used
@@ -59,7 +61,17 @@ def make_embedders(settings: Settings, provider: ProviderClients | None) -> Embe
         )
         return made
 
-    return Embedders(settings.embedder, openai=remote if provider else None)
+    def local() -> Embedder:
+        if not settings.embedder_process:
+            return minilm_in_process()
+        try:
+            household = Household(settings.data_dir)
+        except Unavailable as fault:
+            _log.warning("%s; the embedder is loaded into this process", fault)
+            return minilm_in_process()
+        return SharedMiniLM(household)
+
+    return Embedders(settings.embedder, openai=remote if provider else None, minilm=local)
 
 
 def warm_up(*loads: Callable[[], object]) -> None:

@@ -6,11 +6,10 @@ import asyncio
 import math
 import re
 import unicodedata
+from array import array
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from hashlib import blake2b
-
-import numpy as np
 
 DIMS = 1024
 _WORD = re.compile(r"\w+")
@@ -35,15 +34,15 @@ class Hashing:
 
 
 def _vector(text: str) -> list[float]:
-    vector = np.zeros(DIMS, dtype=np.float64)
+    vector = [0.0] * DIMS
     for (feature, weight), count in Counter(_features(text)).items():
         slot, sign = _place(feature)
         vector[slot] += sign * weight * (1.0 + math.log(count))
-    norm = float(np.linalg.norm(vector))
+    norm = math.hypot(*vector)
     if norm == 0.0:
         # A text without a single word still needs a direction: cosine distance to a zero vector is not a number.
         vector[0] = norm = 1.0
-    return [float(value) for value in (vector / norm).astype(np.float32)]
+    return array("f", [value / norm for value in vector]).tolist()  # as precise as it is stored
 
 
 def _features(text: str) -> Iterator[tuple[str, float]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 import threading
 from collections.abc import Callable, Mapping
@@ -9,7 +10,7 @@ from collections.abc import Callable, Mapping
 from girih.errors import InvalidInput, Unavailable
 from girih.providers.embeddings.base import Embedder
 from girih.providers.embeddings.hashing import Hashing
-from girih.providers.embeddings.minilm import MiniLM
+from girih.providers.embeddings.minilm_model import require_installed
 
 _log = logging.getLogger(__name__)
 
@@ -22,9 +23,18 @@ class Embedders:
     `default` (and `auto`) mean the operator's choice; the choice `auto` is MiniLM where it is installed, else hashing.
     """
 
-    def __init__(self, choice: str = "auto", *, openai: Callable[[], Embedder] | None = None) -> None:
-        """`choice` is the operator's setting; `openai` makes the remote embedder where a key is set."""
-        makers: dict[str, Callable[[], Embedder]] = {"minilm": MiniLM, "hashing": Hashing}
+    def __init__(
+        self,
+        choice: str = "auto",
+        *,
+        openai: Callable[[], Embedder] | None = None,
+        minilm: Callable[[], Embedder] | None = None,
+    ) -> None:
+        """`choice` is the operator's setting; `openai` makes the remote embedder where a key is set.
+
+        `minilm` makes the local one; without it, its model is loaded into this process.
+        """
+        makers: dict[str, Callable[[], Embedder]] = {"minilm": minilm or minilm_in_process, "hashing": Hashing}
         self._makers: Mapping[str, Callable[[], Embedder]] = makers | ({"openai": openai} if openai else {})
         self._choice = choice
         self._made: dict[str, Embedder] = {}
@@ -58,3 +68,10 @@ class Embedders:
         if name not in self._made:
             self._made[name] = self._makers[name]()
         return self._made[name]
+
+
+def minilm_in_process() -> Embedder:
+    """The local embedder with its model in this process, which takes 200 MB. Raises `Unavailable`."""
+    require_installed()
+    made: Embedder = importlib.import_module("girih.providers.embeddings.minilm").MiniLM()  # numpy and onnxruntime
+    return made

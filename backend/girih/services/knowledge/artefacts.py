@@ -6,11 +6,13 @@ import asyncio
 import hashlib
 import json
 import shutil
+import sys
+from array import array
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 from uuid import UUID, uuid4
 
-import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
 from girih.providers.parsers.document import ParsedDocument
@@ -55,11 +57,13 @@ class Artefacts:
         data = await self._read(f"embed-{key}-{batch}.f32")
         if data is None or not data or len(data) % (4 * count):
             return None
-        return [[float(x) for x in row] for row in np.frombuffer(data, dtype="<f4").reshape(count, -1)]
+        numbers = _little_endian(array("f", data)).tolist()
+        dims = len(numbers) // count
+        return [numbers[at : at + dims] for at in range(0, len(numbers), dims)]
 
     async def put_vectors(self, key: str, batch: int, vectors: Sequence[Sequence[float]]) -> None:
         """Store the vectors of a batch."""
-        await self._write(f"embed-{key}-{batch}.f32", np.asarray(vectors, dtype="<f4").tobytes())
+        await self._write(f"embed-{key}-{batch}.f32", _little_endian(array("f", chain(*vectors))).tobytes())
 
     async def forget(self) -> None:
         """Remove all that is stored for the document."""
@@ -78,6 +82,12 @@ class Artefacts:
 def key_of(*facts: object) -> str:
     """A short name for what shaped a result: equal facts, equal name."""
     return hashlib.sha256(json.dumps(facts, default=str).encode()).hexdigest()[:16]
+
+
+def _little_endian(numbers: array[float]) -> array[float]:
+    if sys.byteorder == "big":
+        numbers.byteswap()
+    return numbers
 
 
 def _write_whole(path: Path, data: bytes) -> None:
