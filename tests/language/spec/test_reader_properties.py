@@ -34,7 +34,7 @@ def check_places(text: str, name: str) -> None:
     source = Source(name, text)
     tree, found = read(source)
     places = [d.place for d in found] + [r.place for d in found for r in d.related]
-    places += [] if tree is None else [spot.place for spot in tree.spots.values()]
+    places += [] if tree is None else [at for path in tree.spots for at in (tree.at(path), tree.key_at(path))]
     for place in places:
         assert_in(place, source)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from girih.language.spec.diagnostics import Diagnostic, Place, Related
 from girih.language.spec.offsets import Style
@@ -32,8 +32,7 @@ class ReadingError(Exception):
         self.diagnostic = diagnostic
 
 
-@dataclass(frozen=True)
-class Text:
+class Text(NamedTuple):
     """A scalar as written: its characters after unquoting, its span in the source, and its style."""
 
     value: str
@@ -41,24 +40,21 @@ class Text:
     style: Style
 
 
-@dataclass(frozen=True)
-class Sequence:
+class Sequence(NamedTuple):
     """A list of nodes."""
 
     items: tuple[Node, ...]
     span: tuple[int, int]
 
 
-@dataclass(frozen=True)
-class Mapping:
+class Mapping(NamedTuple):
     """Pairs of key and node, in order, duplicates included."""
 
     pairs: tuple[tuple[Text, Node], ...]
     span: tuple[int, int]
 
 
-@dataclass(frozen=True)
-class Alias:
+class Alias(NamedTuple):
     """Another node by reference."""
 
     target: Node
@@ -67,8 +63,8 @@ class Alias:
 
 Node: TypeAlias = Text | Sequence | Mapping | Alias
 
-Resolve: TypeAlias = Callable[[Text, Place], JsonValue]
-"""A scalar's value; may report what is odd about it."""
+Resolve: TypeAlias = Callable[[Text, tuple[int, int]], JsonValue]
+"""A scalar's value; may report what is odd about it at the span."""
 
 
 @dataclass
@@ -87,9 +83,7 @@ class TreeBuilder:
 
     def place(self, span: tuple[int, int]) -> Place:
         """The span as a place, cut at the end of its first line."""
-        start, end = span
-        line, column = self.source.position(start)
-        return Place(self.source.name, line, column, max(1, min(end, self.source.line_end(start)) - start))
+        return self.source.place(span)
 
     def stop(self, message: str, span: tuple[int, int], help: str) -> ReadingError:
         """The exception that ends the reading with one last finding."""
@@ -109,31 +103,31 @@ class TreeBuilder:
         if len(self.found) < MAX_FINDINGS:
             self.found.append(finding)
 
-    def _value(self, node: Node, path: Path, key: Place | None, via: tuple[int, int] | None) -> JsonValue:
+    def _value(self, node: Node, path: Path, key: tuple[int, int] | None, via: tuple[int, int] | None) -> JsonValue:
         if isinstance(node, Alias):
             return self._value(node.target, path, key, via or node.span)
         if len(path) > MAX_DEPTH:
             raise self.stop(f"nested deeper than {MAX_DEPTH} levels", via or node.span, "flatten the structure")
         if len(self.spots) >= MAX_VALUES:
             raise self.too_many_values(via or node.span, ", its aliases written out" if via else "")
-        place = self.place(via or node.span)
-        self.spots[path] = Spot(place, key, node.span, node.style if isinstance(node, Text) else None)
+        shown = via or node.span
+        self.spots[path] = Spot(shown, key, node.span, node.style if isinstance(node, Text) else None)
         if isinstance(node, Text):
-            return self.resolve(node, place)
+            return self.resolve(node, shown)
         if isinstance(node, Sequence):
             return [self._value(item, (*path, i), None, via) for i, item in enumerate(node.items)]
         return self._mapping(node, path, via)
 
     def _mapping(self, node: Mapping, path: Path, via: tuple[int, int] | None) -> JsonValue:
         result: dict[str, JsonValue] = {}
-        first: dict[str, Place] = {}
+        first: dict[str, tuple[int, int]] = {}
         for key, child in node.pairs:
-            place = self.place(via or key.span)
+            shown = via or key.span
             if key.value in first:
-                self._duplicate(key.value, place, first[key.value])
+                self._duplicate(key.value, self.place(shown), self.place(first[key.value]))
                 continue
-            first[key.value] = place
-            result[key.value] = self._value(child, (*path, key.value), place, via)
+            first[key.value] = shown
+            result[key.value] = self._value(child, (*path, key.value), shown, via)
         return result
 
     def _duplicate(self, key: str, place: Place, first: Place) -> None:

@@ -16,7 +16,7 @@ from girih.language.spec.building import (
     Text,
     TreeBuilder,
 )
-from girih.language.spec.diagnostics import Diagnostic, Place
+from girih.language.spec.diagnostics import Diagnostic
 from girih.language.spec.scalars import NotJsonError, checked_float, checked_integer
 from girih.language.spec.source import Source
 from girih.language.spec.tree import JsonValue, Tree
@@ -130,7 +130,7 @@ class _JsonReader:
         way_out = f"the '{self.text[opened]}' at {line}:{column} must be closed; separate values with ','"
         raise self.stop(f"',' or '{closing}' is expected here", at, way_out)
 
-    def _resolve(self, text: Text, place: Place) -> JsonValue:
+    def _resolve(self, text: Text, span: tuple[int, int]) -> JsonValue:
         if text.style == "json":
             return text.value
         if text.value in _WORDS:
@@ -143,5 +143,5 @@ class _JsonReader:
                 return checked_float(text.value) if number.group("rest") else checked_integer(text.value)
             except NotJsonError as fault:
                 message, way_out = str(fault), "quote it if it is meant as text"
-        self.builder.add(Diagnostic("E001", message, place, help=way_out))
+        self.builder.add(Diagnostic("E001", message, self.builder.place(span), help=way_out))
         return text.value

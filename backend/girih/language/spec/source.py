@@ -7,6 +7,8 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from functools import cached_property
 
+from girih.language.spec.diagnostics import Place
+
 _LINE_END = re.compile(r"\r\n|\r|\n")
 
 
@@ -39,6 +41,12 @@ class Source:
     def start_of(self, number: int) -> int:
         """The index of the first character of line `number`."""
         return self._starts[number - 1]
+
+    def place(self, span: tuple[int, int]) -> Place:
+        """The characters from one index to another as a place, cut at the end of their first line."""
+        start, end = span
+        line, column = self.position(start)
+        return Place(self.name, line, column, max(1, min(end, self.line_end(start)) - start))
 
     def line_end(self, index: int) -> int:
         """The index at which the line of the character at `index` ends, white space at its end left out."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from girih.language.spec.diagnostics import Place
 from girih.language.spec.offsets import Style, character_indexes
@@ -23,15 +23,15 @@ JsonSchema: TypeAlias = dict[str, Any]
 """A JSON Schema (2020-12)."""
 
 
-@dataclass(frozen=True)
-class Spot:
-    """Where one value stands: its place, its key's place, and for a text its span and the way it is written.
+class Spot(NamedTuple):
+    """Where one value stands: what is shown of it, its key, and for a text its span and the way it is written.
 
-    `span` is (start, end) as indexes into the source's text; with `style` it tells where each character stands.
+    Each span is (start, end) as indexes into the source's text: few of thousands are ever asked for lines and columns.
+    `span` with `style` tells where each character stands; it differs from `shown` where the value is an alias.
     """
 
-    place: Place
-    key: Place | None = None
+    shown: tuple[int, int]
+    key: tuple[int, int] | None = None
     span: tuple[int, int] = (0, 0)
     style: Style | None = None
 
@@ -67,22 +67,22 @@ class Tree:
 
     def at(self, path: Path) -> Place:
         """The place of the value at `path`, or of the nearest parent that the text has."""
-        return self._spot(path).place
+        return self.source.place(self._spot(path).shown)
 
     def key_at(self, path: Path) -> Place:
         """The place of the key that names the value at `path` (for a list item: the item)."""
         spot = self._spot(path)
-        return spot.key or spot.place
+        return self.source.place(spot.key or spot.shown)
 
     def inside(self, path: Path, offset: int, length: int = 1) -> Place:
         """The place of `length` characters from `offset` in the text value at `path`; the whole value if unknown."""
         spot = self._spot(path)
         value = self.get(path)
         if path not in self.spots or spot.style is None or not isinstance(value, str):
-            return spot.place
+            return self.source.place(spot.shown)
         indexes = character_indexes(self.source.text, spot.span, spot.style, value)
         if not indexes or not 0 <= offset < len(indexes):
-            return spot.place
+            return self.source.place(spot.shown)
         start = indexes[offset]
         last = indexes[min(offset + max(1, length), len(indexes)) - 1]
         end = max(start + 1, min(last + 1, self.source.line_end(start)))
@@ -102,7 +102,11 @@ class Tree:
     def _spot(self, path: Path) -> Spot:
         while path and path not in self.spots:
             path = path[:-1]
-        return self.spots.get(path) or Spot(Place(self.source.name, 1, 1))
+        return self.spots.get(path) or _NOWHERE
+
+
+_NOWHERE = Spot((0, 0))
+"""For what has no place at all: the beginning of the file."""
 
 
 def renamed(tree: Tree, names: Mapping[Path, Mapping[str, str]]) -> Tree:

@@ -20,7 +20,7 @@ from girih.language.spec.building import (
     Text,
     TreeBuilder,
 )
-from girih.language.spec.diagnostics import Diagnostic, Place
+from girih.language.spec.diagnostics import Diagnostic
 from girih.language.spec.offsets import Style
 from girih.language.spec.scalars import NotJsonError, resolve_plain, trap
 from girih.language.spec.source import Source
@@ -176,15 +176,16 @@ class _YamlReader:
             self._report(f"'*{event.anchor}' refers to no anchor", span, "define it above, or quote the text")
         return Text("", span, "plain")
 
-    def _resolve(self, text: Text, place: Place) -> JsonValue:
+    def _resolve(self, text: Text, span: tuple[int, int]) -> JsonValue:
         if text.style != "plain":
             return text.value
         if sentence := trap(text.value):
+            place = self.builder.place(span)
             self.builder.add(Diagnostic("W003", sentence, place, help=_way_out(text.value), severity="warning"))
         try:
             return resolve_plain(text.value)
         except NotJsonError as fault:
-            self.builder.add(Diagnostic("E001", str(fault), place, help="quote it if it is meant as text"))
+            self._report(str(fault), span, "quote it if it is meant as text")
             return text.value
 
     def _report(self, message: str, span: tuple[int, int], help: str) -> None:

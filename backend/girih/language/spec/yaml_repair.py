@@ -70,7 +70,7 @@ class Repair:
         """What is lost, in terms of the tree that was read in the end."""
         if not (self._kept or self._cut or self._tabbed):
             return Damage()
-        by_place = {(s.key.line, s.key.column): path for path, s in tree.spots.items() if s.key is not None}
+        by_place = {self._source.position(s.key[0]): path for path, s in tree.spots.items() if s.key is not None}
         holes = {by_place[at] for at in self._kept.items() if at in by_place}
         gaps: set[Path] = {()} if any(at not in by_place for at in self._kept.items()) else set()
         paths = self._paths_by_line(tree)
@@ -98,7 +98,7 @@ class Repair:
         paths: dict[int, Path] = {}
         for path, spot in tree.spots.items():
             if path:
-                line = (spot.key or spot.place).line
+                line, _ = self._source.position((spot.key or spot.shown)[0])
                 if line not in paths or len(path) < len(paths[line]):
                     paths[line] = path
         return paths
