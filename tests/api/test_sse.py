@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Annotated
@@ -34,16 +34,59 @@ class Feed:
         self.readers = 0
         self.more = asyncio.Event()
 
-    async def events(self, after: int) -> AsyncIterator[RunEvent]:
-        self.readers += 1
-        try:
-            for seq in range(after + 1, LENGTH):
-                yield event(seq)
-            await self.more.wait()
-            if after < LENGTH:
-                yield event(LENGTH, "run.finished")
-        finally:
-            self.readers -= 1
+    def tail(self, after: int) -> Tail:
+        return Tail(self, after)
+
+
+class Tail:
+    """A reader's place: all but the last event at once, that one when there is more."""
+
+    def __init__(self, feed: Feed, after: int) -> None:
+        self.feed, self.after, self.ended = feed, after, False
+        self.waiting: asyncio.Task[None] | None = None
+        feed.readers += 1
+
+    async def take(self) -> list[RunEvent]:
+        last = LENGTH if self.feed.more.is_set() else LENGTH - 1
+        events = [
+            event(seq, "run.finished" if seq == LENGTH else "message.delta") for seq in range(self.after + 1, last + 1)
+        ]
+        self.after = max(self.after, last)
+        self.ended = last == LENGTH
+        return events
+
+    def wait(self, wake: Callable[[], None]) -> bool:
+        async def wait() -> None:
+            await self.feed.more.wait()
+            wake()
+
+        if self.waiting is None:
+            self.waiting = asyncio.create_task(wait())
+        return True
+
+    def close(self) -> None:
+        self.feed.readers -= 1
+        if self.waiting is not None:
+            self.waiting.cancel()
+
+
+class Broken:
+    """A source that fails after its first event."""
+
+    ended = False
+    taken = False
+
+    async def take(self) -> list[RunEvent]:
+        if self.taken:
+            raise RuntimeError("the feed broke")
+        self.taken = True
+        return [event(1)]
+
+    def wait(self, wake: Callable[[], None]) -> bool:
+        raise AssertionError(wake)
+
+    def close(self) -> None:
+        self.taken = True
 
 
 @pytest.fixture
@@ -61,15 +104,11 @@ def app(feed: Feed) -> FastAPI:
 
     @app.get("/events")
     async def follow(request: Request, after: Annotated[int, Depends(resume_after)]) -> Response:
-        return EventStream(request, feed.events(after))
+        return EventStream(request, feed.tail(after))
 
     @app.get("/broken")
     async def broken(request: Request) -> Response:
-        async def events() -> AsyncIterator[RunEvent]:
-            yield event(1)
-            raise RuntimeError("the feed broke")
-
-        return EventStream(request, events())
+        return EventStream(request, Broken())
 
     return app
 

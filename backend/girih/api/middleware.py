@@ -12,6 +12,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from girih.api.errors import unexpected
+from girih.api.sse import LATER, Flow
 
 log = structlog.get_logger("girih.api")
 
@@ -40,6 +41,8 @@ class Envelope:
         with structlog.contextvars.bound_contextvars(request_id=exchange.id):
             try:
                 await self.app(scope, receive, exchange.send)
+                for flow in exchange.later:
+                    await flow(receive, exchange.send)
             except ClientDisconnect:
                 exchange.status = exchange.status or 499
             except Exception as error:  # noqa: BLE001 - nothing may leave here but an id; the cause goes to the log
@@ -57,7 +60,9 @@ class _Exchange:
         self.status = 0
         self._send = send
         self._began = time.perf_counter()
-        scope.setdefault("state", {})["request_id"] = self.id
+        self.later: list[Flow] = []
+        """What a stream still has to send: for the hours it takes nothing else is kept of the request."""
+        scope.setdefault("state", {}).update({"request_id": self.id, LATER: self.later})
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":

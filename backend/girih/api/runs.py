@@ -44,7 +44,7 @@ async def stream_run(
 ) -> Response:
     """Start a run and follow its events. A stream that broke is resumed at the run's `events`."""
     run = await girih.runs.create(scope, body, idempotency_key)
-    return EventStream(request, girih.runs.events(scope, run.id), {"location": f"/v1/runs/{run.id}"})
+    return EventStream(request, girih.runs.tail(scope, run.id), {"location": f"/v1/runs/{run.id}"})
 
 
 @router.get("", operation_id="list_runs")
@@ -78,4 +78,4 @@ async def follow_run(
 ) -> Response:
     """A run's events after the last one that arrived, to its end; also for those who join when it has ended."""
     await girih.runs.check_cursor(scope, run_id, after)
-    return EventStream(request, girih.runs.events(scope, run_id, after))
+    return EventStream(request, girih.runs.tail(scope, run_id, after))

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import re
-from collections.abc import AsyncIterator, Iterator, Mapping
-from typing import Annotated
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
+from contextvars import Context, copy_context
+from typing import Annotated, Any, Protocol, TypeAlias
 
 import structlog
 from fastapi import Header, Query, Request
@@ -21,6 +21,15 @@ log = structlog.get_logger("girih.api")
 
 HEARTBEAT = 15.0
 """Seconds of silence after which a comment is sent, so that proxies keep the connection."""
+
+AT_ONCE = 100
+"""So many streams say something before others have their turn."""
+LUMP = 16_384
+"""Bytes after which frames that came together are written."""
+LATER = "flows"
+"""In a request's state: what is to be done once all that surrounds the request has let go of it."""
+
+Flow: TypeAlias = Callable[[Receive, Send], Awaitable[None]]
 
 RETRY = b"retry: 1000\n\n"
 PING = b": ping\n\n"
@@ -63,11 +72,20 @@ async def resume_after(
     return int(cursor)
 
 
+class Open(Protocol):
+    """A stream that is open."""
+
+    def cancel(self) -> object:
+        """End it between two frames, without a terminal event."""
+        ...
+
+
 class Streams:
-    """The streams that are open in this process, so that a shutdown can end them in a way clients resume from."""
+    """The streams that are open in this process: one clock breaks their silences, and a shutdown ends them all."""
 
     def __init__(self) -> None:
-        self._open: set[asyncio.Task[None]] = set()
+        self._open: dict[Open, None] = {}
+        self._clock: asyncio.Task[None] | None = None
         self._closing = False
 
     def __len__(self) -> int:
@@ -76,79 +94,140 @@ class Streams:
     def close(self) -> None:
         """End every open stream between two frames, without a terminal event; new ones end at once."""
         self._closing = True
-        for pump in self._open:
-            pump.cancel()
+        for stream in list(self._open):
+            stream.cancel()
 
-    @contextlib.contextmanager
-    def holding(self, pump: asyncio.Task[None]) -> Iterator[None]:
-        """Count a stream as open while it is sent."""
-        self._open.add(pump)
+    def add(self, stream: Open) -> None:
+        """Count a stream as open until `remove`."""
+        self._open[stream] = None
+        if self._clock is None:
+            self._clock = asyncio.create_task(self._tick(), name="heartbeats of streams", context=Context())
         if self._closing:
-            pump.cancel()
-        try:
-            yield
-        finally:
-            self._open.discard(pump)
+            stream.cancel()
+
+    def remove(self, stream: Open) -> None:
+        """It is over."""
+        self._open.pop(stream, None)
+        if not self._open and self._clock is not None:
+            self._clock.cancel()
+            self._clock = None
+
+    async def _tick(self) -> None:
+        """Let each stream that was silent too long say something; a few at a time, so that others have their turn."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(HEARTBEAT / 15)
+            for number, stream in enumerate(list(self._open)):
+                if isinstance(stream, EventStream) and stream.spoke <= loop.time() - HEARTBEAT:
+                    stream.ping()
+                if number % AT_ONCE == AT_ONCE - 1:
+                    await asyncio.sleep(0)
+
+
+class Source(Protocol):
+    """Where a stream's events come from; see `girih.services.runs.reader.Tail`."""
+
+    ended: bool
+
+    async def take(self) -> Sequence[RunEvent]:
+        """What has come since."""
+        ...
+
+    def wait(self, wake: Callable[[], None]) -> bool:
+        """Call `wake` once there may be more; False where nothing more will come."""
+        ...
+
+    def close(self) -> None:
+        """Need no more."""
+        ...
 
 
 class EventStream(Response):
     """Sends a feed as it grows. It ends after the feed's last event, when the client leaves, or at a shutdown.
 
-    The run is not touched by any of these: it goes on without readers.
+    The run is not touched by any of these: it goes on without readers. Between two events a stream only waits for its
+    client to leave. When something has come a task sends it and ends; a reader that is slow keeps that task waiting,
+    and nothing else.
     """
 
-    def __init__(
-        self, request: Request, events: AsyncIterator[RunEvent], headers: Mapping[str, str] | None = None
-    ) -> None:
+    def __init__(self, request: Request, source: Source, headers: Mapping[str, str] | None = None) -> None:
         self.status_code = 200
         self.background = None
         self.init_headers({**_HEADERS, **(headers or {})})
-        self._events = events
+        self._source = source
         self._streams: Streams = request.app.state.streams
-        self._spoke = 0.0
+        self._task: asyncio.Task[None] | None = None
+        self._over = False
+        self.spoke = 0.0
+        """When something was last sent, by the loop's clock."""
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI's shape
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the head, and what follows once everything that surrounds the request has let go of it."""
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-        pump = asyncio.create_task(self._pump(send))
-        watch = asyncio.create_task(self._watch(receive, send))
-        with self._streams.holding(pump):
-            try:
-                await asyncio.wait({pump, watch}, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                await _stop(watch, pump)
-        if not pump.cancelled() and (error := pump.exception()):
-            # The head is long sent: the client sees a stream without a terminal event and resumes.
-            self._complain(error)
-        if watch.cancelled():
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
+        later: list[Flow] | None = scope.get("state", {}).get(LATER)
+        if later is None:
+            await self.flow(receive, send)
+        else:
+            later.append(self.flow)
 
-    async def _pump(self, send: Send) -> None:
-        """Hand every event on, and close the feed whatever happens."""
+    async def flow(self, receive: Receive, send: Send) -> None:
+        """Send what comes until the client has left, or the stream is over: the server says that in the same way."""
+        self._send, self._context = send, copy_context()
+        self._streams.add(self)
         try:
-            await self._say(send, RETRY)
-            async for event in self._events:
-                await self._say(send, frame(event))
+            if not self._over:
+                self._start(self._pump(RETRY))
+            while (await receive())["type"] != "http.disconnect":
+                continue
         finally:
-            close = getattr(self._events, "aclose", None)
-            if close is not None:
-                await close()
+            self._streams.remove(self)
+            self._source.close()
+            await _stop(self._task)
 
-    async def _watch(self, receive: Receive, send: Send) -> None:
-        """Wait for the client to leave, and break every long silence. Ends only when it has left."""
-        loop = asyncio.get_running_loop()
-        while True:
-            try:
-                async with asyncio.timeout_at(max(loop.time(), self._spoke) + HEARTBEAT):
-                    while (await receive())["type"] != "http.disconnect":
-                        continue
-                    return
-            except TimeoutError:
-                if loop.time() - self._spoke >= HEARTBEAT:
-                    await self._say(send, PING)
+    def ping(self) -> None:
+        """Break a silence, unless something is being sent already."""
+        if self._task is None:
+            self._start(self._pump(PING))
 
-    async def _say(self, send: Send, body: bytes) -> None:
-        await send({"type": "http.response.body", "body": body, "more_body": True})
-        self._spoke = asyncio.get_running_loop().time()
+    def cancel(self) -> None:
+        """End it between two frames, without a terminal event."""
+        if not self._over:
+            self._over = True
+            self._start(self._end(self._task))
+
+    def _wake(self) -> None:
+        if self._task is None and not self._over:
+            self._start(self._pump())
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        # Whoever wakes a stream does so in the midst of its own work, which the stream's has nothing to do with.
+        self._task = asyncio.create_task(work, context=self._context)
+
+    async def _pump(self, first: bytes = b"") -> None:
+        """Send `first` and all there is; then wait for more, or end the stream."""
+        try:
+            if first:
+                await self._say(first)
+            while events := await self._source.take():
+                for lump in _lumps(events):
+                    await self._say(lump)
+        except Exception as error:  # noqa: BLE001 - the head is long sent: the client sees no end, and resumes
+            self._complain(error)
+            self._over = True
+        if self._over or self._source.ended:
+            self._over = True
+            await self._end()
+        else:
+            self._task = None
+            self._source.wait(self._wake)
+
+    async def _end(self, before: asyncio.Task[None] | None = None) -> None:
+        await _stop(before)
+        await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _say(self, body: bytes) -> None:
+        await self._send({"type": "http.response.body", "body": body, "more_body": True})
+        self.spoke = asyncio.get_running_loop().time()
 
     def _complain(self, error: BaseException) -> None:
         if isinstance(error, GirihError):
@@ -157,7 +236,23 @@ class EventStream(Response):
             log.error("stream failed", error=type(error).__name__, exc_info=error)
 
 
-async def _stop(*tasks: asyncio.Task[None]) -> None:
-    for task in tasks:
+def _lumps(events: Sequence[RunEvent]) -> Iterator[bytes]:
+    """Frames that are written together. They stay small: a reader that reads nothing keeps some in memory."""
+    lump: list[bytes] = []
+    size = 0
+    for event in events:
+        lump.append(event.encoded(frame))
+        size += len(lump[-1])
+        if size >= LUMP:
+            yield b"".join(lump)
+            lump, size = [], 0
+    if lump:
+        yield b"".join(lump)
+
+
+async def _stop(task: asyncio.Task[None] | None) -> None:
+    if task is not None:
         task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.wait({task})
+        if not task.cancelled() and task.exception() is not None:
+            log.debug("a stream's client was gone", error=type(task.exception()).__name__)

@@ -15,7 +15,7 @@ from starlette.websockets import WebSocketDisconnect
 
 from girih.api.deps import allow, asked_for_inside
 from girih.api.errors import problem, status_of
-from girih.api.sse import resume_after
+from girih.api.sse import Streams, resume_after
 from girih.db.tenancy import OrgScope
 from girih.engine.events import RunEvent
 from girih.errors import Forbidden, GirihError, InvalidInput, NotFound, Unauthorized
@@ -102,14 +102,16 @@ async def _serve(socket: WebSocket, events: AsyncIterator[RunEvent]) -> None:
     """Send what comes until the run ends, the client leaves, or this process stops."""
     pump = asyncio.create_task(_pump(socket, events))
     watch = asyncio.create_task(_until_left(socket))
-    with socket.app.state.streams.holding(pump):
-        try:
-            await asyncio.wait({pump, watch}, return_when=asyncio.FIRST_COMPLETED)
-            left = watch.done()
-        finally:
-            for task in (pump, watch):
-                task.cancel()
-            results = await asyncio.gather(pump, watch, return_exceptions=True)
+    streams: Streams = socket.app.state.streams
+    streams.add(pump)
+    try:
+        await asyncio.wait({pump, watch}, return_when=asyncio.FIRST_COMPLETED)
+        left = watch.done()
+    finally:
+        for task in (pump, watch):
+            task.cancel()
+        results = await asyncio.gather(pump, watch, return_exceptions=True)
+        streams.remove(pump)
     if not left:
         with suppress(WebSocketDisconnect):  # it left just now
             await socket.close(_code(results[0]))
@@ -118,11 +120,15 @@ async def _serve(socket: WebSocket, events: AsyncIterator[RunEvent]) -> None:
 async def _pump(socket: WebSocket, events: AsyncIterator[RunEvent]) -> None:
     try:
         async for event in events:
-            await socket.send_text(dump(event.as_dict()))
+            await socket.send_text(event.encoded(_text).decode())
     finally:
         close = getattr(events, "aclose", None)
         if close is not None:
             await close()
+
+
+def _text(event: RunEvent) -> bytes:
+    return dump(event.as_dict()).encode()
 
 
 async def _until_left(socket: WebSocket) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Literal
 
 from girih.language.spec.tree import JsonObject
@@ -83,3 +85,14 @@ class RunEvent:
             "node": self.event.node,
             "data": self.event.data,
         }
+
+    def encoded(self, encode: Callable[[RunEvent], bytes]) -> bytes:
+        """`encode` of this event, made once for all who read it."""
+        known = self._encoded
+        if encode not in known:
+            known[encode] = encode(self)
+        return known[encode]
+
+    @cached_property
+    def _encoded(self) -> dict[Callable[[RunEvent], bytes], bytes]:
+        return {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
+from itertools import islice
 from uuid import UUID
 
 from girih.db.tenancy import OrgScope
@@ -12,6 +13,10 @@ from girih.engine.events import TERMINAL, RunEvent
 KEPT_EVENTS = 512
 KEPT_CHARACTERS = 1_000_000
 """How much of a run's tail stays in memory. Readers that are further behind read the table."""
+WOKEN_AT_ONCE = 100
+"""So many readers are woken before others have their turn."""
+
+Wake = Callable[[], None]
 
 
 def tell_nobody(run_id: UUID) -> None:
@@ -33,7 +38,7 @@ class Feed:
         self._events: list[RunEvent] = []
         self._sizes: list[int] = []
         self._size = 0
-        self._news = asyncio.Event()
+        self._waiting: dict[Wake, None] = {}
 
     def publish(self, events: Iterable[RunEvent], sizes: Iterable[int]) -> None:
         """Hand committed events to the readers. `sizes` are their characters."""
@@ -58,10 +63,26 @@ class Feed:
         start = after + 1 - (self._events[0].seq if self._events else self.last + 1)
         return self._events[start:] if start >= 0 else None
 
+    def wait(self, after: int, wake: Wake) -> None:
+        """Call `wake` once there is an event after number `after`, or nothing more to come from this process."""
+        if self.last > after or self.closed:
+            asyncio.get_running_loop().call_soon(wake)
+        else:
+            self._waiting[wake] = None
+
+    def leave(self, wake: Wake) -> None:
+        """Do not call it any more."""
+        self._waiting.pop(wake, None)
+
     async def changed(self, after: int) -> None:
         """Wait for an event after number `after`, or for the end of the feed."""
         while self.last <= after and not self.closed:
-            await self._news.wait()
+            news = asyncio.Event()
+            self.wait(after, news.set)
+            try:
+                await news.wait()
+            finally:
+                self.leave(news.set)
 
     def close(self) -> None:
         """Nothing more comes from this process."""
@@ -78,8 +99,17 @@ class Feed:
         self._size = left
 
     def _ring(self) -> None:
-        news, self._news = self._news, asyncio.Event()
-        news.set()
+        if self._waiting:
+            waiting, self._waiting = self._waiting, {}
+            _wake_some(waiting)
+
+
+def _wake_some(waiting: dict[Wake, None]) -> None:
+    for wake in list(islice(waiting, WOKEN_AT_ONCE)):
+        del waiting[wake]
+        wake()
+    if waiting:
+        asyncio.get_running_loop().call_soon(_wake_some, waiting)
 
 
 class Hub:

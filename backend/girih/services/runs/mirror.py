@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -48,9 +48,8 @@ class Mirrors:
     _news: asyncio.Event = field(default_factory=asyncio.Event)
     _task: asyncio.Task[None] | None = None
 
-    @contextmanager
-    def reading(self, scope: OrgScope, run_id: UUID, last: int) -> Iterator[Feed]:
-        """The run's feed for as long as it is read; the first reader's begins after event number `last`.
+    def join(self, scope: OrgScope, run_id: UUID, last: int) -> Mirror:
+        """Read the run here until `leave`; the first reader's feed begins after event number `last`.
 
         The caller has seen that the run is the scope's.
         """
@@ -62,12 +61,13 @@ class Mirrors:
         mirror.readers += 1
         if self._task is None:
             self._task = asyncio.create_task(self._look(), name="mirrors of runs")
-        try:
-            yield mirror.feed
-        finally:
-            mirror.readers -= 1
-            if not mirror.readers:
-                self._forget(mirror)
+        return mirror
+
+    def leave(self, mirror: Mirror) -> None:
+        """One reader less."""
+        mirror.readers -= 1
+        if not mirror.readers:
+            self._forget(mirror)
 
     def has_news(self, run_id: UUID) -> None:
         """Read what is new of the run, if somebody here reads it."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
@@ -13,8 +13,8 @@ from girih.db.unit_of_work import UnitOfWork, Work
 from girih.engine.events import TERMINAL, NewEvent, RunEvent
 from girih.errors import BadCursor, NotFound
 from girih.services.runs import repository
-from girih.services.runs.feed import Feed, Hub
-from girih.services.runs.mirror import PAGE, Mirrors
+from girih.services.runs.feed import Feed, Hub, Wake
+from girih.services.runs.mirror import PAGE, Mirror, Mirrors
 from girih.services.runs.schemas import ENDED
 
 GAP = "stream.gap"
@@ -71,34 +71,40 @@ class Reader:
             )
         return Standing(last, row.status in ENDED)
 
+    def tail(self, scope: OrgScope, run_id: UUID, after: int) -> Tail:
+        """A place in the run's events, after number `after`."""
+        return Tail(self, scope, run_id, after)
+
     async def follow(self, scope: OrgScope, run_id: UUID, after: int) -> AsyncIterator[RunEvent]:
         """The run's events after number `after`, as they are committed, up to the one that ends it.
 
         Where the oldest of them are no longer kept, an event `stream.gap` comes first, with the run as it stands.
         """
-        standing = await self.check(scope, run_id, after)
-        if not standing.has_more(after):
-            return
-        feed: Feed | None = None
-        with ExitStack() as reading:
-            while True:
-                feed = self._hub.feed(scope, run_id) or feed
-                if not standing.ended and (feed is None or (feed.closed and not feed.ended)):
-                    known = max(after, standing.last - PAGE)
-                    feed = reading.enter_context(self._mirrors.reading(scope, run_id, known))
-                events = await self._events(scope, run_id, feed, after)
-                for event in events:
+        news, tail = asyncio.Event(), self.tail(scope, run_id, after)
+        try:
+            while not tail.ended:
+                news.clear()
+                for event in await tail.take():
                     yield event
-                    if event.event.type in TERMINAL:
-                        return
-                    after = event.seq
-                if events:
-                    continue
-                if feed is None:  # what has ended grows no more, even if its end was removed
-                    return
-                await feed.changed(after)
+                if tail.wait(news.set):
+                    await news.wait()
+        finally:
+            tail.close()
 
-    async def _events(self, scope: OrgScope, run_id: UUID, feed: Feed | None, after: int) -> Sequence[RunEvent]:
+    def local(self, scope: OrgScope, run_id: UUID) -> Feed | None:
+        """The feed of a run that this process executes."""
+        return self._hub.feed(scope, run_id)
+
+    def join(self, scope: OrgScope, run_id: UUID, last: int) -> Mirror:
+        """Have the run's events read here, as long as somebody waits for them."""
+        return self._mirrors.join(scope, run_id, last)
+
+    def leave(self, mirror: Mirror) -> None:
+        """Wait for them no longer."""
+        self._mirrors.leave(mirror)
+
+    async def events(self, scope: OrgScope, run_id: UUID, feed: Feed | None, after: int) -> Sequence[RunEvent]:
+        """What there is after number `after` now, from the feed or from the table; at most so much as is kept."""
         kept = feed.since(after) if feed is not None else None
         if kept or (kept is not None and feed is not None and not feed.ended):
             return kept
@@ -113,3 +119,74 @@ class Reader:
         run = repository.out(row).model_dump(mode="json") if row is not None else None
         data = {"from": after + 1, "to": first.seq - 1, "run": run}
         return RunEvent(first.run_id, first.seq - 1, first.attempt, NewEvent(GAP, data, datetime.now(UTC)))
+
+
+class Tail:
+    """One reader's place in a run's events. While it waits it is a cursor and an entry in a feed's list, no more."""
+
+    __slots__ = ("_after", "_feed", "_mirror", "_reader", "_run_id", "_scope", "_standing", "_wake", "ended")
+
+    def __init__(self, reader: Reader, scope: OrgScope, run_id: UUID, after: int) -> None:
+        self._reader = reader
+        self._scope = scope
+        self._run_id = run_id
+        self._after = after
+        self._standing: Standing | None = None
+        self._feed: Feed | None = None
+        self._mirror: Mirror | None = None
+        self._wake: Wake | None = None
+        self.ended = False
+        """Whether nothing more will come."""
+
+    async def take(self) -> Sequence[RunEvent]:
+        """The events that have come since; none where the reader has to wait. Raises as `Reader.check` does."""
+        if self._standing is None:
+            self._standing = await self._reader.check(self._scope, self._run_id, self._after)
+            self.ended = not self._standing.has_more(self._after)
+        if self.ended:
+            return ()
+        feed = self._find_feed(self._standing)
+        events = await self._reader.events(self._scope, self._run_id, feed, self._after)
+        for number, event in enumerate(events, 1):
+            if event.event.type in TERMINAL:
+                self.ended, events = True, events[:number]
+                break
+        if events:
+            self._after = events[-1].seq
+        elif feed is None:  # what has ended grows no more, even if its end was removed
+            self.ended = True
+        return events
+
+    def wait(self, wake: Wake) -> bool:
+        """Call `wake` once there may be more to take. False where it will not be called: nothing more will come."""
+        if self.ended or self._feed is None:
+            return not self.ended and self._soon(wake)
+        self._wake = wake
+        self._feed.wait(self._after, wake)
+        return True
+
+    def close(self) -> None:
+        """Leave."""
+        if self._feed is not None and self._wake is not None:
+            self._feed.leave(self._wake)
+        mirror, self._mirror = self._mirror, None
+        self._feed = self._wake = None
+        self.ended = True
+        if mirror is not None:
+            self._reader.leave(mirror)
+
+    @staticmethod
+    def _soon(wake: Wake) -> bool:
+        asyncio.get_running_loop().call_soon(wake)
+        return True
+
+    def _find_feed(self, standing: Standing) -> Feed | None:
+        feed = self._reader.local(self._scope, self._run_id) or self._feed
+        if not standing.ended and (feed is None or (feed.closed and not feed.ended)):
+            if self._mirror is None:
+                self._mirror = self._reader.join(self._scope, self._run_id, max(self._after, standing.last - PAGE))
+            feed = self._mirror.feed
+        if self._feed is not None and self._feed is not feed and self._wake is not None:
+            self._feed.leave(self._wake)
+        self._feed = feed
+        return feed

@@ -39,7 +39,7 @@ from girih.services.runs.ports import (
     World,
 )
 from girih.services.runs.queue import Queue
-from girih.services.runs.reader import Reader, no_such_run
+from girih.services.runs.reader import Reader, Tail, no_such_run
 from girih.services.runs.reconciler import Reconciler
 from girih.services.runs.repository import Claim
 from girih.services.runs.roster import Roster
@@ -219,6 +219,10 @@ class RunService:
         """The run's events after number `after`, to its end. Raises as `check_cursor` does."""
         async for event in self._reader.follow(scope, _id(run_id), after):
             yield event
+
+    def tail(self, scope: OrgScope, run_id: UUID | str, after: int = 0) -> Tail:
+        """The same events for a door that takes them as they come: nothing runs for it between two of them."""
+        return self._reader.tail(scope, _id(run_id), after)
 
     def _ready(self, run_id: UUID, background: bool) -> None:
         """A run that waited can go on: here if there is room, unless it is for workers."""
