@@ -89,6 +89,11 @@ class Settings(BaseSettings):
         default=20, ge=0, le=3600, description="Seconds that open work may go on after a stop was asked for."
     )
     database_pool: int = Field(default=10, ge=1, le=100, description="Database connections one process keeps.")
+    trace_content: Literal["full", "redacted", "none"] = Field(
+        default="full",
+        description="How much of what people and models wrote traces show: all, without personal data, or nothing. "
+        "Secrets are never shown.",
+    )
     cors_origins: list[str] = Field(
         default_factory=list, description="Origins that browsers may call the API from, as JSON. Default: none."
     )

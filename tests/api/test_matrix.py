@@ -24,6 +24,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "search_collection": {"json": {"query": "x"}},
     "upload_document": {"files": upload("# Text\n\nWords.")},
     "create_key": {"json": {"name": "x", "permissions": ["agents:read"]}},
+    "set_budget": {"json": {"target": "project", "period": "month", "tokens": 1_000_000_000}},
     "answer_interrupt": {"json": {"answer": {"answer": "x"}}},
     "resume_run": {"json": {"answer": {"answer": "x"}}},
     "publish_event": {"json": {"type": "order.paid", "data": {"id": 1}}},
@@ -46,6 +47,9 @@ OF_NO_THING = {
     "apply_workspace",
     "list_interrupts",
     "list_events",
+    "get_usage",
+    "list_budgets",
+    "set_budget",
     "publish_event",
 }
 """Operations that name no thing, so that nothing foreign can be named."""
@@ -72,10 +76,11 @@ async def things(client: Client, work: Callable[[], Awaitable[None]]) -> dict[st
     key = (await client.post("/v1/keys", json={"name": "k", "permissions": ["agents:read"]})).json()
     await work()
     ids = {"run_id": run["id"], "interrupt_id": open_now[0]["id"], "document_id": document["id"], "key_id": key["id"]}
-    return {**ids, "alias": "prod"}
+    budget = (await client.put("/v1/budgets", **BODIES["set_budget"])).json()
+    return {**ids, "alias": "prod", "budget_id": budget["id"]}
 
 
-IDS = ("run_id", "interrupt_id", "document_id", "key_id")
+IDS = ("run_id", "interrupt_id", "document_id", "key_id", "budget_id")
 
 
 @pytest.mark.parametrize("key", [None, "garbage", "girih_live_" + "0" * 32 + "_" + "A" * 49])

@@ -22,6 +22,7 @@ from girih.api import (
     repeats,
     runs,
     system,
+    traces,
     usage,
     workspace,
     ws,
@@ -90,6 +91,7 @@ def create_app(girih: Girih) -> FastAPI:
         app.include_router(part.router, prefix="/v1")
     app.include_router(memories.router, prefix="/v1")
     app.include_router(usage.router, prefix="/v1")
+    app.include_router(traces.router, prefix="/v1")
     app.include_router(documents.uploads, prefix="/v1")
     app.include_router(system.router)
     _surround(app, girih.facts.cors_origins)

@@ -28,6 +28,7 @@ COMMANDS: Mapping[str, str] = {
     "interrupts": "List what runs wait for, and how to answer it.",
     "answer": "Answer what a run waits for.",
     "trace": "Show what a run did, as a tree.",
+    "usage": "Show what model calls used and cost.",
     "ingest": "Bring files and folders into a collection.",
     "dev": "Run everything on this machine, with embedded servers.",
     "doctor": "Check what girih needs on this machine.",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
@@ -13,6 +15,7 @@ import typer
 from girih.cli.client import Server, fail, open_server
 from girih.cli.output import FINDINGS, USAGE, WAITING, harmless
 from girih.cli.stream import Following
+from girih.cli.waterfall import chart
 from girih.language.spec.tree import JsonObject
 
 _ID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -40,6 +43,10 @@ class Step:
 def trace(
     run_id: Annotated[str, typer.Argument(help="The run's id, as `girih run` shows it.")],
     format: Annotated[Literal["text", "json"], typer.Option("--format", help="A tree, or the events.")] = "text",
+    timeline: Annotated[
+        bool | None, typer.Option("--timeline/--no-timeline", help="Bars that show when what was. On a terminal: yes.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The trace as the server has it, with all times.")] = False,
 ) -> None:
     """Show what a run did: its nodes as a tree, with durations, model calls, tools and tokens.
 
@@ -50,15 +57,25 @@ def trace(
         fail(f"'{run_id}' is not the id of a run", "`girih run` shows it when a run ends", code=USAGE)
     with open_server() as server:
         events = list(_until_it_waits(server, run_id))
-    if format == "json":
-        for event in events:
-            typer.echo(json.dumps(event, ensure_ascii=False))
+        wants_times = as_json or (format == "text" and (sys.stdout.isatty() if timeline is None else timeline))
+        times = server.call("GET", f"/v1/runs/{run_id}/trace") if wants_times else None
+    if as_json:
+        typer.echo(json.dumps(times, indent=2, ensure_ascii=False))
     else:
-        for line in drawn(grown(events)):
-            typer.echo(harmless(line))
+        for line in _lines(events, times, format):
+            typer.echo(line)
     last = events[-1]["type"]
     if last != "run.finished":
         raise typer.Exit(WAITING if last == "run.interrupted" else FINDINGS)
+
+
+def _lines(events: list[JsonObject], times: JsonObject | None, format: str) -> Iterator[str]:
+    if format == "json":
+        yield from (json.dumps(event, ensure_ascii=False) for event in events)
+    elif times is not None:
+        yield from chart(times, shutil.get_terminal_size((120, 40)).columns)
+    else:
+        yield from map(harmless, drawn(grown(events)))
 
 
 def _until_it_waits(server: Server, run_id: str) -> Iterator[JsonObject]:

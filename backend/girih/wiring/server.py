@@ -26,13 +26,14 @@ from girih.services.memory.service import MemoryService
 from girih.services.registry.service import RegistryService
 from girih.services.requests.service import RequestService
 from girih.services.runs.service import RunService
+from girih.services.runs.traces import Traces
 from girih.services.usage.service import UsageService
 from girih.settings import Settings
 from girih.wiring.database import open_database, require_usable
 from girih.wiring.environment import dispatch_of, origins_of, provider_of, require_no_crash
 from girih.wiring.knowledge import make_embedders, make_knowledge, warm_up
 from girih.wiring.runs import make_runs
-from girih.wiring.watching import make_usage
+from girih.wiring.watching import make_traces, make_usage
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,7 @@ class Girih:
     requests: RequestService
     memory: MemoryService
     usage: UsageService
+    traces: Traces
     facts: Facts
     readiness: Callable[[], Awaitable[Readiness]]
     warm_up: Callable[[], None]
@@ -104,7 +106,8 @@ async def open_girih(settings: Settings) -> AsyncIterator[Girih]:
         )
         readiness = _readiness(engine, settings.redis_url)
         loads = (load_openai, embedders.load_default) if provider else (embedders.load_default,)
-        nouns = (identity, registry, knowledge, agents, runs, events, RequestService(uow), memory, usage)
+        traces, requests = make_traces(settings, uow), RequestService(uow)
+        nouns = (identity, registry, knowledge, agents, runs, events, requests, memory, usage, traces)
         yield Girih(*nouns, facts, readiness, lambda: warm_up(*loads))
 
 
