@@ -77,5 +77,6 @@ async def follow_run(
     girih: Wired, scope: Reader, run_id: UUID, request: Request, after: Annotated[int, Depends(resume_after)]
 ) -> Response:
     """A run's events after the last one that arrived, to its end; also for those who join when it has ended."""
-    await girih.runs.check_cursor(scope, run_id, after)
-    return EventStream(request, girih.runs.tail(scope, run_id, after))
+    tail = girih.runs.tail(scope, run_id, after)
+    await tail.open()
+    return EventStream(request, tail)

@@ -63,6 +63,11 @@ class Mirrors:
             self._task = asyncio.create_task(self._look(), name="mirrors of runs")
         return mirror
 
+    def feed(self, scope: OrgScope, run_id: UUID) -> Feed | None:
+        """The run's feed, if it is the scope's run and somebody reads it here."""
+        mirror = self._find(scope, run_id)
+        return mirror.feed if mirror is not None else None
+
     def leave(self, mirror: Mirror) -> None:
         """One reader less."""
         mirror.readers -= 1

@@ -55,7 +55,7 @@ class Reader:
 
         Raises `NotFound` for a run the scope does not have, `BadCursor` for a number the run has not reached.
         """
-        feed = self._hub.feed(scope, run_id)
+        feed = self._hub.feed(scope, run_id) or self._mirrors.feed(scope, run_id)
         if feed is not None and 0 <= after <= feed.last:
             return Standing(feed.last, feed.ended)
         async with self._uow(scope) as work:
@@ -138,14 +138,19 @@ class Tail:
         self.ended = False
         """Whether nothing more will come."""
 
-    async def take(self) -> Sequence[RunEvent]:
-        """The events that have come since; none where the reader has to wait. Raises as `Reader.check` does."""
+    async def open(self) -> Standing:
+        """Look whether there is such a run and place, for doors that answer before they stream; raises as `check`."""
         if self._standing is None:
             self._standing = await self._reader.check(self._scope, self._run_id, self._after)
             self.ended = not self._standing.has_more(self._after)
+        return self._standing
+
+    async def take(self) -> Sequence[RunEvent]:
+        """The events that have come since; none where the reader has to wait. Raises as `Reader.check` does."""
+        standing = await self.open()
         if self.ended:
             return ()
-        feed = self._find_feed(self._standing)
+        feed = self._find_feed(standing)
         events = await self._reader.events(self._scope, self._run_id, feed, self._after)
         for number, event in enumerate(events, 1):
             if event.event.type in TERMINAL:
