@@ -129,10 +129,10 @@ def _state(value: SharedValue) -> PlanState:
 def _ordered(value: Any) -> Any:
     """The data with the `required` of its schemas sorted: the one list whose order comes from a mapping's."""
     if isinstance(value, list):
-        return [_ordered(item) for item in value]
+        return [_ordered(item) if isinstance(item, dict | list) else item for item in value]
     if not isinstance(value, dict):
         return value
-    result = {key: _ordered(item) for key, item in value.items()}
+    result = {key: _ordered(item) if isinstance(item, dict | list) else item for key, item in value.items()}
     if "properties" in result and isinstance(result.get("required"), list):
         result["required"] = sorted(result["required"])
     return result

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
-from girih.language.expressions.environment import CHECKING, SLOTS, UNCHECKED
+from girih.language.expressions.environment import UNCHECKED
 from girih.language.expressions.syntax_reader import read
-from girih.language.expressions.syntax_tree import Expr, Field, Name, free_names, free_places, paths
+from girih.language.expressions.syntax_tree import Expr, Field, Loop, Name, paths, walk
 from girih.language.expressions.visits import with_visits
 from girih.language.spec.tree import JsonValue
 
@@ -53,13 +53,19 @@ class Compiled:
     """An expression and the names it reads."""
 
     def __init__(self, text: str) -> None:
-        self.program, self.tree = _parsed(text)
+        self.text = text
+        self.program, self.tree = parsed(text)
         self.runs = with_visits(text, self.tree)
         """The text that runs: one without functions of our own."""
         if self.runs != text:
-            self.program = _parsed(self.runs)[0]
-        self.names = frozenset(free_names(self.tree))
+            self.program = parsed(self.runs)[0]
         self._paths = frozenset(paths(self.tree))
+        self.names = frozenset(path[0] for path in self._paths)
+
+    @cached_property
+    def loops(self) -> tuple[Loop, ...]:
+        """Its macros (`filter`, `exists`, …)."""
+        return tuple(part for part in walk(self.tree) if isinstance(part, Loop)) if "(" in self.text else ()
 
     def shown(self, data: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
         """The part of the data that the expression reads: binding all of a large state costs a thousand times more."""
@@ -131,7 +137,8 @@ def compiled(text: str) -> Compiled:
     return Compiled(text)
 
 
-def _parsed(text: str) -> tuple[Any, Expr]:
+def parsed(text: str) -> tuple[Any, Expr]:
+    """The program of an expression and its tree, made anew. Raises `ParseFault`."""
     try:
         program = UNCHECKED.compile(text, disable_check=True)
     except RuntimeError as refused:
@@ -141,37 +148,6 @@ def _parsed(text: str) -> tuple[Any, Expr]:
         at = next((i for i, character in enumerate(text) if "\ud800" <= character <= "\udfff"), 0)
         raise ParseFault("half of a character (a lone surrogate)", at) from fault
     return program, read(program.serialize(), text)
-
-
-_MIXED = re.compile(r"no matching overload for '(_(==|!=|<|<=|>|>=)_|@in|_\?_:_)'")
-
-
-def refusal(text: str) -> str | None:
-    """What CEL's own checker has against an expression that parses, but for kinds of numbers it keeps apart."""
-    return _refusal(_anonymous(text))
-
-
-@lru_cache(maxsize=_CACHED)
-def _refusal(text: str) -> str | None:
-    try:
-        CHECKING.compile(text, disable_check=False)
-    except RuntimeError as refused:
-        message = first_fault(str(refused), text).message
-        return None if _MIXED.search(message) else message
-    return None
-
-
-def _anonymous(text: str) -> str:
-    """The expression with other names for what it reads: an environment costs 4 ms, so one has to do for all names."""
-    program = compiled(text)
-    tree = program.tree
-    if program.runs != text:
-        text = program.runs
-        tree = _parsed(text)[1]
-    slots = {name: f"v{min(i, SLOTS - 1)}" for i, name in enumerate(sorted(program.names))}
-    for at, name in sorted(set(free_places(tree)), reverse=True):
-        text = f"{text[:at]}{slots[name]}{text[at + len(name) :]}"
-    return text
 
 
 _FAULT = re.compile(r"ERROR: <input>:(-?\d+):(-?\d+): (.*)")

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from girih.language.expressions.cel import ParseFault, parse, refusal
+from girih.language.expressions.cel import ParseFault, compiled
 from girih.language.expressions.complaints import explain
 from girih.language.expressions.functions import NO_JSON
 from girih.language.expressions.inference import Inference
 from girih.language.expressions.kinds import ANY, BOOLEAN, choices, is_kind, items, kinds, phrase, words
 from girih.language.expressions.names import Finding, Names
-from girih.language.expressions.syntax_tree import Expr, Loop, spoken, walk
+from girih.language.expressions.refusal import refusal
+from girih.language.expressions.syntax_tree import Expr, Loop, spoken
 from girih.language.spec.tree import JsonSchema
 
 MAX_LENGTH = 512
@@ -35,13 +36,14 @@ def check_expression(text: str, names: Names, *, condition: bool = False) -> Che
         fault = f"the expression has {len(text)} characters, more than {MAX_LENGTH}"
         return Checked(ANY, (Finding("E304", fault, 0, len(text), "split it with set nodes"),))
     try:
-        tree = parse(text)
+        program = compiled(text)
     except ParseFault as refused:
         message, offset, length, help_ = explain(text, refused)
         return Checked(ANY, (Finding("E301", message, offset, length, help_),))
     inference = Inference(text, names)
+    tree = program.tree
     schema = inference.result(tree)
-    findings = [*_costs(text, tree, condition=condition), *inference.findings]
+    findings = [*_costs(text, program.loops, condition=condition), *inference.findings]
     if not condition and not findings:
         findings += _no_json(text, schema)
     if condition and not findings:
@@ -49,8 +51,7 @@ def check_expression(text: str, names: Names, *, condition: bool = False) -> Che
     return Checked(schema, tuple(findings or _refused(text)))
 
 
-def _costs(text: str, tree: Expr, *, condition: bool) -> Iterator[Finding]:
-    loops = [part for part in walk(tree) if isinstance(part, Loop)]
+def _costs(text: str, loops: tuple[Loop, ...], *, condition: bool) -> Iterator[Finding]:
     if len(loops) > MAX_MACROS:
         extra = loops[MAX_MACROS]
         fault = f"the expression uses {len(loops)} macros, more than {MAX_MACROS}"

@@ -31,6 +31,9 @@ def look_up(
     parent: JsonSchema, operand: Expr, name: str, at: tuple[int, int], findings: list[Finding]
 ) -> FieldType | None:
     """The field, or `None` and a finding."""
+    allowed = kinds(parent)
+    if (allowed is None or "object" in allowed) and (result := field(parent, name)) is not None:
+        return result
     owner = spoken(operand)
     hint = f"take one of its items first: {owner or '…'}[0].{name}"
     return look_up_of(parent, owner, name, at, findings, hint)

@@ -125,16 +125,18 @@ class Inference:
             self._report("E203", f"{fields.named(name)} may be null, which has no fields", expr, way_out)
 
     def _unset(self, expr: Field, *, root: bool, always: bool) -> None:
-        name = spoken(expr) or expr.name
         reason = self._names.why_unset(expr.operand.name) if root and isinstance(expr.operand, Name) else None
         if reason is None and not always:
             parent = spoken(expr.operand)
             reason = f"it is an optional {'input' if parent == 'inputs' else 'field'}"
         if reason is not None:
+            name = spoken(expr) or expr.name
             way_out = f"use {spoken(expr.operand) or '…'}.?{expr.name}.orValue(…)"
             self._report("E203", f"'{name}' may be unset: {reason}", expr, way_out)
 
     def _is_known(self, expr: Field) -> bool:
+        if not self._known:
+            return False
         name = spoken(expr)
         return name is not None and any(f"{known}.".startswith(f"{name}.") for known in self._known)
 

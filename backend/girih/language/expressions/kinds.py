@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from girih.language.expressions.composed import alternatives, plain
 from girih.language.spec.patterns import PatternError, search
@@ -25,10 +26,11 @@ _MANY_CHOICES = 8
 
 def kinds(schema: JsonSchema) -> frozenset[str] | None:
     """The JSON types a schema allows; `None` when it may be anything."""
-    schema = plain(schema)
+    if "allOf" in schema:
+        schema = plain(schema)
     declared = schema.get("type")
     if declared is not None:
-        return frozenset({declared} if isinstance(declared, str) else declared)
+        return _only(declared) if isinstance(declared, str) else frozenset(declared)
     if "enum" in schema:
         return frozenset(kind_of(value) for value in schema["enum"])
     if "const" in schema:
@@ -41,9 +43,14 @@ def kinds(schema: JsonSchema) -> frozenset[str] | None:
     return None
 
 
+@lru_cache(maxsize=64)
+def _only(kind: str) -> frozenset[str]:
+    return frozenset({kind})
+
+
 def is_kind(schema: JsonSchema, kind: str) -> bool:
     """Whether a schema allows values of this one kind and no others."""
-    return kinds(schema) == frozenset({kind})
+    return kinds(schema) == _only(kind)
 
 
 def kind_of(value: JsonValue) -> str:
@@ -101,7 +108,10 @@ def _merged_choices(schemas: Sequence[JsonSchema]) -> JsonSchema | None:
     if not all("enum" in schema or "const" in schema for schema in schemas):
         return None
     values = [value for schema in schemas for value in (schema["enum"] if "enum" in schema else [schema["const"]])]
-    return {"enum": [value for i, value in enumerate(values) if value not in values[:i]]}
+    try:
+        return {"enum": list(dict.fromkeys(values))}
+    except TypeError:  # among them is a list or a mapping
+        return {"enum": [value for i, value in enumerate(values) if value not in values[:i]]}
 
 
 def _merged_numbers(schemas: Sequence[JsonSchema]) -> JsonSchema | None:

@@ -48,6 +48,8 @@ def expressions(value: JsonValue) -> list[Expression]:
 
 def expressions_in(text: str, path: Path = ()) -> list[Expression]:
     """Every `${ … }` in one text. Raises `Unterminated`."""
+    if _OPEN not in text:
+        return []
     pieces = _scan(text)
     lone = _is_lone(pieces)
     return [Expression(path, piece.offset, piece.text, lone) for piece in pieces if piece.is_expression]
@@ -68,22 +70,32 @@ def texts(value: JsonValue, path: Path = ()) -> Iterator[tuple[Path, str]]:
 def references(value: JsonValue) -> set[str]:
     """The names (`inputs`, nodes) that nested data reads. What is no CEL reads nothing."""
     names: set[str] = set()
-    for _, text in texts(value):
-        try:
-            found = expressions_in(text)
-        except Unterminated:
-            continue
-        for expression in found:
-            names |= names_in(expression.text)
+    waiting = [value]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, str):
+            names |= _read_in(item) if _OPEN in item else frozenset()
+        elif isinstance(item, list | tuple):
+            waiting.extend(item)
+        elif isinstance(item, Mapping):
+            waiting.extend(item.values())
     return names
 
 
-def names_in(expression: str) -> set[str]:
+def _read_in(text: str) -> set[str]:
+    try:
+        pieces = _scan(text)
+    except Unterminated:
+        return set()
+    return {name for piece in pieces if piece.is_expression for name in names_in(piece.text)}
+
+
+def names_in(expression: str) -> frozenset[str]:
     """The names one expression reads; none if it is no CEL."""
     try:
-        return set(compiled(expression).names)
+        return compiled(expression).names
     except (ParseFault, ExpressionError):
-        return set()
+        return frozenset()
 
 
 def evaluate(value: JsonValue, data: Mapping[str, JsonValue]) -> JsonValue:

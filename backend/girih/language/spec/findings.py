@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import islice
 from typing import Any, TypeVar, get_args
 
@@ -178,6 +179,11 @@ def _choice(value: JsonValue, detail: Any) -> str | None:
 
 def keys_of(model: type[BaseModel]) -> tuple[str, ...]:
     """The keys an author may write in a model: its own first, then those it shares with others."""
+    return _keys_of(model)
+
+
+@cache
+def _keys_of(model: type[BaseModel]) -> tuple[str, ...]:
     shared = {name for base in model.__bases__ if issubclass(base, BaseModel) for name in base.model_fields}
     fields = sorted(model.model_fields.items(), key=lambda item: item[0] in shared)
     return tuple(field.alias or name for name, field in fields)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -56,7 +56,7 @@ class Fault:
 def shape_faults(keyword: str, value: JsonValue, path: Path) -> Iterator[Fault]:
     """The faults of a keyword's own value; schemas inside of it are the caller's to check."""
     expected = _EXPECTED.get(KEYWORDS[keyword])
-    if expected is not None and not _fits(KEYWORDS[keyword], value):
+    if expected is not None and not _FITS[KEYWORDS[keyword]](value):
         yield Fault(path, f"'{keyword}' must be {expected}, found {found(value)}")
     elif keyword == "pattern":
         yield from _pattern_faults(value, path)
@@ -87,22 +87,24 @@ def _is_texts(value: JsonValue) -> bool:
     return isinstance(value, list) and all(isinstance(item, str) for item in value) and len(set(value)) == len(value)
 
 
-def _fits(holds: str, value: JsonValue) -> bool:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return {
-        "schemas": isinstance(value, list) and bool(value),
-        "schema map": isinstance(value, dict),
-        "text": isinstance(value, str),
-        "pattern": isinstance(value, str),
-        "reference": isinstance(value, str),
-        "number": is_number,
-        "count": is_number and isinstance(value, int) and value >= 0,
-        "boolean": isinstance(value, bool),
-        "texts": _is_texts(value),
-        "text map": isinstance(value, dict) and all(_is_texts(item) for item in value.values()),
-        "values": isinstance(value, list),
-        "choices": isinstance(value, list) and bool(value),
-    }[holds]
+def _is_number(value: JsonValue) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+_FITS: Mapping[str, Callable[[JsonValue], bool]] = {
+    "schemas": lambda value: isinstance(value, list) and bool(value),
+    "schema map": lambda value: isinstance(value, dict),
+    "text": lambda value: isinstance(value, str),
+    "pattern": lambda value: isinstance(value, str),
+    "reference": lambda value: isinstance(value, str),
+    "number": _is_number,
+    "count": lambda value: _is_number(value) and isinstance(value, int) and value >= 0,
+    "boolean": lambda value: isinstance(value, bool),
+    "texts": _is_texts,
+    "text map": lambda value: isinstance(value, dict) and all(_is_texts(item) for item in value.values()),
+    "values": lambda value: isinstance(value, list),
+    "choices": lambda value: isinstance(value, list) and bool(value),
+}
 
 
 def _pattern_faults(pattern: str, path: Path) -> Iterator[Fault]:

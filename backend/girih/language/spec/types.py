@@ -62,6 +62,8 @@ def type_faults(spec: JsonValue) -> Iterator[Fault]:
     if isinstance(spec, bool):
         yield Fault((), f"a type is expected, found {found(spec)}", _HELP)
         return
+    if isinstance(spec, str) and spec.removesuffix("?") in SHORT_NAMES:
+        return
     faults = list(_faults(spec, (), optional=True))
     yield from faults
     if isinstance(spec, dict) and not faults:
