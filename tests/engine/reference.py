@@ -196,7 +196,7 @@ class Interpreter:
 
     def do_each(self, node: PlanNode, values: Any, env: Env, prefix: str) -> Any:
         (branch,) = node.branches
-        items, failed = [], 0
+        items, failed, written = [], 0, list[Any]()
         for index, item in enumerate(values["over"]):
             inner = env.branch({node.settings["as"]: item, "index": index})
             try:
@@ -208,4 +208,6 @@ class Interpreter:
                 items += [None] if node.settings["on_item_error"] == "null" else []
                 continue
             items.append(evaluate(branch.gives[0], inner.data()) if branch.gives else None)
+            written += inner.writes
+        self.write(env, written)
         return {"items": items, "failed": failed}

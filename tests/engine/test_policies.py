@@ -286,6 +286,12 @@ async def test_a_write_sees_the_own_result_and_routes_see_the_write(world: World
     assert world.types("a")[:3] == ["node.started", "node.finished", "state.updated"]
 
 
+async def test_a_value_without_a_default_is_not_there_before_its_first_write(world: World) -> None:
+    graph = plan(node("a", "$end"), outputs={"x": "${ state.?x.orValue(7) }"})
+    outcome = await world.run(state(graph, x=PlanState(type=INTEGER, merge="max", default=None)))
+    assert outcome.outputs == {"x": 7}
+
+
 async def test_branches_write_in_the_order_they_are_written(world: World) -> None:
     async def late(ctx: Any, values: Any) -> None:
         await asyncio.sleep(0.01)

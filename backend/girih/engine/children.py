@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from girih.engine.budget import Budget
-from girih.engine.channels import added, unseen, usage_counts, usage_of
+from girih.engine.channels import WRITES, added, unseen, usage_counts, usage_of
 from girih.engine.checkpoints import CheckpointStore
 from girih.engine.context import Frame, OpenPause
 from girih.engine.failures import InterruptedRunError, NodeFailedError, failure_of
@@ -66,6 +66,8 @@ class Children:
         self._gone: dict[str, float] = {}
         """The counts of children that are not looked at any more."""
         self._kept: list[str] = []
+        self.writes: list[JsonValue] = []
+        """What the node lets its branches have written to the shared state, besides what the kept ones did."""
 
     @property
     def pauses(self) -> list[OpenPause]:
@@ -84,6 +86,7 @@ class Children:
         """The node is tried once more: its children go on where they were."""
         self.resume = True
         self._kept.clear()
+        self.writes.clear()
 
     def kept(self) -> list[State]:
         """The channels of the executions to be kept, in order."""
@@ -102,6 +105,11 @@ class Children:
             raise ValueError(f"'{name}' has not ended: there is nothing to keep")
         if name not in self._kept:
             self._kept.append(name)
+
+    def written(self, name: str) -> list[JsonValue]:
+        """What that child wrote to the shared state, if it has ended: `[name, value]` in order."""
+        child = self._children.get(name)
+        return list((child.state or {}).get(WRITES) or ()) if child is not None else []
 
     async def forget(self, key: str) -> None:
         """Discard what is stored of the branches of that key, whose result is recorded by now."""
@@ -186,6 +194,14 @@ class BranchRuns:
     def keep(self, entry: str, key: str = "") -> None:
         """See `Branches`."""
         self._children.keep(f"{entry}[{key}]")
+
+    def written(self, entry: str, key: str = "") -> list[JsonValue]:
+        """See `Branches`."""
+        return self._children.written(f"{entry}[{key}]")
+
+    def write(self, writes: Sequence[JsonValue]) -> None:
+        """See `Branches`."""
+        self._children.writes += writes
 
     def _given(self, branch: PlanBranch, state: State, frame: Frame) -> JsonValue:
         if not branch.gives:

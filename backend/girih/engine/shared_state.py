@@ -40,6 +40,10 @@ class SharedState:
         """The values before the first write: what is given, else the declared defaults."""
         return {name: deepcopy(given.get(name, default)) for name, default in self._defaults.items()}
 
+    def seen(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """The values as expressions see them: one without a default is not there before its first write."""
+        return {name: value for name, value in values.items() if value is not None or self._defaults[name] is not None}
+
     def reducer(self, name: str) -> Callable[[Any, Sequence[Any]], Any]:
         """Merges a list of writes into a value."""
         rule = self._rules[name]

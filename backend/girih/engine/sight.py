@@ -48,8 +48,8 @@ class Sight:
     def shared(self, state: State, frame: Frame) -> dict[str, Any]:
         """The values of `state:`, with what this branch has written."""
         if frame.region is not None:
-            return self._shared.after(frame.outer["state"], state.get(WRITES) or ())
-        return {name: state[shared(name)] for name in self._shared.names if shared(name) in state}
+            return self._shared.seen(self._shared.after(frame.outer["state"], state.get(WRITES) or ()))
+        return self._shared.seen({n: state[shared(n)] for n in self._shared.names if shared(n) in state})
 
     def errors(self, state: State, frame: Frame) -> dict[str, Any]:
         """The failures that were handled, by node."""

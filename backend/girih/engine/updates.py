@@ -42,6 +42,7 @@ class Updates:
             if ERRORS in kept:
                 update[ERRORS] = noted(update.get(ERRORS, {}), kept[ERRORS])
             writes += kept.get(WRITES) or []
+        writes += visit.children.writes
         if result is not None:
             update[slot(node.name)] = result
         if node.on_error is not None and (failure is not None or node.name in self._sight.errors(state, frame)):

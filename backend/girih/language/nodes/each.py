@@ -61,7 +61,8 @@ class EachNode(NodeKind[EachConfig]):
     When an item fails for good, `on_item_error: fail` cancels the others and fails this node, `skip` leaves the item
     out, `null` puts a null in its place; `failed` counts them. Finished items are recorded: a run that goes on after a
     crash or a pause does none of them again. An item that waits for a person lets the others go on. The nodes of the
-    branch are not in sight after this node, and `limits.steps` holds for each item on its own.
+    branch are not in sight after this node, and `limits.steps` holds for each item on its own. What the items `write`
+    to the state comes together in the order of the list, once all have ended; an item that fails has written nothing.
     """
 
     verb: ClassVar[str] = "each"
@@ -113,6 +114,8 @@ summaries:
             message = f"the list has {len(over):,} items; at most {MAX_ITEMS:,} can be gone over"
             raise NodeError("budget", message, can_pass=False)
         ends = await _Items(settings, over, ctx).run()
+        for end in ends:
+            ctx.branches.write(end.get("writes", ()))
         merged = list(_merged(settings, ends))
         return {"items": merged, "failed": sum("error" in end for end in ends)}
 
@@ -158,12 +161,14 @@ class _Items:
             if self._failure is not None:
                 raise self._failure  # no item begins after the one that fails all
             try:
-                return {"value": await self.ctx.branches.run(self.settings["entry"], binds, str(index))}
+                value = await self.ctx.branches.run(self.settings["entry"], binds, str(index))
             except NodeError as failure:
                 if self.settings["on_item_error"] == "fail":
                     self._failure = failure
                     raise
                 return {"error": {"kind": failure.kind, "message": failure.message}}
+            writes = self.ctx.branches.written(self.settings["entry"], str(index))
+            return {"value": value, "writes": writes} if writes else {"value": value}
 
 
 def _merged(settings: JsonObject, ends: Iterable[Any]) -> Iterator[JsonValue]:

@@ -269,6 +269,14 @@ class Branches(Protocol):
         """Let the nodes after the fork see the results of that finished execution, and what it wrote to the state."""
         ...
 
+    def written(self, entry: str, key: str = "") -> list[JsonValue]:
+        """What that finished execution wrote to the shared state: plain data, to be recorded and given to `write`."""
+        ...
+
+    def write(self, writes: Sequence[JsonValue]) -> None:
+        """Let what an execution wrote count although it is not kept."""
+        ...
+
 
 @dataclass(frozen=True)
 class NodeContext:
