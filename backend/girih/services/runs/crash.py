@@ -8,6 +8,8 @@ from typing import Literal
 Point = Literal[
     "run.created",
     "run.claimed",
+    "events.before",
+    "events.after",
     "checkpoint.before",
     "checkpoint.after",
     "writes.before",

@@ -136,6 +136,7 @@ class Executor:
         """Execute a claimed run. Stops without a word when the lease is lost or the database stays away."""
         watch = self._watch.of(held.claim)
         journal = Journal(self._pool, held.feed, held.claim, lambda: held.stop("cancel"), watch)
+        journal.crash = self._crash
         _name(held.claim)
         await self._to_its_end(held, journal)
 

@@ -10,6 +10,7 @@ import stamina
 from girih.db.direct import DirectPool
 from girih.engine.events import NewEvent, RunEvent
 from girih.errors import LeaseLost, Unavailable
+from girih.services.runs.crash import CrashPoints
 from girih.services.runs.feed import Feed
 from girih.services.runs.plain import dump
 from girih.services.runs.repository import Claim
@@ -60,6 +61,8 @@ class Journal:
         self._patience = PATIENCE
         self.tally = Tally(claim.spent.usage, claim.models)
         """What all model calls so far have used, over all attempts."""
+        self.crash = CrashPoints()
+        """Where a test ends the process around a write of events alone."""
         self.fault: LeaseLost | Unavailable | None = None
         """Why nothing more can be written."""
         self._mishap: Exception | None = None
@@ -192,7 +195,9 @@ class Journal:
 
     async def _flush_pending(self) -> None:
         try:
+            self.crash.here("events.before")
             await self._write(APPEND, ())
+            self.crash.here("events.after")
         except (LeaseLost, Unavailable):
             return  # it is kept in `fault`
         except Exception as mishap:  # noqa: BLE001 - the next write raises it, and the run fails with it
