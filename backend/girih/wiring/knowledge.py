@@ -42,6 +42,7 @@ async def open_knowledge(settings: Settings) -> AsyncIterator[KnowledgeService]:
         if provider:
             stack.push_async_callback(provider.aclose)
         embedders = make_embedders(settings, provider)
+        stack.callback(embedders.close)
         warm_up(embedders.load_default)
         yield make_knowledge(settings, UnitOfWork(make_sessions(engine), dispatch_of(settings)), embedders)
 

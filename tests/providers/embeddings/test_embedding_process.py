@@ -37,6 +37,8 @@ from girih.providers.embeddings.wire import (
     receive_blocking,
     vectors,
 )
+from girih.settings import Settings
+from girih.wiring.knowledge import make_embedders
 
 PASSAGE = "The quick brown fox returns a parcel to the shop and asks for its money. " * 12
 
@@ -224,6 +226,33 @@ def test_a_folder_that_others_can_reach_is_refused(tmp_path: Path) -> None:
         Household(tmp_path, folder=tmp_path / "link")
     with pytest.raises(Unavailable, match="no socket"):
         Household(tmp_path, folder=tmp_path / ("long" * 30))
+
+
+def test_without_a_place_for_a_socket_the_model_is_loaded_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def nowhere() -> str:
+        raise FileNotFoundError(2, "No usable temporary directory found")
+
+    monkeypatch.setattr(tempfile, "gettempdir", nowhere)
+    local = make_embedders(Settings(data_dir=tmp_path, embedder="minilm"), None).get("default")
+    assert isinstance(local, MiniLM)
+    assert "loaded into this process" in caplog.text
+
+
+def test_the_operator_decides_whether_it_is_shared(tmp_path: Path) -> None:
+    shared, own = (
+        make_embedders(Settings(data_dir=tmp_path, embedder="minilm", embedder_process=wanted), None).get("default")
+        for wanted in (True, False)
+    )
+    assert isinstance(shared, SharedMiniLM)
+    assert isinstance(own, MiniLM)
+    assert (shared.name, shared.model, shared.dims, shared.fingerprint) == (
+        own.name,
+        own.model,
+        own.dims,
+        own.fingerprint,
+    )
 
 
 async def test_a_process_that_cannot_start_says_why(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -49,6 +49,10 @@ class Embedder(Protocol):
         """One vector per text, in order. Raises `errors.Unavailable`."""
         ...
 
+    def close(self) -> None:
+        """Let go of what it holds open, such as a process or connections that are its own."""
+        ...
+
 
 def identity_of(embedder: Embedder) -> EmbedderIdentity:
     """The identity to record with every vector this embedder made (ask after its first answer)."""

@@ -28,6 +28,9 @@ class Hashing:
     def load(self) -> None:
         """Nothing: it is always ready."""
 
+    def close(self) -> None:
+        """Nothing: it holds nothing."""
+
     async def embed(self, texts: Sequence[str]) -> list[list[float]]:
         """One vector of 1024 numbers per text, computed in a thread."""
         return await asyncio.to_thread(lambda: [_vector(text) for text in texts])

@@ -112,7 +112,10 @@ class Household:
 
 
 def _usual_folder() -> Path:
-    return Path(tempfile.gettempdir()) / f"girih-{os.geteuid()}"
+    try:
+        return Path(tempfile.gettempdir()) / f"girih-{os.geteuid()}"
+    except OSError as fault:  # every folder is read-only
+        raise Unavailable("there is no temporary folder that can be written", help="set TMPDIR to one") from fault
 
 
 def _private(folder: Path) -> Path:

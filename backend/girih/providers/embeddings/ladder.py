@@ -51,6 +51,12 @@ class Embedders:
         """Make what `default` means ready for its first text. Raises `Unavailable`."""
         self.get("default").load()
 
+    def close(self) -> None:
+        """Let go of what the embedders hold open."""
+        with self._making:
+            for embedder in self._made.values():
+                embedder.close()
+
     def _default(self) -> Embedder:
         if self._choice not in DEFAULT_NAMES:
             return self._named(self._choice)

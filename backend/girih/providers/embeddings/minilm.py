@@ -56,6 +56,10 @@ class MiniLM:
         """Read and check the model's file; the first `embed` does so otherwise. Raises `Unavailable`."""
         self._loaded()
 
+    def close(self) -> None:
+        """Forget the model, until there is another text."""
+        self._session = None
+
     async def embed(self, texts: Sequence[str]) -> list[list[float]]:
         """One vector of 384 numbers per text, computed in a thread."""
         return await asyncio.to_thread(self._embed, clipped(texts))

@@ -50,6 +50,9 @@ class OpenAIEmbedder:
     def load(self) -> None:
         """Nothing: its model is elsewhere, and is not asked before there is a text."""
 
+    def close(self) -> None:
+        """Nothing: whoever made the clients closes them."""
+
     async def embed(self, texts: Sequence[str]) -> list[list[float]]:
         """One vector per text. Raises `errors.Unavailable` when the provider does not answer well."""
         if not texts:
