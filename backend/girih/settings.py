@@ -89,6 +89,29 @@ class Settings(BaseSettings):
         default=20, ge=0, le=3600, description="Seconds that open work may go on after a stop was asked for."
     )
     database_pool: int = Field(default=10, ge=1, le=100, description="Database connections one process keeps.")
+    metrics_port: int = Field(
+        default=0, ge=0, le=65535, description="The port at which the API process answers `/metrics`; 0: it does not."
+    )
+    worker_metrics_port: int = Field(
+        default=0, ge=0, le=65535, description="The same for a worker that executes runs; each needs one of its own."
+    )
+    metrics_host: str = Field(default="127.0.0.1", description="The address of `/metrics`, which asks for no key.")
+    otel: bool = Field(default=False, description="Whether spans of runs and requests are sent to a collector.")
+    otel_endpoint: str = Field(
+        default="",
+        validation_alias=AliasChoices("GIRIH_OTEL_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"),
+        description="The collector's OTLP/HTTP address, such as `http://127.0.0.1:4318`.",
+    )
+    otel_headers: SecretStr = Field(
+        default=SecretStr(""),
+        validation_alias=AliasChoices("GIRIH_OTEL_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS"),
+        description="Headers for the collector, as `name=value,name=value`.",
+    )
+    otel_service_name: str = Field(
+        default="girih",
+        validation_alias=AliasChoices("GIRIH_OTEL_SERVICE_NAME", "OTEL_SERVICE_NAME"),
+        description="The name of this service in traces.",
+    )
     trace_content: Literal["full", "redacted", "none"] = Field(
         default="full",
         description="How much of what people and models wrote traces show: all, without personal data, or nothing. "

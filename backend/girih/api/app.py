@@ -28,10 +28,12 @@ from girih.api import (
     ws,
 )
 from girih.api.deps import PUBLIC, check_permissions, declarations
+from girih.api.metrics import Measured
 from girih.api.middleware import Envelope
 from girih.api.sse import Streams
 from girih.language.spec.tree import JsonObject
 from girih.wiring.server import Girih
+from girih.wiring.watching import Telemetry
 
 _ABOUT = """Agents are graphs in YAML. Apply a workspace, ingest documents, run agents, follow their events.
 
@@ -94,19 +96,27 @@ def create_app(girih: Girih) -> FastAPI:
     app.include_router(traces.router, prefix="/v1")
     app.include_router(documents.uploads, prefix="/v1")
     app.include_router(system.router)
-    _surround(app, girih.facts.cors_origins)
+    _surround(app, girih.facts.cors_origins, girih.telemetry)
     check_permissions(app)
     return app
 
 
-def _surround(app: FastAPI, origins: tuple[str, ...]) -> None:
+def _surround(app: FastAPI, origins: tuple[str, ...], telemetry: Telemetry) -> None:
     app.add_middleware(Envelope)
+    app.add_middleware(Measured, telemetry=telemetry, routes=app.routes)
     if origins:
         app.add_middleware(
             CORSMiddleware,
             allow_origins=list(origins),
             allow_methods=["GET", "POST", "PUT", "DELETE"],
-            allow_headers=["authorization", "content-type", "idempotency-key", "last-event-id", "x-request-id"],
+            allow_headers=[
+                "authorization",
+                "content-type",
+                "idempotency-key",
+                "last-event-id",
+                "traceparent",
+                "x-request-id",
+            ],
             expose_headers=["location", "retry-after", "x-request-id"],
         )
 

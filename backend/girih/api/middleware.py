@@ -81,7 +81,11 @@ class _Exchange:
     def log(self) -> None:
         write = log.debug if self.scope["path"] in _QUIET else log.info
         took = round((time.perf_counter() - self._began) * 1000, 1)
-        write("request", method=self.scope["method"], path=_path(self.scope), status=self.status, duration_ms=took)
+        caller = self.scope["state"].get("caller")
+        whom = {"org_id": str(caller.org_id), "actor": caller.actor} if caller is not None else {}
+        write(
+            "request", **whom, method=self.scope["method"], path=_path(self.scope), status=self.status, duration_ms=took
+        )
 
 
 def _path(scope: Scope) -> str:

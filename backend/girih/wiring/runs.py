@@ -33,7 +33,7 @@ from girih.settings import Settings
 from girih.wiring.database import open_database
 from girih.wiring.environment import dispatch_of, endpoints_of, provider_of, secret_of
 from girih.wiring.knowledge import make_embedders, make_knowledge, warm_up
-from girih.wiring.watching import make_usage
+from girih.wiring.watching import Telemetry, make_usage, open_telemetry
 from girih.wiring.world import make_world
 
 DOORBELL = "girih_doorbell"
@@ -52,6 +52,7 @@ async def open_runs(settings: Settings) -> AsyncIterator[RunService]:
         if provider:
             stack.push_async_callback(provider.aclose)
         embedders = make_embedders(settings, provider)
+        stack.callback(embedders.close)
         registry, knowledge = RegistryService(uow), make_knowledge(settings, uow, embedders)
         agents = AgentService(uow, registry, knowledge)
         events = EventService(uow)
@@ -67,6 +68,7 @@ async def open_runs(settings: Settings) -> AsyncIterator[RunService]:
             events,
             memory,
             make_usage(uow, events),
+            await open_telemetry(stack, settings, engine, uow, port=settings.worker_metrics_port),
             background_after=0,
         )
         warm_up(*([load_openai, embedders.load_default] if provider else [embedders.load_default]))
@@ -86,6 +88,7 @@ async def make_runs(
     events: EventService,
     memory: MemoryService,
     usage: UsageService,
+    telemetry: Telemetry,
     *,
     background_after: float,
 ) -> RunService:
@@ -115,7 +118,7 @@ async def make_runs(
             background_after=background_after,
             limits=Limits(settings.queued_runs_per_org, settings.queued_runs),
             crash_points=settings.test_build,
-            watch=Watch(usage.allowances),
+            watch=Watch(usage.allowances, telemetry.observers()),
         ),
     )
 

@@ -26,6 +26,7 @@ from girih.services.memory.service import MemoryService
 from girih.services.registry.service import RegistryService
 from girih.services.requests.service import RequestService
 from girih.services.runs.service import RunService
+from girih.services.schedules.service import ScheduleService
 from girih.services.runs.traces import Traces
 from girih.services.usage.service import UsageService
 from girih.settings import Settings
@@ -33,7 +34,7 @@ from girih.wiring.database import open_database, require_usable
 from girih.wiring.environment import dispatch_of, origins_of, provider_of, require_no_crash
 from girih.wiring.knowledge import make_embedders, make_knowledge, warm_up
 from girih.wiring.runs import make_runs
-from girih.wiring.watching import make_traces, make_usage
+from girih.wiring.watching import Telemetry, make_traces, make_usage, open_telemetry
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,8 @@ class Girih:
     memory: MemoryService
     usage: UsageService
     traces: Traces
+    telemetry: Telemetry
+    schedules: ScheduleService
     facts: Facts
     readiness: Callable[[], Awaitable[Readiness]]
     warm_up: Callable[[], None]
@@ -96,19 +99,32 @@ async def open_girih(settings: Settings) -> AsyncIterator[Girih]:
             stack.push_async_callback(provider.aclose)
         identity, registry = IdentityService(uow), RegistryService(uow)
         embedders = make_embedders(settings, provider)
+        stack.callback(embedders.close)
         knowledge = make_knowledge(settings, uow, embedders)
         agents = AgentService(uow, registry, knowledge)
         memory = MemoryService(uow, embedders)
         after, events = settings.background_after, EventService(uow)
         usage = make_usage(uow, events)
+        telemetry = await open_telemetry(stack, settings, engine, uow, port=settings.metrics_port)
         runs = await make_runs(
-            stack, settings, uow, agents, registry, knowledge, provider, events, memory, usage, background_after=after
+            stack,
+            settings,
+            uow,
+            agents,
+            registry,
+            knowledge,
+            provider,
+            events,
+            memory,
+            usage,
+            telemetry,
+            background_after=after,
         )
         readiness = _readiness(engine, settings.redis_url)
         loads = (load_openai, embedders.load_default) if provider else (embedders.load_default,)
         traces, requests = make_traces(settings, uow), RequestService(uow)
-        nouns = (identity, registry, knowledge, agents, runs, events, requests, memory, usage, traces)
-        yield Girih(*nouns, facts, readiness, lambda: warm_up(*loads))
+        nouns = (identity, registry, knowledge, agents, runs, events, requests, memory, usage, traces, telemetry)
+        yield Girih(*nouns, ScheduleService(uow, runs), facts, readiness, lambda: warm_up(*loads))
 
 
 def _readiness(engine: AsyncEngine, redis_url: str) -> Callable[[], Awaitable[Readiness]]:

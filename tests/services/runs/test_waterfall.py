@@ -12,7 +12,8 @@ from girih.cli.waterfall import chart
 from girih.engine.events import NewEvent, RunEvent
 from girih.providers.pii.scanner import PiiScanner
 from girih.providers.telemetry.context import TraceContext, of_run, read_traceparent
-from girih.services.runs.redaction import HIDDEN, Redaction
+from girih.providers.telemetry.secret_texts import HIDDEN
+from girih.services.runs.redaction import Redaction
 from girih.services.runs.spans import Span, TraceOut, walk
 from girih.services.runs.waterfall import spans_of
 

@@ -14,6 +14,7 @@ from girih.language.spec.documents import tool_schemas
 from girih.language.spec.tree import JsonObject, JsonSchema, JsonValue
 from girih.providers.outbound import OutboundClient, OutboundError, OutboundResponse, Reason
 from girih.providers.retry_after import retry_after
+from girih.providers.telemetry.context import TRACEPARENT
 
 _IN_PATH = re.compile(r"\{([^{}]+)\}")
 _IN_QUERY = frozenset({"GET", "HEAD", "DELETE"})
@@ -73,6 +74,8 @@ class HttpTools:
         _require(parameters, arguments, "invalid_output", f"the arguments for tool '{name}' do not fit")
         url, content = self._request(contract, arguments)
         headers = {"accept": "application/json", "idempotency-key": idempotency_key, "user-agent": "girih"}
+        if (trace := TRACEPARENT.get()) is not None:
+            headers["traceparent"] = trace
         headers |= self._credential(contract)
         if content is not None:
             headers["content-type"] = "application/json"

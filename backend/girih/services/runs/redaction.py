@@ -9,20 +9,15 @@ from typing import Literal
 from girih.errors import NodeError
 from girih.language.nodes.ports import Scanner
 from girih.language.spec.tree import JsonObject, JsonValue
+from girih.providers.telemetry.secret_texts import HIDDEN, has_secret, without_secrets
 from girih.services.runs.spans import Span, walk
 
 Content = Literal["full", "redacted", "none"]
 
-HIDDEN = "[hidden]"
 _SECRET_KEY = re.compile(
     r"(?i)(^|[_\-.\s])(password|passwd|pwd|secret|api[_\-]?key|token|authorization|auth|cookie|credentials?|private[_\-]?key)s?$"
 )
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-_SECRET_TEXT = re.compile(
-    r"girih_[a-z]+_[0-9a-fA-F]{32}_\w+|(?i:bearer)\s+[A-Za-z0-9._~+/=-]{8,}|\bsk-[A-Za-z0-9_-]{16,}"
-    r"|\bghp_[A-Za-z0-9]{20,}|\bAKIA[0-9A-Z]{16}\b|\beyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]+"
-    r"|-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END|$)"
-)
 PERSONAL = ("email", "phone", "iban", "card", "ssn", "national_id", "ip", "secret")
 LONGEST = 200_000
 """Characters of a text that is looked through; what is longer is hidden where personal data may not be shown."""
@@ -61,8 +56,8 @@ class Redaction:
 
     def _text(self, text: str) -> str:
         if len(text) > LONGEST:
-            return text if self._content == "full" and not _SECRET_TEXT.search(text) else HIDDEN
-        text = _SECRET_TEXT.sub(HIDDEN, text)
+            return text if self._content == "full" and not has_secret(text) else HIDDEN
+        text = without_secrets(text)
         if self._content == "full" or self._scanner is None:
             return text
         try:
