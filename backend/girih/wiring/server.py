@@ -26,8 +26,8 @@ from girih.services.memory.service import MemoryService
 from girih.services.registry.service import RegistryService
 from girih.services.requests.service import RequestService
 from girih.services.runs.service import RunService
-from girih.services.schedules.service import ScheduleService
 from girih.services.runs.traces import Traces
+from girih.services.schedules.service import ScheduleService
 from girih.services.usage.service import UsageService
 from girih.settings import Settings
 from girih.wiring.database import open_database, require_usable
