@@ -68,6 +68,7 @@ class Flow:
                 self._fill(draft, draft.regions.get(name, self.root), name)
         self.regions: Mapping[str, Region] = draft.regions
         self.edges: Mapping[str, tuple[str, ...]] = {name: tuple(to) for name, to in draft.edges.items()}
+        self._around: dict[str, tuple[Region, ...]] = {}
         self.strays = tuple(draft.strays)
         self.outer_first = tuple({region.entry: region for region in draft.filled}.values())
         """Every region, each after the one it lies in."""
@@ -199,14 +200,16 @@ class Flow:
                 return region.fork
         return None
 
-    def around(self, name: str) -> list[Region]:
+    def around(self, name: str) -> tuple[Region, ...]:
         """The regions a node is in, innermost first; the last is the graph's own."""
-        found: list[Region] = []
-        region: Region | None = self.regions[name]
-        while region is not None and region not in found:
-            found.append(region)
-            region = region.parent
-        return found
+        if name not in self._around:
+            found: list[Region] = []
+            region: Region | None = self.regions[name]
+            while region is not None:  # a region lies in one that was there before it, so this has an end
+                found.append(region)
+                region = region.parent
+            self._around[name] = tuple(found)
+        return self._around[name]
 
     def all_within(self, fork: str) -> frozenset[str]:
         """The nodes of all branches of a fork, and of the forks in them."""

@@ -22,6 +22,7 @@ from girih.language.compiler.paths import Paths
 from girih.language.compiler.prompts import find_prompts
 from girih.language.compiler.resolve import Resolved
 from girih.language.compiler.typed_values import Values
+from girih.language.compiler.unread import leads_elsewhere, lost_names
 from girih.language.expressions.check import check_expression
 from girih.language.expressions.kinds import ANY, choices
 from girih.language.expressions.names import FixedNames
@@ -52,6 +53,9 @@ class Unit:
         self._types: dict[str, JsonSchema] = {}
         self._asked: set[str] = set()
         self._branches: dict[str, tuple[Branch, ...]] = {}
+        self._settled: set[str] = set()
+        """Forks of whose branches the types are worked out."""
+        self._binds: dict[str, dict[str, JsonSchema]] = {}
         self._shared: dict[Hashable, Any] = {}
         self._choices: dict[str, list[JsonValue] | None] = {}
         self.prompts = find_prompts(graph, kinds, tree.source.name, files)
@@ -83,7 +87,15 @@ class Unit:
         """Whether it is known where every node leads: not so when one that leads elsewhere could not be read."""
         return all(
             node.is_routed
-            and (node.sound or (node.routes and node.verb in self.kinds and self.flow.shape(node.name) == "step"))
+            and (
+                node.sound
+                or (
+                    node.routes
+                    and node.verb in self.kinds
+                    and self.flow.shape(node.name) == "step"
+                    and not leads_elsewhere(node, self.graph)
+                )
+            )
             for node in self.graph.nodes.values()
         )
 
@@ -94,25 +106,37 @@ class Unit:
 
     def branches(self, fork: str) -> tuple[Branch, ...]:
         """The branches of a fork, with the types of what they bind."""
+        if fork in self._branches:
+            return self._branches[fork]
         node = self.graph.nodes[fork]
-        if fork not in self._branches:
-            if node.verb not in self.kinds or not isinstance(node.config, NodeConfig):
-                return ()
-            if len(self.flow.around(fork)) > MOST_NESTED:
-                return self.flow.forks[fork]
+        is_readable = node.verb in self.kinds and isinstance(node.config, NodeConfig)
+        if not is_readable or len(self.flow.around(fork)) > MOST_NESTED:
+            self._branches[fork] = self.flow.forks[fork] if is_readable else ()
+        else:
             self._branches[fork] = self.flow.forks[fork]  # while their types are worked out
             self._branches[fork] = tuple(self.kinds[node.verb].branches(node.config, self.scope_at(fork)))
+        self._settled.add(fork)
         return self._branches[fork]
 
     # --- names
 
     def binds_in(self, region: Region) -> dict[str, JsonSchema]:
         """The names that a region's branch, and those around it, have bound."""
+        if region.fork is None or region.entry in self._binds:
+            return self._binds.get(region.entry, {})
         found: dict[str, JsonSchema] = {}
-        for inner in self.flow.around(region.entry) if region.fork is not None else ():
+        is_final = True
+        for inner in reversed(self.flow.around(region.entry)):
+            if inner.entry in self._binds:
+                found = self._binds[inner.entry]
+                continue
+            own: dict[str, JsonSchema] = {}
             for branch in self.branches(inner.fork) if inner.fork is not None else ():
-                if branch.entry == inner.entry:
-                    found = {**branch.binds, **found}
+                own = {**branch.binds, **own} if branch.entry == inner.entry else own
+            found = {**found, **own}
+            is_final = is_final and (inner.fork is None or inner.fork in self._settled)
+            if is_final:
+                self._binds[inner.entry] = found
         return found
 
     def fixed_type(self, name: str) -> JsonSchema | None:
@@ -192,6 +216,11 @@ class Unit:
             *(name for name in self.builtins if name not in (INPUTS, RUN, VISITS)),
             *self.graph.nodes,
         ]
+
+    @cached_property
+    def lost_names(self) -> frozenset[str]:
+        """The names that forks bind, if one of them could not be read or begins a branch that is not there."""
+        return lost_names(self.graph, self.flow)
 
     def names_at(self, node: str) -> AllNames:
         """The names an expression of a node may speak, as if all of them had a value."""
