@@ -109,17 +109,21 @@ async def make_runs(
         make_models=_models(settings, provider),
         events=events,
         world=make_world(HttpTools(outbound, settings.endpoints, secret_of), memory, ResultService(uow), sandbox),
-        conditions=Conditions(
-            slots=settings.run_slots,
-            grace=settings.shutdown_grace,
-            timing=Timing.of_lease(settings.run_lease),
-            dispatch=dispatch_of(settings),
-            doorbell=Doorbell(Channel(settings.database_url, DOORBELL)),
-            background_after=background_after,
-            limits=Limits(settings.queued_runs_per_org, settings.queued_runs),
-            crash_points=settings.test_build,
-            watch=Watch(usage.allowances, telemetry.observers()),
-        ),
+        conditions=_conditions(settings, Watch(usage.allowances, telemetry.observers()), background_after),
+    )
+
+
+def _conditions(settings: Settings, watch: Watch, background_after: float) -> Conditions:
+    return Conditions(
+        slots=settings.run_slots,
+        grace=settings.shutdown_grace,
+        timing=Timing.of_lease(settings.run_lease),
+        dispatch=dispatch_of(settings),
+        doorbell=Doorbell(Channel(settings.database_url, DOORBELL)),
+        background_after=background_after,
+        limits=Limits(settings.queued_runs_per_org, settings.queued_runs),
+        crash_points=settings.test_build,
+        watch=watch,
     )
 
 
