@@ -10,6 +10,7 @@ from typing import Any
 
 from girih.engine.channels import WRITES, shared
 from girih.language.compiler.plan import Plan
+from girih.language.expressions.kinds import kinds
 from girih.language.spec.tree import JsonObject, JsonValue
 
 MESSAGES = "messages"
@@ -27,6 +28,11 @@ class SharedState:
     def __init__(self, plan: Plan) -> None:
         self._rules: dict[str, str] = {name: value.merge for name, value in plan.state.items()}
         self._defaults = {name: value.default for name, value in plan.state.items()}
+        self._begin_unset = frozenset(
+            name
+            for name, value in plan.state.items()
+            if value.default is None and "null" not in (kinds(value.type) or ("null",))
+        )
         if plan.chat:
             self._rules[MESSAGES] = _BY_ID
             self._defaults[MESSAGES] = []
@@ -41,8 +47,11 @@ class SharedState:
         return {name: deepcopy(given.get(name, default)) for name, default in self._defaults.items()}
 
     def seen(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """The values as expressions see them: one without a default is not there before its first write."""
-        return {name: value for name, value in values.items() if value is not None or self._defaults[name] is not None}
+        """The values as expressions see them: one without a default is not there before its first write.
+
+        Where null is a value like others, it stands for that as well.
+        """
+        return {name: value for name, value in values.items() if value is not None or name not in self._begin_unset}
 
     def reducer(self, name: str) -> Callable[[Any, Sequence[Any]], Any]:
         """Merges a list of writes into a value."""

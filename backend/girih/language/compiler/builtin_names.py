@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from girih.language.nodes.base import NodeConfig, object_of
+from girih.language.nodes.base import object_of
 from girih.language.spec.model import AgentGraph
 from girih.language.spec.policies import ERROR_KINDS
 from girih.language.spec.tree import JsonSchema
@@ -45,23 +45,20 @@ def visits_schema(graph: AgentGraph) -> JsonSchema:
     return object_of({name: {"type": "integer"} for name in graph.nodes})
 
 
-def state_schema(graph: AgentGraph) -> JsonSchema | None:
+def state_schema(graph: AgentGraph, is_written: Callable[[str], bool] = lambda _: False) -> JsonSchema | None:
     """The type of `state`; `None` in a graph that has none. What has no value before it is written is optional."""
     schemas = {name: value.schema for name, value in graph.state.items()}
     if graph.head.chat is not None:
         schemas[MESSAGES] = MESSAGES_SCHEMA
     if not schemas:
         return None
-    return object_of(schemas, optional=[name for name, value in graph.state.items() if value.default is None])
+    unset = [name for name, value in graph.state.items() if value.default is None and not is_written(name)]
+    return object_of(schemas, optional=unset)
 
 
 def errors_schema(graph: AgentGraph, has_failed: Callable[[str], bool]) -> JsonSchema | None:
     """The type of `errors`; `None` in a graph without `on_error`. `has_failed` says whose failure is certain."""
-    names = [
-        node.name
-        for node in graph.nodes.values()
-        if isinstance(node.config, NodeConfig) and node.config.on_error is not None
-    ]
+    names = [node.name for node in graph.nodes.values() if node.raw.get("on_error") is not None]
     if not names:
         return None
     return object_of(dict.fromkeys(names, ERROR_SCHEMA), optional=[name for name in names if not has_failed(name)])

@@ -46,7 +46,7 @@ def values_of(unit: Unit, node: GraphNode) -> Iterator[Given]:
             yield Given(branch.gives.value, branch.gives.path, Point(branch.entry, "end"), branch.gives.expects)
     if not isinstance(config, NodeConfig):
         return
-    if config.on_error is not None and config.on_error.value is not None:
+    if config.on_error is not None and config.on_error.value is not None and config.on_error.to is None:
         yield Given(config.on_error.value, ("on_error", "value"), before, unit.fixed_type(name) or ANY)
     if config.cache is not None and config.cache.key is not None:
         yield Given(config.cache.key, ("cache", "key"), before)

@@ -195,16 +195,23 @@ class Paths:
     def _within(self, fork: str, facts: Facts, search: _Search) -> list[_Found]:
         """How the branches of a fork can all come to their ends; the steps of the last branch that matters."""
         ends: list[_Found] = [((), facts)]
+        one: list[_Found] | None = None
         for branch in self.flow.forks[fork]:
             region = self.flow.regions.get(branch.entry)
-            if branch.kept != "always" or region is None or region.fork != fork or region.entry != branch.entry:
+            if region is None or region.fork != fork or region.entry != branch.entry:
                 continue
-            if any(token.rstrip("!") in self._inside(region) for token in search.avoid):
-                inner = self._onward(iter([((), known) for _, known in ends]), region, search.to(self._closing))
-                ends = list({_key(found[1]): found for found in inner}.values())
-            elif not self.must.ends(branch.entry):
-                return []
-        return ends
+            if branch.kept == "always":
+                ends = self._through(region, ends, search)
+            elif branch.kept == "one":
+                one = [*(one or ()), *self._through(region, [((), facts)], search)]
+        return ends if one is None else one
+
+    def _through(self, region: Region, heads: list[_Found], search: _Search) -> list[_Found]:
+        """How a branch can come to its end after each of these."""
+        if any(token.rstrip("!") in self._inside(region) for token in search.avoid):
+            inner = self._onward(iter([((), known) for _, known in heads]), region, search.to(self._closing))
+            return list({_key(found[1]): found for found in inner}.values())
+        return heads if self.must.ends(region.entry) else []
 
     def _inside(self, region: Region) -> frozenset[str]:
         names = frozenset(self.flow.in_region(region))

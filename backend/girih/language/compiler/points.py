@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from girih.language.compiler.builtin_names import ERRORS, errors_schema
+from girih.language.compiler.builtin_names import ERRORS, STATE, errors_schema, state_schema
 from girih.language.compiler.flow import Region
 from girih.language.compiler.paths import GRAPH_END, Point, Step
 from girih.language.compiler.unit import Unit, shown
 from girih.language.compiler.ways import Way
 from girih.language.expressions.kinds import field_names
-from girih.language.nodes.base import Branch
+from girih.language.nodes.base import Branch, NodeConfig
 from girih.language.spec.diagnostics import Place
 from girih.language.spec.model import END
 from girih.language.spec.tree import JsonSchema, Path
@@ -56,8 +56,10 @@ class PointNames:
         if name in self.binds:
             return self.binds[name]
         schema = self.unit.type_of(name, self.region)
-        if name == ERRORS and schema is self.unit.builtins.get(ERRORS) and self._is_known():
-            return errors_schema(self.unit.graph, lambda node: self.unit.paths.is_certain(f"{node}!", self.point))
+        if name == STATE and schema is self.unit.builtins.get(STATE):
+            return state_schema(self.unit.graph, self._is_written)
+        if name == ERRORS and schema is self.unit.builtins.get(ERRORS):
+            return errors_schema(self.unit.graph, self._has_failed)
         return schema
 
     def why_unset(self, name: str) -> str | None:
@@ -75,6 +77,20 @@ class PointNames:
         """Whether it is known how the point is reached."""
         unit = self.unit
         return unit.is_flow_known and (self.point.node == END or self.point.node in unit.flow.reached)
+
+    def _has_failed(self, node: str) -> bool:
+        """Whether it is certain here that a node has failed."""
+        return not self._is_known() or self.unit.paths.is_certain(f"{node}!", self.point)
+
+    def _is_written(self, name: str) -> bool:
+        """Whether a value of the state has been written on every path to this point."""
+        if not self._is_known():
+            return True
+        nodes = self.unit.graph.nodes.values()
+        writers = {node.name for node in nodes if isinstance(node.config, NodeConfig) and name in node.config.write}
+        if self.point.moment == "result":
+            writers.discard(self.point.node)  # what it writes is worked out from what was written before
+        return bool(writers) and self.unit.paths.way_past(frozenset(writers), self.point) is None
 
     def _gap(self, name: str) -> Gap | None:
         unit, point = self.unit, self.point
@@ -134,7 +150,7 @@ def _on_the_way(unit: Unit, name: str, steps: tuple[Step, ...], point: Point) ->
             branch = unit.flow.branch_of(regions[step.node])
             if not step.way.keeps:
                 return _left_without(unit, step.node, step.way, point, name)
-            if branch is not None and branch.kept == "maybe":
+            if branch is not None and branch.kept in ("one", "maybe"):
                 path = [*(s.node for s in steps[i:]), *([END] if point.node == END else [])]
                 return Gap(f"{shown(path)}: '{name}' {branch.why or 'may not have come to its end'}")
             return _in_branch(unit, name, step, branch)

@@ -23,6 +23,7 @@ from girih.language.expressions.kinds import (
 from girih.language.expressions.names import Finding, Names
 from girih.language.expressions.values import Expression, Unterminated, expressions_in
 from girih.language.nodes.base import object_of
+from girih.language.spec.conform import contract
 from girih.language.spec.suggest import did_you_mean, one_of
 from girih.language.spec.tree import JsonSchema, JsonValue, Path
 from girih.language.spec.words import found
@@ -32,6 +33,9 @@ MOST_EXPRESSIONS = 100
 
 _REFERENCE = re.compile(r"\s*([a-z][a-z0-9_]*)\.([A-Za-z_][A-Za-z0-9_]*)[A-Za-z0-9_.\[\]]*\s*")
 """A text that is written as nothing but a reference to a field: `search.hits`, `inputs.items[0].name`."""
+
+_BRACED = re.compile(r"(?<!\$)\{\{?\s*([a-z][a-z0-9_]*\.[A-Za-z_][A-Za-z0-9_.]*)\s*\}\}?")
+"""How other templates write a reference: `{{ inputs.name }}`, `{inputs.name}`."""
 
 OnExpression = Callable[[Path, int, Finding], None]
 """Takes a finding in the expression that begins at an offset of the text at a path."""
@@ -88,6 +92,14 @@ class Values:
         known = field(self.names.type_of(reference[1]) or ANY, reference[2])
         return f"did you mean ${{ {text.strip()} }}?" if known is not None else None
 
+    def _warn_of_plain(self, text: str, path: Path, *, is_plain: bool) -> None:
+        """Report what was probably meant as an expression: a bare reference, or the braces of other templates."""
+        bare = [(text.strip(), self._meant(text))] if is_plain else []
+        for what, way_out in (*bare, *((braced[0], self._meant(braced[1])) for braced in _BRACED.finditer(text))):
+            if way_out is not None:
+                self.on_value("W204", f"'{what}' is plain text here", way_out, path, None)
+                return
+
     def _fit_fields(
         self, value: dict[str, JsonValue], wants: JsonSchema, path: Path, label: str, contract: Contract | None
     ) -> None:
@@ -122,6 +134,11 @@ class Values:
             fault = _literal_fault(value, wants) if not (isinstance(value, str) and "${" in value) else None
             if fault is not None:
                 self.on_value("E202", f"{label} expects {fault}, got {found(value)}", None, path, None)
+                return
+            if value in (choices(wants) or ()):
+                return
+            if not (isinstance(value, str) and "${" in value) and (breach := _breach(value, wants)) is not None:
+                self.on_value("E202", f"{label} does not fit: {breach}", None, path, None)
                 return
         wrong = misfit(got, wants)
         if wrong is None:
@@ -160,8 +177,7 @@ class Values:
         for expression, result in checked:
             for finding in result.findings:
                 self.on_expression(path, expression.offset, finding)
-        if not checked and (way_out := self._meant(text)) is not None:
-            self.on_value("W204", f"'{text.strip()}' is plain text here", way_out, path, None)
+        self._warn_of_plain(text, path, is_plain=not checked)
         sound = not any(result.findings for _, result in checked)
         if checked and checked[0][0].lone:
             return checked[0][1].schema, checked[0][0], sound
@@ -202,6 +218,13 @@ def _literal_fault(value: JsonValue, wants: JsonSchema) -> str | None:
     if isinstance(value, str):
         return _bounds(len(value), wants, "minLength", "maxLength", "text with a length")
     return None
+
+
+def _breach(value: JsonValue, wants: JsonSchema) -> str | None:
+    """What else the place asks of a value that is written out, like a pattern, and it does not keep to."""
+    if "pattern" not in wants and "multipleOf" not in wants:
+        return None
+    return next((str(misfit) for misfit in contract(wants).misfits(value)), None)
 
 
 def _bounds(size: float, wants: JsonSchema, low: str, high: str, what: str) -> str | None:

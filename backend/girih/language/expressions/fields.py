@@ -6,24 +6,38 @@ from collections.abc import Callable
 
 from girih.language.expressions.complaints import literal_help
 from girih.language.expressions.kinds import FieldType, field, field_names, kinds, words
-from girih.language.expressions.names import Finding
+from girih.language.expressions.names import Finding, Names
 from girih.language.expressions.syntax_tree import Expr, Field, Literal, Name, children, spoken
 from girih.language.spec.suggest import did_you_mean, one_of
 from girih.language.spec.tree import JsonSchema
 
 _MANY = 12
+_OWNERS = ("inputs", "state", "args")
+"""The names whose fields are easily spoken without them."""
+_COMES_WITH = {
+    "state": "state: or chat: of the graph",
+    "errors": "on_error: of a node",
+    "item": "each: it is the item, in the branch",
+    "index": "each: it is the item's place, in the branch",
+}
 
 
-def unknown_name(known: list[str], expr: Name, report: Callable[[str, str, Expr, str | None], None]) -> None:
+def unknown_name(names: Names, expr: Name, report: Callable[[str, str, Expr, str | None], None]) -> None:
     """Report a name that is nothing here."""
+    known = names.names()
     near = did_you_mean(expr.name, known)
+    owner = next((o for o in _OWNERS if expr.name in field_names(names.type_of(o) or {})), None)
     other = literal_help(expr.name)
     if other is not None:
         way_out = f"write {other}"
+    elif owner is not None:
+        way_out = f"did you mean '{owner}.{expr.name}'?"
     elif near is not None:
         way_out = f"did you mean '{near}'?"
+    elif expr.name in _COMES_WITH:
+        way_out = f"it comes with {_COMES_WITH[expr.name]}"
     else:
-        way_out = f"a text is written in quotes: '{expr.name}'. names: {one_of(known[:_MANY])}"
+        way_out = f"names: {one_of(known[:_MANY])}; a text is written in quotes: '{expr.name}'"
     report("E201", f"nothing is called '{expr.name}' here", expr, way_out)
 
 

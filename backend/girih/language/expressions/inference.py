@@ -87,7 +87,7 @@ class Inference:
             self._report("E201", "'visits' is a function", expr, "write visits('node')")
             return ANY
         if schema is None:
-            fields.unknown_name(self._names.names(), expr, self._report)
+            fields.unknown_name(self._names, expr, self._report)
             return ANY
         reason = self._names.why_unset(expr.name) if alone else None
         if reason is not None:
@@ -126,12 +126,16 @@ class Inference:
 
     def _unset(self, expr: Field, *, root: bool, always: bool) -> None:
         reason = self._names.why_unset(expr.operand.name) if root and isinstance(expr.operand, Name) else None
+        parent = spoken(expr.operand)
+        way_out = f"use {parent or '…'}.?{expr.name}.orValue(…)"
         if reason is None and not always:
-            parent = spoken(expr.operand)
             reason = f"it is an optional {'input' if parent == 'inputs' else 'field'}"
+            if parent == "errors":
+                reason = "not every path here comes from that failure"
+            if parent == "state":
+                reason, way_out = "it has no default, and not every path writes it", f"{way_out}, or give it a default"
         if reason is not None:
             name = spoken(expr) or expr.name
-            way_out = f"use {spoken(expr.operand) or '…'}.?{expr.name}.orValue(…)"
             self._report("E203", f"'{name}' may be unset: {reason}", expr, way_out)
 
     def _is_known(self, expr: Field) -> bool:

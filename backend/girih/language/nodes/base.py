@@ -78,15 +78,16 @@ class Branch:
 
     `path` is where the first node is named. `binds` are names that only this branch can speak, with their types.
     `gives` is evaluated at the end of the branch, with its nodes in sight, and is what running it returns.
-    `kept` says what the nodes after the fork see of its results: `always` (it has certainly ended), `maybe`, `never`;
-    `why` is what to tell an author who reads one of them where it may not be: `may have failed (join: settled)`.
+    `kept` says what the nodes after the fork see of its results: `always` (it has certainly ended), `one` (exactly
+    one of the fork's branches has), `maybe`, `never`; `why` is what to tell an author who reads one of them where it
+    may not be: `may have failed (join: settled)`.
     """
 
     path: Path
     entry: str
     binds: Mapping[str, JsonSchema] = field(default_factory=dict)
     gives: Slot | None = None
-    kept: Literal["always", "maybe", "never"] = "always"
+    kept: Literal["always", "one", "maybe", "never"] = "always"
     why: str = ""
 
 

@@ -15,9 +15,9 @@ from girih.language.spec.model import Name
 from girih.language.spec.policies import ERROR_KINDS
 from girih.language.spec.tree import JsonObject, JsonSchema
 
-_KEPT: Mapping[str, tuple[Literal["always", "maybe"], str]] = {
+_KEPT: Mapping[str, tuple[Literal["always", "one", "maybe"], str]] = {
     "all": ("always", ""),
-    "any": ("maybe", "may have been cancelled (join: any)"),
+    "any": ("one", "may have been cancelled (join: any)"),
     "settled": ("maybe", "may have failed (join: settled)"),
 }
 

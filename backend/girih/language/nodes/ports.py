@@ -202,7 +202,7 @@ class Sandbox(Protocol):
         inputs: JsonObject,
         *,
         timeout: float,
-        memory_mb: int,  # noqa: ASYNC109 - the sandbox's limit
+        memory_mb: int,
     ) -> JsonValue:
         """The value of the program's last expression. Raises `NodeError` (`invalid_output`, `timeout`, `budget`)."""
         ...

@@ -13,6 +13,11 @@ LONGEST_DURATION = 366 * 24 * 3600.0
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+_MILLISECONDS = ("ms", "msec", "millis", "millisecond", "milliseconds")
+_WRITTEN_OUT = re.compile(
+    rf"(\d+(?:\.\d+)?)\s*({'|'.join(_MILLISECONDS)}|s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?|d|days?)",
+    re.IGNORECASE,
+)
 
 
 def seconds(value: Any) -> Any:
@@ -22,10 +27,22 @@ def seconds(value: Any) -> Any:
     elif isinstance(value, str) and value and not _DURATION.sub("", value):
         found = sum(float(number) * _UNITS[unit] for number, unit in _DURATION.findall(value))
     else:
-        raise PydanticCustomError("duration", "a duration is expected: seconds, or text like 30s, 5m, 24h or 1h30m")
+        meant = _meant(value)
+        way_out = f"; did you mean {meant}?" if meant else ""
+        message = "a duration is expected: seconds, or text like 30s, 5m, 24h or 1h30m{way_out}"
+        raise PydanticCustomError("duration", message, {"way_out": way_out})
     if not 0 < found <= LONGEST_DURATION:
         raise PydanticCustomError("duration", "a duration must be more than 0 and at most 366 days")
     return found
+
+
+def _meant(value: Any) -> str | None:
+    """A number with a unit that is written out: `20 seconds` is `20s`."""
+    written = _WRITTEN_OUT.fullmatch(value) if isinstance(value, str) else None
+    if written is None:
+        return None
+    unit = "ms" if written[2].lower() in _MILLISECONDS else written[2][0].lower()
+    return f"{written[1]}{unit}"
 
 
 Duration = Annotated[

@@ -58,7 +58,13 @@ def name_help(detail: Any) -> str | None:
         return "a name has at most 64 characters"
     if detail["type"] != "string_pattern_mismatch":
         return None
+    if _is_event(detail["ctx"]):
+        return "the type of an event is lower-case words joined by dots, like order.refunded"
     return SLUG_HELP if _is_slug(detail["ctx"]) else NAME_HELP
+
+
+def _is_event(ctx: dict[str, Any]) -> bool:
+    return r"(\." in str(ctx.get("pattern", ""))
 
 
 def _is_slug(ctx: dict[str, Any]) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import islice
@@ -79,7 +79,7 @@ def shape_findings(details: Sequence[Any], subject: Subject) -> Iterator[Diagnos
     """The errors of one validation as findings; the alternatives of one place become one finding."""
     by_path: dict[Path, list[Any]] = {}
     misspelt = {
-        (*path[:-1], did_you_mean(str(path[-1]), _keys(subject, path[:-1])))
+        (*path[:-1], _meant(str(path[-1]), _keys(subject, path[:-1])))
         for detail in details
         if detail["type"] == "extra_forbidden" and (path := _path(subject, detail)[0])
     }
@@ -87,6 +87,8 @@ def shape_findings(details: Sequence[Any], subject: Subject) -> Iterator[Diagnos
         path, is_key = _path(subject, detail)
         by_path.setdefault((*path, "[key]") if is_key else path, []).append(detail)
     for path, group in by_path.items():
+        if group[0]["type"] == "too_short" and any(other[: len(path)] == path != other for other in by_path):
+            continue  # its items were left out for their own faults
         if path and path[-1] == "[key]":
             yield _bad_name(subject, path[:-1], group[0])
         elif group[0]["type"] != "missing" or path not in misspelt:
@@ -130,8 +132,47 @@ def _missing(subject: Subject, path: Path) -> Diagnostic:
 def unknown_key(subject: Subject, path: Path) -> Diagnostic:
     """The finding for a key that the mapping around it may not have."""
     message = f"unknown key '{path[-1]}' in {subject.within(path[:-1])}"
-    way_out = hint(str(path[-1]), _keys(subject, path[:-1]), "keys", taken=subject.tree.get(path[:-1], ()))
+    keys, key = _keys(subject, path[:-1]), str(path[-1])
+    taken = subject.tree.get(path[:-1], ())
+    way_out = _elsewhere(subject, key, keys, taken) or hint(key, keys, "keys", taken=taken)
     return Diagnostic("E002", message, subject.tree.key_at(path), help=way_out)
+
+
+_CALLED: Mapping[str, str] = {
+    "when": "if", "condition": "if", "then": "to", "goto": "to", "target": "to", "otherwise": "else", "default": "else",
+    "input": "with", "inputs": "with", "args": "with", "arguments": "with", "parameters": "with", "output": "returns",
+    "schema": "returns", "response_format": "returns", "question": "message", "attempts": "max", "times": "max",
+    "max_retries": "max", "max_attempts": "max", "delay": "wait", "backoff": "wait", "on_failure": "on_error",
+    "catch": "on_error", "system_prompt": "system", "goes_to": "next", "edges": "next", "depends_on": "next",
+    "concurrency": "max_concurrency", "k": "top_k", "limit": "top_k", "user_prompt": "prompt", "condition_if": "if",
+}  # fmt: skip
+"""What other tools call a key, and what it is called here."""
+
+_OF_PROVIDERS = frozenset({"temperature", "max_tokens", "top_p", "seed", "stop", "frequency_penalty"})
+
+
+def _elsewhere(subject: Subject, key: str, keys: Sequence[str], taken: Any) -> str | None:
+    """Where a key belongs that is known, but not by this name or not at this place."""
+    if "params" in keys and key in _OF_PROVIDERS:
+        return f"it goes under params: {{ {key}: … }}"
+    meant = called(key, keys, taken)
+    if meant is not None and did_you_mean(key, keys) is None:
+        return f"did you mean '{meant}'? keys: {one_of(keys)}"
+    own = keys[0] if keys else ""
+    inner = model_at(subject.model, (own,))
+    if inner not in (None, subject.model) and key in keys_of(inner):
+        return f"it goes under {own}: {{ {key}: … }}"
+    return None
+
+
+def _meant(key: str, keys: Sequence[str]) -> str | None:
+    return did_you_mean(key, keys) or called(key, keys)
+
+
+def called(key: str, keys: Collection[str], taken: Any = ()) -> str | None:
+    """What a key of other tools is called here, if that is one of the keys and not there yet."""
+    meant = _CALLED.get(key)
+    return meant if meant is not None and meant in keys and meant not in taken else None
 
 
 def _keys(subject: Subject, path: Path) -> tuple[str, ...]:
@@ -156,7 +197,9 @@ def _wrong(subject: Subject, path: Path, group: Sequence[Any]) -> Diagnostic:
         message = str(group[0]["msg"]).removeprefix("Value error, ")
         return Diagnostic("E002", f"{what}: {message}", place)
     way_out = _instead(subject, path, value, expected) or _choice(value, group[0])
-    return Diagnostic("E002", f"{what} must be {' or '.join(expected)}, found {found(value)}", place, help=way_out)
+    is_count = isinstance(value, list) and group[0]["type"] in ("too_short", "too_long")
+    seen = str(len(value)) if is_count else found(value)
+    return Diagnostic("E002", f"{what} must be {' or '.join(expected)}, found {seen}", place, help=way_out)
 
 
 def _instead(subject: Subject, path: Path, value: JsonValue, expected: Sequence[str]) -> str | None:

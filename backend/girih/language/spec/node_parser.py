@@ -68,7 +68,7 @@ class NodeParser:
         self.faults.extend((*faults, *(rules.faults if rules else ())))
         is_damaged = self.tree.damage.is_within(path)
         sound = not (verb is None or isinstance(config, UnreadConfig) or has_errors(faults) or is_damaged)
-        is_routed = rules.is_complete if rules else not is_damaged
+        is_routed = (rules.is_complete if rules else not is_damaged) and not _is_handling_lost(value, config)
         return GraphNode(name, verb or "", config, value, sound=sound, is_routed=is_routed)
 
     def _config(
@@ -105,6 +105,12 @@ class NodeParser:
 
     def _add(self, message: str, place: Any, help: str) -> None:
         self.faults.append(Diagnostic("E002", message, place, help=help))
+
+
+def _is_handling_lost(value: JsonObject, config: Any) -> bool:
+    """Whether where a failure leads to could not be read."""
+    handling = getattr(config, "on_error", None)
+    return "on_error" in value and (handling is None or handling.to is handling.value is None)
 
 
 def _unread(rules: Rules | None) -> UnreadConfig:

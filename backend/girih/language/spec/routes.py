@@ -8,7 +8,8 @@ from types import MappingProxyType
 from typing import Any
 
 from girih.language.spec.diagnostics import Diagnostic
-from girih.language.spec.suggest import did_you_mean, hint
+from girih.language.spec.findings import called
+from girih.language.spec.suggest import did_you_mean, hint, one_of
 from girih.language.spec.tree import JsonObject, JsonValue, Path, Tree
 from girih.language.spec.words import found
 
@@ -55,7 +56,7 @@ def _mended(rule: JsonValue) -> tuple[JsonValue, dict[str, str]]:
     """The rule with a misspelt key under the name that was meant, where that is free: wrong name → right name."""
     names: dict[str, str] = {}
     for key in rule if isinstance(rule, dict) else ():
-        near = did_you_mean(key, _KEYS) if key not in _KEYS else None
+        near = (called(key, _KEYS) or did_you_mean(key, _KEYS)) if key not in _KEYS else None
         if near is not None and near not in rule and near not in names.values():
             names[key] = near
     return ({names.get(key, key): item for key, item in rule.items()}, names) if names else (rule, {})
@@ -64,7 +65,8 @@ def _mended(rule: JsonValue) -> tuple[JsonValue, dict[str, str]]:
 def _unknown(rule: JsonObject, key: str, tree: Tree, path: Path, subject: str, near: str | None = None) -> Diagnostic:
     taken = [name for name in rule if name != near]
     place = tree.key_at((*path, key))
-    way_out = hint(key, _KEYS, "keys", taken=taken)
+    meant = called(key, _KEYS, taken)
+    way_out = f"did you mean '{meant}'? keys: {one_of(_KEYS)}" if meant else hint(key, _KEYS, "keys", taken=taken)
     return Diagnostic("E002", f"unknown key '{key}' in 'next' of {subject}", place, help=way_out)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from functools import lru_cache
 
 _SHORTEST_PREFIX = 3
 _LONGEST = 100
@@ -14,26 +15,37 @@ _MOST_OPTIONS = 200
 
 def did_you_mean(word: str, options: Iterable[str]) -> str | None:
     """The option nearest to `word`, or `None` when no option is near. Case does not count."""
-    by_lower = {option.lower(): option for option in sorted(options, reverse=True)}
-    lower = word.lower()
+    return _nearest(word.lower(), tuple(options))
+
+
+@lru_cache(maxsize=256)
+def _nearest(lower: str, options: tuple[str, ...]) -> str | None:
+    """See `did_you_mean`; a file of wrong words asks the same question a thousand times."""
+    by_lower, by_beginning = _indexed(options)
     if lower in by_lower:
         return by_lower[lower]
     if len(lower) > _LONGEST:
         return None
-    if len(by_lower) > _MOST_OPTIONS:
-        by_lower = {option: by_lower[option] for option in _alike_at_first(lower, by_lower)}
-    by_lower = {option: by_lower[option] for option in by_lower if _shares_letters(lower, option)}
+    # Of very many options those that begin alike, and not too many of them.
+    many = len(by_lower) > _MOST_OPTIONS
+    candidates = by_beginning.get(lower[:2], [])[:_MOST_OPTIONS] if many else by_lower
+    alike = [option for option in candidates if _shares_letters(lower, option)]
     near = (
-        [option for option in by_lower if _begins(option, lower)]
-        or get_close_matches(lower, by_lower, n=1, cutoff=_NEAR)
-        or [option for option in by_lower if _begins(lower, option)]
+        [option for option in alike if _begins(option, lower)]
+        or get_close_matches(lower, alike, n=1, cutoff=_NEAR)
+        or [option for option in alike if _begins(lower, option)]
     )
     return by_lower[min(near, key=len)] if near else None
 
 
-def _alike_at_first(word: str, options: Iterable[str]) -> list[str]:
-    """Of very many options those that begin alike, and not too many of them."""
-    return [option for option in options if option[:2] == word[:2]][:_MOST_OPTIONS]
+@lru_cache(maxsize=16)
+def _indexed(options: tuple[str, ...]) -> tuple[dict[str, str], dict[str, list[str]]]:
+    """The options by themselves in lower case, and these by their first two letters."""
+    by_lower = {option.lower(): option for option in sorted(options, reverse=True)}
+    by_beginning: dict[str, list[str]] = {}
+    for option in by_lower:
+        by_beginning.setdefault(option[:2], []).append(option)
+    return by_lower, by_beginning
 
 
 def _shares_letters(word: str, option: str) -> bool:

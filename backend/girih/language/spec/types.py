@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 
 from girih.language.spec.diagnostics import Diagnostic
@@ -83,7 +84,9 @@ def _faults(spec: JsonValue, path: Path, *, optional: bool = False) -> Iterator[
             yield from _faults(spec[0], (*path, 0))
         else:
             yield Fault(
-                path, f"a list type names one type, found {_number_of(spec)}", "write [string], or a JSON Schema"
+                path,
+                f"a list type names one type, found {_number_of(spec)}",
+                _enum_help(spec) or "write [string], or a JSON Schema",
             )
     elif isinstance(spec, dict):
         for keyword, value in spec.items():
@@ -98,9 +101,30 @@ def _number_of(spec: list[JsonValue]) -> str:
 
 def _name_faults(name: str, path: Path, *, optional: bool) -> Iterator[Fault]:
     if name.removesuffix("?") not in SHORT_NAMES:
-        yield Fault(path, f"unknown type '{name}'", hint(name.removesuffix("?"), SHORT_NAMES, "types"))
+        yield Fault(
+            path, f"unknown type '{name}'", _list_help(name) or hint(name.removesuffix("?"), SHORT_NAMES, "types")
+        )
     elif name.endswith("?") and not optional:
         yield Fault(path, f"'{name}' cannot be optional here", "the '?' belongs to a field; use 'required:' in objects")
+
+
+def _list_help(name: str) -> str | None:
+    """What to write for a list, or for a choice, that is written as text."""
+    if "|" in name:
+        return _enum_help([word.strip().strip("'\"") for word in name.split("|")])
+    inner = _LIST.fullmatch(name)
+    if inner is None:
+        return None
+    return f"write {{ type: array?, items: {inner[1]} }}" if inner[2] else f"write [{inner[1]}], without quotes"
+
+
+def _enum_help(words: list[JsonValue]) -> str | None:
+    """What to write for a choice of words; `None` where they are none."""
+    is_choice = len(words) > 1 and all(isinstance(word, str) and word and word not in SHORT_NAMES for word in words)
+    return f"for a choice, write {{ enum: [{', '.join(map(str, words))}] }}" if is_choice else None
+
+
+_LIST = re.compile(r"\[\s*(\w+)\s*\](\?)?")
 
 
 def _keyword_faults(keyword: str, value: JsonValue, path: Path, *, optional: bool) -> Iterator[Fault]:

@@ -26,7 +26,8 @@ def check(unit: Unit) -> Iterator[Diagnostic]:
                 if value is None or value.is_declared or name in told:
                     continue
                 known = first.setdefault(name, (node, branch))
-                if known[1] is not branch or branch.binds:
+                is_either = branch.kept == "one" and known[1] is not branch  # only what the winner wrote is kept
+                if (known[1] is not branch and not is_either) or branch.binds:
                     told.add(name)
                     yield _conflict(unit, fork, name, known[0], node)
 

@@ -50,6 +50,8 @@ class Report:
     def expression(self, path: Path, offset: int, finding: Finding) -> None:
         """A finding in the expression that begins at `offset` of the text at `path`."""
         full = (*self._base, *path)
+        if finding.code == "E201" and self._is_lost(full, offset + finding.offset):
+            return
         place = self._unit.tree.inside(full, offset + finding.offset, finding.length)
         fault = Diagnostic(finding.code, finding.message, place, help=finding.help)
         if finding.code == "E203" and self._names is not None:
@@ -58,6 +60,12 @@ class Report:
             gap = self._names.gap(root.group()) if root is not None else None
             fault = _explained(self._unit, fault, gap, root.group() if root is not None else "")
         self.found.append(fault)
+
+    def _is_lost(self, path: Path, at: int) -> bool:
+        """Whether the name that is unknown is one that a fork binds, of which nobody knows what it runs."""
+        text = self._unit.tree.get(path)
+        root = _NAME.match(text, at) if isinstance(text, str) else None
+        return root is not None and root.group() in self._unit.lost_names
 
     def value(self, code: str, message: str, help: str | None, path: Path, expression: Expression | None) -> None:
         """A value that does not fit."""

@@ -8,13 +8,15 @@ from girih.language.compiler.checks.test_paths import impossible
 from girih.language.compiler.lower import output_type
 from girih.language.compiler.unit import Unit, finding
 from girih.language.expressions.check import check_expression
-from girih.language.expressions.kinds import field_names
+from girih.language.expressions.kinds import field, field_names
 from girih.language.expressions.names import FixedNames
 from girih.language.spec.conform import contract
 from girih.language.spec.diagnostics import Diagnostic
 from girih.language.spec.graph_tests import Expectation, GraphTest, parse_tests
+from girih.language.spec.policies import ERROR_KINDS
 from girih.language.spec.suggest import hint
 from girih.language.spec.tree import JsonSchema, JsonValue, Path
+from girih.language.spec.words import found
 
 FAILS = "$error"
 """The key of a mock that lets its node fail with that kind of error."""
@@ -73,11 +75,29 @@ def _mock(unit: Unit, test: GraphTest, node: str, path: Path) -> Iterator[Diagno
     several = written if isinstance(written, list) else [written]
     for i, value in enumerate(several):
         here = (*at, i) if isinstance(written, list) else at
-        if isinstance(value, dict) and set(value) == {FAILS}:
+        if isinstance(value, dict) and (set(value) == {FAILS} or _is_failure(value, schema)):
+            yield from _failure(unit, node, value, here)
             continue
         # What a node fills in by itself, like the usage of a model, need not be made up.
         loose = {key: item for key, item in schema.items() if key != "required"}
         yield from _fits(unit, value, loose, here, f"the mock of '{node}'")
+
+
+def _is_failure(mock: dict[str, JsonValue], schema: JsonSchema) -> bool:
+    """Whether a mock that is written otherwise is meant to let its node fail."""
+    return set(mock) == {"error"} and field(schema, "error") is None
+
+
+def _failure(unit: Unit, node: str, mock: dict[str, JsonValue], path: Path) -> Iterator[Diagnostic]:
+    ((key, kind),) = mock.items()
+    if key != FAILS:
+        message = f"the mock of '{node}' has the key '{key}', which '{node}' does not return"
+        yield finding(
+            unit, "E501", message, (*path, key, "[key]"), f"to let '{node}' fail, write {{ {FAILS}: timeout }}"
+        )
+    elif kind not in ERROR_KINDS:
+        message = f"the mock of '{node}' fails as {found(kind)}, which is no kind of error"
+        yield finding(unit, "E501", message, (*path, key), hint(str(kind), ERROR_KINDS, "kinds"))
 
 
 def _state(unit: Unit, test: GraphTest, path: Path) -> Iterator[Diagnostic]:
