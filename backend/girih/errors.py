@@ -61,6 +61,12 @@ class Conflict(GirihError):
     code = "conflict"
 
 
+class ThreadBusy(Conflict):
+    """A run is on the thread already; the same request may succeed when it has ended."""
+
+    code = "thread_busy"
+
+
 class TooLarge(GirihError):
     """The upload or the value is over a limit; the message names the limit."""
 

@@ -27,6 +27,16 @@ BODIES: dict[str, dict[str, Any]] = {
     "set_budget": {"json": {"target": "project", "period": "month", "tokens": 1_000_000_000}},
     "answer_interrupt": {"json": {"answer": {"answer": "x"}}},
     "resume_run": {"json": {"answer": {"answer": "x"}}},
+    "create_schedule": {"json": {"name": "nightly", "cron": "0 3 * * *", "run": {"agent": "hello"}}},
+    "change_schedule": {"json": {"cron": "0 4 * * *"}},
+    "create_thread": {"json": {}},
+    "change_thread": {"json": {"metadata": {"x": 1}}},
+    "edit_thread_state": {"json": {"state": {}}},
+    "fork_thread": {"json": {}},
+    "copy_thread": {"json": {}},
+    "create_runs": {"json": {"runs": [{"agent": "nothing"}]}},
+    "change_run": {"json": {"tags": ["x"]}},
+    "retry_run": {"json": {}},
     "publish_event": {"json": {"type": "order.paid", "data": {"id": 1}}},
 }
 """What each operation with a body takes: a new one has to be added here."""
@@ -75,12 +85,21 @@ async def things(client: Client, work: Callable[[], Awaitable[None]]) -> dict[st
     document = (await client.post("/v1/collections/shelf/documents", files=upload("# Lamps\n\nLight."))).json()
     key = (await client.post("/v1/keys", json={"name": "k", "permissions": ["agents:read"]})).json()
     await work()
-    ids = {"run_id": run["id"], "interrupt_id": open_now[0]["id"], "document_id": document["id"], "key_id": key["id"]}
+    night = {"name": "by day", "cron": "0 3 1 1 *", "run": {"agent": "curious"}}
+    schedule = (await client.post("/v1/schedules", json=night)).json()
+    thread = (await client.post("/v1/threads", json={"state": {"x": 1}})).json()
+    ids = {
+        "run_id": run["id"],
+        "thread_id": thread["id"],
+        "interrupt_id": open_now[0]["id"],
+        "document_id": document["id"],
+        "key_id": key["id"],
+    }
     budget = (await client.put("/v1/budgets", **BODIES["set_budget"])).json()
     return {**ids, "alias": "prod", "budget_id": budget["id"]}
 
 
-IDS = ("run_id", "interrupt_id", "document_id", "key_id", "budget_id")
+IDS = ("run_id", "thread_id", "schedule_id", "interrupt_id", "document_id", "key_id", "budget_id")
 
 
 @pytest.mark.parametrize("key", [None, "garbage", "girih_live_" + "0" * 32 + "_" + "A" * 49])
@@ -136,7 +155,15 @@ async def test_lists_and_publishing_show_nothing_foreign(
 async def test_the_owner_gets_through(app: FastAPI, published: Client, work: Callable[[], Awaitable[None]]) -> None:
     """The matrix would prove nothing if its calls were refused to everybody."""
     mine = await things(published, work)
-    last = ["cancel_run", "follow_run", "delete_document", "revoke_key"]
+    last = [
+        "cancel_run",
+        "retry_run",
+        "delete_thread",
+        "delete_schedule",
+        "follow_run",
+        "delete_document",
+        "revoke_key",
+    ]
     for path, method, operation in sorted(cases(app), key=lambda case: turn(case[2]["operationId"], last)):
         name = "shelf" if "collections" in path else "hello"
         answer = await call(published, path, method, operation, {"name": name, **mine})

@@ -20,8 +20,11 @@ from girih.api import (
     keys,
     memories,
     repeats,
+    replay,
     runs,
+    schedules,
     system,
+    threads,
     traces,
     usage,
     workspace,
@@ -42,6 +45,8 @@ _TAGS = [
     {"name": "workspace", "description": "Check and publish the specs of a folder, all or nothing."},
     {"name": "agents", "description": "Published agents, their versions and aliases."},
     {"name": "runs", "description": "Runs of agents, and their events as a stream."},
+    {"name": "threads", "description": "State that runs share, one after the other, and its history."},
+    {"name": "schedules", "description": "Runs that are started by the clock."},
     {"name": "interrupts", "description": "What runs wait for: questions to people, timers, events."},
     {"name": "events", "description": "Domain events: what happened, told to runs that wait for it."},
     {"name": "knowledge", "description": "Collections, their documents, and search."},
@@ -69,10 +74,12 @@ def create_app(girih: Girih) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await girih.runs.start()
+        await girih.schedules.start()
         try:
             yield
         finally:
             app.state.streams.close()
+            await girih.schedules.stop()
             await girih.runs.stop()
 
     app = Api(
@@ -92,6 +99,9 @@ def create_app(girih: Girih) -> FastAPI:
     for part in (workspace, agents, runs, ws, interrupts, events, collections, documents, keys):
         app.include_router(part.router, prefix="/v1")
     app.include_router(memories.router, prefix="/v1")
+    app.include_router(replay.router, prefix="/v1")
+    app.include_router(schedules.router, prefix="/v1")
+    app.include_router(threads.router, prefix="/v1")
     app.include_router(usage.router, prefix="/v1")
     app.include_router(traces.router, prefix="/v1")
     app.include_router(documents.uploads, prefix="/v1")
@@ -108,7 +118,7 @@ def _surround(app: FastAPI, origins: tuple[str, ...], telemetry: Telemetry) -> N
         app.add_middleware(
             CORSMiddleware,
             allow_origins=list(origins),
-            allow_methods=["GET", "POST", "PUT", "DELETE"],
+            allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
             allow_headers=[
                 "authorization",
                 "content-type",

@@ -121,7 +121,7 @@ def _girih_error(request: Request, error: Exception) -> Response:
     headers: dict[str, str] = {}
     if status == 401:
         headers["www-authenticate"] = "Bearer"
-    if status in (429, 503, 504):
+    if status in (429, 503, 504) or isinstance(error, errors.ThreadBusy):
         headers["retry-after"] = str(error.details.get("retry_after", RETRY_AFTER))
     details = dict(error.details)
     diagnostics = details.pop("diagnostics", None)

@@ -8,9 +8,10 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 
 from girih.api.deps import GuardedRoute, Wired, requires
+from girih.api.filters import WantedRuns
 from girih.api.sse import EventStream, resume_after
 from girih.db.tenancy import OrgScope
-from girih.services.runs.schemas import RunIn, RunOut, RunPage, RunStatus
+from girih.services.runs.schemas import RunIn, RunOut, RunPage
 
 router = APIRouter(prefix="/runs", tags=["runs"], route_class=GuardedRoute)
 
@@ -51,13 +52,12 @@ async def stream_run(
 async def list_runs(
     girih: Wired,
     scope: Reader,
-    agent: Annotated[str | None, Query(max_length=64)] = None,
-    status: RunStatus | None = None,
+    wanted: WantedRuns,
     cursor: Annotated[str | None, Query(max_length=64)] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> RunPage:
     """The project's runs, the newest first."""
-    return await girih.runs.runs(scope, agent=agent, status=status, cursor=cursor, limit=limit)
+    return await girih.runs.runs(scope, wanted, cursor=cursor, limit=limit)
 
 
 @router.get("/{run_id}", operation_id="get_run")

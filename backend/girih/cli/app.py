@@ -27,6 +27,8 @@ COMMANDS: Mapping[str, str] = {
     "runs": "List runs, how they stand, and what they wait for.",
     "interrupts": "List what runs wait for, and how to answer it.",
     "answer": "Answer what a run waits for.",
+    "threads": "List threads, and show what one holds.",
+    "schedules": "List and pause the runs that the clock starts.",
     "trace": "Show what a run did, as a tree.",
     "usage": "Show what model calls used and cost.",
     "ingest": "Bring files and folders into a collection.",

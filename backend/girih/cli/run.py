@@ -31,6 +31,8 @@ def run(
     as_json: Annotated[bool, typer.Option("--json", help="Print the stream's events, one JSON object a line.")] = False,
     trace: Annotated[bool, typer.Option("--trace", help="Show the run's steps as a tree when it has ended.")] = False,
     detach: Annotated[bool, typer.Option("--detach", help="Start the run, print its id, and do not wait.")] = False,
+    thread: Annotated[str | None, typer.Option("--thread", help="A thread's id: go on with what it holds.")] = None,
+    user: Annotated[str | None, typer.Option("--user", help="Whom the run is for, as `run.user`.")] = None,
 ) -> None:
     """Run an agent and stream its answer.
 
@@ -40,6 +42,7 @@ def run(
     """
     with open_server() as server:
         body = {"agent": agent, "inputs": _inputs(server, agent, input or [], inputs)}
+        body |= {name: value for name, value in (("thread_id", thread), ("user", user)) if value is not None}
         if detach:
             started = server.call("POST", "/v1/runs", json=body)
             typer.echo(started["id"])

@@ -20,6 +20,7 @@ def runs(
     status: Annotated[Status | None, typer.Option("--status", help="Only those that stand so.")] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, max=10_000, help="How many at the most.")] = 20,
     format: Annotated[Literal["text", "json"], typer.Option("--format", help="How to print them.")] = "text",
+    as_json: Annotated[bool, typer.Option("--json", help="Short for --format json.")] = False,
 ) -> None:
     """List runs, the newest first, with their status and what they wait for."""
     given = {"agent": agent, "status": status, "limit": min(limit, 200)}
@@ -28,7 +29,7 @@ def runs(
         for run in found:
             if run["status"] == "interrupted":
                 run["waits"] = _waits(server, run["id"])
-    if format == "json":
+    if as_json or format == "json":
         typer.echo(json.dumps({"runs": found}, indent=2, ensure_ascii=False))
         return
     for run in found:

@@ -17,7 +17,7 @@ from girih.engine.context import OpenPause, Outcome, RunContext
 from girih.engine.events import TERMINAL, NewEvent
 from girih.errors import Conflict
 from girih.language.nodes.pausing import PauseRequest
-from girih.services.runs.executor import Held
+from girih.services.runs.held import Held
 from girih.services.runs.schemas import ENDED
 from girih.services.runs.service import RunService
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from uuid import UUID
 
 import pytest
-from tests.services.runs.office import PATIENT, ask, check_whole, collect, small_world
+from tests.services.runs.office import PATIENT, ask, check_whole, collect, ended, small_world
 from tests.services.runs.test_pauses import waits
 
 from girih.db.direct import DirectPool
@@ -21,8 +22,9 @@ from girih.services.events.service import EventService
 from girih.services.knowledge.service import KnowledgeService
 from girih.services.registry.service import RegistryService
 from girih.services.runs.conditions import Conditions
-from girih.services.runs.schemas import ResumeIn
+from girih.services.runs.schemas import ResumeIn, RunIn
 from girih.services.runs.service import RunService
+from girih.services.runs.thread_schemas import ThreadIn
 
 ECHO = (Path(__file__).parents[3] / "agent_specs" / "bench" / "echo50.yaml").read_text()
 
@@ -143,3 +145,48 @@ async def test_a_run_that_waits_ends_on_the_version_it_began_with(
         run = await service.run(scope, made.id)
         assert (run.status, run.version, run.digest) == ("succeeded", made.version, made.digest)
         assert run.outputs == {"said": f"{'second' if made is new else 'first'}: yes"}
+
+
+CHAT = """\
+kind: graph/v1
+name: talk
+chat: { input: question, output: text }
+inputs:
+  question: { type: string }
+use:
+  model: model://default
+nodes:
+  answer:
+    llm: model
+    system: Be kind.
+    messages: "${ state.messages }"
+    next: $end
+outputs:
+  text: "${ answer.text }"
+"""
+
+
+def talk(thread_id: UUID, question: str) -> RunIn:
+    return RunIn(agent="talk", inputs={"question": question}, thread_id=thread_id)
+
+
+async def test_the_second_run_sees_what_was_said_in_the_first(
+    agents: AgentService,
+    service: RunService,
+    scope: OrgScope,
+) -> None:
+    await agents.apply(scope, {"talk.yaml": CHAT})
+    here = UUID((await service.threads.create(scope, ThreadIn())).id)
+    first = await service.create(scope, talk(here, "My name is Ada."))
+    assert (await ended(service, scope, first.id)).status == "succeeded"
+    second = await service.create(scope, talk(here, "What is my name?"))
+    assert (await ended(service, scope, second.id)).status == "succeeded"
+    state = (await service.threads.state(scope, here)).state
+    assert [message["role"] for message in state["messages"]] == ["user", "assistant"] * 2
+    assert [message["content"] for message in state["messages"]][::2] == ["My name is Ada.", "What is my name?"]
+    history = (await service.threads.history(scope, here)).items
+    assert [(one.source, one.run_id) for one in history] == [("run", second.id), ("run", first.id)]
+    assert history[0].parent_id == history[1].id
+    assert len(history[1].state["messages"]) == 2
+    shown = await service.threads.thread(scope, here)
+    assert (shown.status, shown.agent, shown.version) == ("idle", "talk", 2)

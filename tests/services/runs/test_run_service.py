@@ -14,6 +14,7 @@ from girih.db.direct import DirectPool
 from girih.db.tenancy import OrgScope
 from girih.errors import InvalidInput, NodeError, NotFound
 from girih.services.runs.schemas import RunIn
+from girih.services.runs.search_repository import Wanted
 
 ONE = plan(node("a", "$end"), outputs={"answer": "${ a.value }"})
 NEEDY = plan(
@@ -212,13 +213,13 @@ async def test_runs_are_listed_by_pages(office: Office) -> None:
     made = [await service.create(office.scope, ask(name)) for name in ("test", "other", "test", "test", "test")]
     pages, cursor = [], None
     while True:
-        page = await service.runs(office.scope, agent="test", cursor=cursor, limit=2)
+        page = await service.runs(office.scope, Wanted(agent="test"), cursor=cursor, limit=2)
         pages.append([run.id for run in page.items])
         if (cursor := page.next) is None:
             break
     newest_first = [run.id for run in reversed(made) if run.agent == "test"]
     assert pages == [newest_first[:2], newest_first[2:]]
-    assert (await service.runs(office.scope, status="cancelled")).items == []
+    assert (await service.runs(office.scope, Wanted(status="cancelled"))).items == []
     for wrong in ({"limit": 0}, {"limit": 201}, {"cursor": "x"}):
         with pytest.raises(InvalidInput):
             await service.runs(office.scope, **wrong)  # type: ignore[arg-type]

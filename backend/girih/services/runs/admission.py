@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -21,6 +22,7 @@ from girih.services.runs import repository
 from girih.services.runs.crash import CrashPoints
 from girih.services.runs.executor import started
 from girih.services.runs.feed import Hub
+from girih.services.runs.links import Link, Opened
 from girih.services.runs.plain import dump
 from girih.services.runs.ports import Agents
 from girih.services.runs.queue import Queue
@@ -71,10 +73,13 @@ class Admission:
         self._timing = timing
         self._crash = crash
         self._watch = watch
+        self.on_stopped: Callable[[Iterable[UUID]], None] = lambda _: None
+        """Called with the runs that a new one on their thread has asked to stop, or ended."""
 
-    async def create(self, scope: OrgScope, body: RunIn, key: str | None) -> RunOut:
+    async def create(self, scope: OrgScope, body: RunIn, key: str | None, link: Link | None = None) -> RunOut:
         """Accept a run, or find the one that was accepted with that key."""
         _check_plain(body)
+        link = link or Link(body.thread_id, body.multitask)
         asked = _hash(body)
         known = await self._made_with(scope, key, asked)
         if known is not None:
@@ -84,7 +89,7 @@ class Admission:
             found, inputs = await self._fitting(scope, body)
             try:
                 # Whoever asked may leave meanwhile: what was accepted is started all the same.
-                accepted = await to_its_end(self._accept(scope, found, inputs, body, key, asked))
+                accepted = await to_its_end(self._accept(scope, found, inputs, body, key, asked, link))
             except _MovedError:
                 self._resolutions.forget(scope, body.agent)
                 continue
@@ -131,36 +136,37 @@ class Admission:
         body: RunIn,
         key: str | None,
         asked: str,
+        link: Link,
     ) -> RunOut | None:
         """Record the run, and start it if a slot is free; `None` if another run has the key by now."""
         is_here = not body.background and self._roster.reserve(new=True)
-        if not is_here:
-            await self._queue.admit(scope)
-        run = _new_run(found.agent, inputs, body, is_here=is_here)
-        stamp = None
+        run = _new_run(found.agent, inputs, body, link, is_here=is_here)
+        opened = Opened()
         try:
-            stamp = await self._open(scope, found, run, key, asked if key else None)
+            if not is_here or (link.thread is not None and link.multitask != "reject"):
+                await self._queue.admit(scope)
+            opened = await self._open(scope, found, run, key, asked if key else None, link)
         finally:
-            if is_here and not stamp:
+            if is_here and not (opened.stamp and opened.here):
                 self._roster.give_back()
-        if stamp == "":
+        if opened.stamp == "":
             raise _MovedError
-        if stamp is None:
+        if opened.stamp is None:
             return None
         self._crash.here("run.created")
-        if is_here:
-            self._start(scope, run, stamp)
-        else:
-            self._queue.ring(run.id)
-            self._roster.expect()
-        return run
+        self.on_stopped(opened.stopped)
+        if opened.here:
+            self._start(scope, run, opened, link)
+            return run
+        self._queue.ring(run.id)
+        self._roster.expect()
+        return run.model_copy(update={"status": "queued", "attempt": 0, "started_at": None})
 
     async def _open(
-        self, scope: OrgScope, found: Resolution, run: RunOut, key: str | None, asked: str | None
-    ) -> str | None:
-        stamp: str | None = await self._pool.call(
-            scope,
-            "open_run",
+        self, scope: OrgScope, found: Resolution, run: RunOut, key: str | None, asked: str | None, link: Link
+    ) -> Opened:
+        is_here = run.status == "running"
+        arguments = (
             scope.project_id,
             run.id,
             run.agent,
@@ -172,7 +178,7 @@ class Admission:
             dump(run.metadata),
             key,
             asked,
-            self._worker if run.status == "running" else None,
+            self._worker if is_here else None,
             self._timing.lease_time,
             run.created_at,
             dump(started(run.agent, run.version, run.digest, run.inputs)),
@@ -183,9 +189,11 @@ class Admission:
             scope.actor,
             TRACEPARENT.get(),
         )
-        return stamp
+        if link.is_any:
+            return Opened.of(await self._pool.call(scope, "open_linked_run", *arguments, link.text()), link)
+        return Opened(await self._pool.call(scope, "open_run", *arguments), is_here)
 
-    def _start(self, scope: OrgScope, run: RunOut, stamp: str) -> None:
+    def _start(self, scope: OrgScope, run: RunOut, opened: Opened, link: Link) -> None:
         claim = Claim(
             scope=scope,
             run_id=UUID(run.id),
@@ -199,7 +207,10 @@ class Admission:
             last_seq=1,
             user=run.user,
             traceparent=TRACEPARENT.get(),
-            models_stamp=stamp,
+            models_stamp=opened.stamp,
+            thread_id=link.thread,
+            state=opened.state,
+            continues=link.source is not None,
         )
         feed = self._hub.open(scope, claim.run_id, 0)
         data = started(run.agent, run.version, run.digest, run.inputs)
@@ -207,7 +218,7 @@ class Admission:
         self._roster.start(claim, feed)
 
 
-def _new_run(agent: PublishedAgent, inputs: JsonObject, body: RunIn, *, is_here: bool) -> RunOut:
+def _new_run(agent: PublishedAgent, inputs: JsonObject, body: RunIn, link: Link, *, is_here: bool) -> RunOut:
     now = datetime.now(UTC)
     return RunOut(
         id=str(new_id()),
@@ -220,6 +231,8 @@ def _new_run(agent: PublishedAgent, inputs: JsonObject, body: RunIn, *, is_here:
         background=body.background,
         user=body.user,
         tags=body.tags,
+        thread_id=str(link.thread) if link.thread else None,
+        source_run_id=str(link.source) if link.source else None,
         expires_at=now + timedelta(seconds=body.ttl) if body.ttl is not None else None,
         attempt=1 if is_here else 0,
         created_at=now,
@@ -237,5 +250,5 @@ def _check_plain(body: RunIn) -> None:
 
 
 def _hash(body: RunIn) -> str:
-    text = json.dumps(body.model_dump(), sort_keys=True)
+    text = json.dumps(body.model_dump(mode="json"), sort_keys=True)
     return hashlib.sha256(text.encode("ascii")).hexdigest()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, and_, select, tuple_
@@ -12,8 +12,8 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import UnitOfWork, Work
 from girih.engine.checkpoints import Blob, StoredCheckpoint, StoredWrite, Write
+from girih.services.runs.backlog import Covers, everything, nothing, of_items, within
 from girih.services.runs.crash import CrashPoints
-from girih.services.runs.journal import Journal
 from girih.services.runs.tables import OfRun, RunCheckpoint, RunCheckpointBlob, RunCheckpointWrite, RunRecord
 
 Found: TypeAlias = list[StoredCheckpoint]
@@ -21,10 +21,18 @@ BlobsBySpace: TypeAlias = dict[str, list[Blob]]
 WritesByCheckpoint: TypeAlias = dict[tuple[str, str], list[StoredWrite]]
 
 
+class Writer(Protocol):
+    """The run's journal, as its checkpoints see it."""
+
+    async def write(self, function: str, *arguments: object, covers: Covers = everything) -> int:
+        """Commit what the function writes, with the events before it that are true then."""
+        ...
+
+
 class SqlCheckpointStore:
     """The engine's `CheckpointStore` of one run for the holder of its fence. Raises `LeaseLost` once that is lost."""
 
-    def __init__(self, uow: UnitOfWork, journal: Journal, scope: OrgScope, run_id: UUID, crash: CrashPoints) -> None:
+    def __init__(self, uow: UnitOfWork, journal: Writer, scope: OrgScope, run_id: UUID, crash: CrashPoints) -> None:
         self._uow = uow
         self._journal = journal
         self._scope = scope
@@ -43,7 +51,9 @@ class SqlCheckpointStore:
         """Keep a checkpoint, its new blobs and all events before it, in one commit."""
         self._crash.here("checkpoint.before")
         columns = [[blob[n] for blob in blobs] for n in range(4)]
-        await self._journal.write("put_run_checkpoint", ns, checkpoint_id, parent_id, checkpoint, metadata, *columns)
+        await self._journal.write(
+            "put_run_checkpoint", ns, checkpoint_id, parent_id, checkpoint, metadata, *columns, covers=within(ns)
+        )
         self._crash.here("checkpoint.after")
 
     async def put_writes(
@@ -52,7 +62,7 @@ class SqlCheckpointStore:
         """Keep a finished task's writes and all events before them, in one commit."""
         self._crash.here("writes.before")
         columns = [[write[n] for write in writes] for n in range(4)]
-        await self._journal.write("put_run_writes", ns, checkpoint_id, task_id, task_path, *columns)
+        await self._journal.write("put_run_writes", ns, checkpoint_id, task_id, task_path, *columns, covers=within(ns))
         self._crash.here("writes.after")
 
     async def get(self, ns: str, checkpoint_id: str | None) -> StoredCheckpoint | None:
@@ -85,7 +95,9 @@ class SqlCheckpointStore:
         An empty mapping commits the events alone.
         """
         self._crash.here("record.before")
-        await self._journal.write("put_run_records", ns, list(entries), list(entries.values()))
+        await self._journal.write(
+            "put_run_records", ns, list(entries), list(entries.values()), covers=of_items(ns, frozenset(entries))
+        )
         self._crash.here("record.after")
 
     async def recorded(self, ns: str) -> dict[str, bytes]:
@@ -96,7 +108,7 @@ class SqlCheckpointStore:
 
     async def discard(self, ns: str) -> None:
         """Forget the checkpoints and records of a namespace, and of all whose names begin with it."""
-        await self._journal.write("discard_run_space", ns)
+        await self._journal.write("discard_run_space", ns, covers=nothing)
 
     async def _stored(self, work: Work, rows: Sequence[RunCheckpoint], *, newest_only: bool) -> Found:
         blobs = await self._blobs(work, {row.ns for row in rows}, newest_only=newest_only)

@@ -13,7 +13,7 @@ import structlog
 
 from girih.db.unit_of_work import UnitOfWork
 from girih.engine.events import NewEvent
-from girih.services.runs import pause_repository, repository
+from girih.services.runs import pause_repository, repository, thread_repository
 from girih.services.runs.feed import Hub
 from girih.services.runs.tables import Run
 
@@ -57,6 +57,14 @@ class Deadlines:
                     await self._time_out(one)
             if len(due) < AT_ONCE:
                 return
+
+    async def forget_threads(self) -> None:
+        """Delete the threads whose time is over, but none that a run is on."""
+        async with self._uow.reading_for("reconcile") as work:
+            found = await thread_repository.overdue(work, limit=AT_ONCE)
+        for scope, thread_id in found:
+            async with self._uow(scope) as work:
+                await thread_repository.remove_overdue(work, scope.org_id, thread_id)
 
     async def _time_out(self, due: repository.Due) -> None:
         async with self._uow(due.scope) as work:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Literal
@@ -22,7 +22,8 @@ from girih.providers.telemetry.context import TRACEPARENT, of_run
 from girih.services.runs import repository
 from girih.services.runs.checkpoint_store import SqlCheckpointStore
 from girih.services.runs.crash import CrashPoints
-from girih.services.runs.feed import Feed, Hub
+from girih.services.runs.feed import Hub
+from girih.services.runs.held import Held
 from girih.services.runs.interruption import Interruption
 from girih.services.runs.journal import QUEUED, REFUSED, Journal
 from girih.services.runs.plain import dump
@@ -38,13 +39,10 @@ from girih.services.runs.ports import (
     World,
 )
 from girih.services.runs.repository import Claim
+from girih.services.runs.thread_ends import left_to_thread
 from girih.services.runs.watch import Watch
 
 log = structlog.get_logger("girih.runs")
-
-Reason = Literal["cancel", "release", "lost"]
-"""Why this process stops a run: somebody asked for it, the process ends, or the run is another process's now."""
-
 
 @dataclass(frozen=True)
 class Ending:
@@ -57,6 +55,8 @@ class Ending:
     """What the engine counted. It knows calls that gave no answer, the journal those of nodes that were cut off."""
     interruption: Interruption | None = None
     """It has not ended: it waits."""
+    state: JsonObject | None = None
+    """What `state:` holds at the end, where that is known."""
 
     def event(self, *, usage: JsonObject, duration_ms: int) -> NewEvent:
         """The last event of the run's feed."""
@@ -67,32 +67,6 @@ class Ending:
         }
         name, data = shown[self.status]
         return NewEvent(name, data | {"duration_ms": duration_ms}, datetime.now(UTC))
-
-
-@dataclass
-class Held:
-    """A run this process holds. `stop` works once, and not any more when the graph has come to its end."""
-
-    claim: Claim
-    feed: Feed
-    give_back: Callable[[], None]
-    """Returns the run's slot; `let_go` calls it, once."""
-    task: asyncio.Task[None] | None = None
-    reason: Reason | None = None
-    beyond_stopping: bool = False
-    is_let_go: bool = False
-
-    def let_go(self) -> None:
-        """Return the slot, if that has not happened yet."""
-        if not self.is_let_go:
-            self.is_let_go = True
-            self.give_back()
-
-    def stop(self, reason: Reason) -> None:
-        """Stop executing the graph; what happens then depends on the reason."""
-        if self.reason is None and not self.beyond_stopping and self.task is not None:
-            self.reason = reason
-            self.task.cancel()
 
 
 def failure(message: str, *, help: str | None = None) -> JsonObject:
@@ -131,6 +105,8 @@ class Executor:
         self._watch = watch
         self.on_waiting: Callable[[Claim, Interruption, bool], None] = lambda *_: None
         """Called when a run waits; with `True` when something it waits for is there already and it is queued."""
+        self.on_left: Callable[[Claim], Awaitable[None]] = _go_on
+        """Called when a run on a thread has ended, so that the next one begins."""
 
     async def execute(self, held: Held) -> None:
         """Execute a claimed run. Stops without a word when the lease is lost or the database stays away."""
@@ -187,7 +163,7 @@ class Executor:
         outcome = await self._engine.execute(plan, run=self._context(claim, journal))
         journal.check()
         if outcome.status != "interrupted":
-            return Ending(outcome.status, outcome.outputs, outcome.error, outcome.usage)
+            return Ending(outcome.status, outcome.outputs, outcome.error, outcome.usage, state=outcome.state)
         interruption = Interruption.of(outcome.pauses, claim.waits.deadlines)
         if fault := interruption.fault:
             return Ending("failed", error=failure(fault), usage=outcome.usage)
@@ -216,10 +192,11 @@ class Executor:
             plans=lambda digest: self._agents.plan(scope, digest),
             checkpoints=SqlCheckpointStore(self._uow, journal, scope, claim.run_id, self._crash),
             emit=journal.emit,
-            resume=claim.attempt > 1,
+            resume=claim.attempt > 1 or claim.continues,
             started_at=claim.started_at,
             attempt=claim.attempt,
             user=claim.user,
+            state=claim.state,
             replies=claim.waits.replies,
             spent=claim.spent,
         )
@@ -245,17 +222,28 @@ class Executor:
         self._crash.here("finish.before")
         usage = _usage(journal, ending)
         duration = datetime.now(UTC) - held.claim.started_at
+        function: str = "finish_run"
+        left: tuple[object, ...] = ()
+        if held.claim.thread_id is not None:
+            store = SqlCheckpointStore(self._uow, journal, held.claim.scope, held.claim.run_id, self._crash)
+            function, left = (
+                "finish_run_on_thread",
+                await left_to_thread(held.claim, ending.status, ending.state, store),
+            )
         await journal.write(
-            "finish_run",
+            function,
             ending.status,
             None if ending.outputs is None else dump(ending.outputs),
             None if ending.error is None else dump(ending.error),
             dump(usage | {"models": journal.tally.models}),
+            *left,
             last=ending.event(usage=usage, duration_ms=max(0, round(duration.total_seconds() * 1000))),
             # Who sees the end of one run may start the next one at once, and shall find the slot free.
             committed=held.let_go,
         )
         self._crash.here("finish.after")
+        if held.claim.thread_id is not None:
+            await self.on_left(held.claim)
 
     async def _release(self, claim: Claim, journal: Journal) -> None:
         """Hand the run on. What was emitted since the last checkpoint will be emitted again by who goes on from it."""
@@ -268,6 +256,10 @@ def _name(claim: Claim) -> None:
     """What logs of this task are found by, and the trace that its calls belong to. A task's context is its own."""
     bind_contextvars(run_id=str(claim.run_id), org_id=str(claim.scope.org_id), attempt=claim.attempt)
     TRACEPARENT.set(of_run(str(claim.run_id), claim.traceparent).header())
+
+
+async def _go_on(_: Claim) -> None:
+    """Nothing begins."""
 
 
 def started(agent: str, version: str, digest: str, inputs: JsonObject) -> JsonObject:

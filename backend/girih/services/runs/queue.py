@@ -9,7 +9,7 @@ from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import Dispatch, UnitOfWork
 from girih.errors import QueueFull
 from girih.jobs import RUN
-from girih.services.runs import repository
+from girih.services.runs import search_repository
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Queue:
         """Let one more run wait. Raises `QueueFull` where too many do already."""
         most = max(self._limits.per_org, self._limits.total)
         async with self._uow.reading_for("reconcile") as work:
-            mine, everybody = await repository.queued(work, scope.org_id, most=most)
+            mine, everybody = await search_repository.queued(work, scope.org_id, most=most)
         if mine >= self._limits.per_org:
             raise QueueFull(f"{mine} of your runs wait already", help="send it again when some of them have started")
         if everybody >= self._limits.total:

@@ -17,8 +17,9 @@ from girih.engine.events import NewEvent
 from girih.services.runs import repository
 from girih.services.runs.crash import CrashPoints
 from girih.services.runs.deadlines import Deadlines
-from girih.services.runs.executor import Held, failure
+from girih.services.runs.executor import failure
 from girih.services.runs.feed import Hub
+from girih.services.runs.held import Held
 from girih.services.runs.repository import MAX_CRASHES, Due
 from girih.services.runs.roster import Roster
 
@@ -128,6 +129,7 @@ class Reconciler:
         if self._looked >= self._renewed + self._timing.renewal:
             await self._renew()
             self._renewed = self._looked
+            await self._deadlines.forget_threads()
         await self._stop_asked()
         await self._deadlines.pass_due()
         await self._take_over()

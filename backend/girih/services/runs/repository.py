@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, func, or_, select, true, tuple_, update
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select, true, tuple_, update
+from sqlalchemy.orm import aliased
 
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import Work
@@ -18,6 +19,7 @@ from girih.services.runs import tables
 from girih.services.runs.past import Waits, recorded, waits
 from girih.services.runs.schemas import RunOut
 from girih.services.runs.tables import Run
+from girih.services.runs.thread_repository import state_of
 from girih.services.runs.usage import used_by_model
 
 MAX_CRASHES = 5
@@ -49,6 +51,11 @@ class Claim:
     background: bool = False
     user: str | None = None
     waits: Waits = field(default_factory=Waits)
+    thread_id: UUID | None = None
+    state: JsonObject = field(default_factory=dict)
+    """What its thread holds."""
+    continues: bool = False
+    """Whether it begins with a checkpoint of another run."""
     traceparent: str | None = None
     """The W3C trace context of the request that asked for the run."""
     models_stamp: str | None = None
@@ -67,6 +74,7 @@ class Due:
 def out(row: Run) -> RunOut:
     """The row as doors see it."""
     own = {"id": str(row.id), "metadata": row.run_metadata, "user": row.end_user}
+    own |= {name: str(number) if (number := getattr(row, name)) else None for name in ("thread_id", "source_run_id")}
     return RunOut.model_validate(own | {name: getattr(row, name) for name in RunOut.model_fields if name not in own})
 
 
@@ -81,20 +89,6 @@ async def run_with_key(work: Work, scope: OrgScope, key: str) -> Run | None:
     """The project's run that was made with that idempotency key."""
     found: Run | None = await work.session.scalar(select(Run).where(*_of(scope), Run.idempotency_key == key))
     return found
-
-
-async def runs(
-    work: Work, scope: OrgScope, *, agent: str | None, status: str | None, before: UUID | None, limit: int
-) -> Sequence[Run]:
-    """The project's runs, the newest first, from below the id `before`."""
-    query = select(Run).where(*_of(scope)).order_by(Run.id.desc()).limit(limit)
-    for wanted in (
-        Run.agent == agent if agent is not None else None,
-        Run.status == status if status is not None else None,
-        Run.id < before if before is not None else None,
-    ):
-        query = query if wanted is None else query.where(wanted)
-    return (await work.session.scalars(query)).all()
 
 
 async def end_unheld(work: Work, row: Run, event: NewEvent, *, status: str, error: JsonObject | None = None) -> None:
@@ -138,8 +132,11 @@ async def claim(work: Work, due: Due, *, worker: str, lease: timedelta) -> Claim
         .returning(Run)
     )
     row = (await work.session.scalars(statement)).one_or_none()
-    if row is None:
-        return None
+    return await _claim_of(work, row) if row is not None else None
+
+
+async def _claim_of(work: Work, row: Run) -> Claim:
+    """All that is needed to execute a run that was just taken."""
     last, spent = await recorded(work, row.org_id, row.id)
     assert row.started_at is not None  # noqa: S101 - set just above
     return Claim(
@@ -160,6 +157,9 @@ async def claim(work: Work, due: Due, *, worker: str, lease: timedelta) -> Claim
         user=row.end_user,
         traceparent=row.traceparent,
         waits=await waits(work, row) if row.interruptions else Waits(),
+        thread_id=row.thread_id,
+        state=await state_of(work, row.org_id, row.thread_id) if row.thread_id is not None else {},
+        continues=row.source_run_id is not None,
     )
 
 
@@ -213,17 +213,6 @@ async def due_run(work: Work, run_id: UUID) -> Due | None:
     query = select(Run.org_id, Run.project_id, Run.fence).where(Run.id == run_id, _is_due())
     row = (await work.session.execute(query)).one_or_none()
     return Due(OrgScope(row.org_id, row.project_id), run_id, row.fence) if row else None
-
-
-async def queued(work: Work, org_id: UUID, *, most: int) -> tuple[int, int]:
-    """How many runs wait: the organization's, and those of all. Nothing is counted beyond `most`."""
-    waiting = select(Run.org_id).where(Run.status == "queued")
-    mine, everybody = (
-        select(func.count()).select_from(rows.limit(most).subquery()).scalar_subquery()
-        for rows in (waiting.where(Run.org_id == org_id), waiting)
-    )
-    row = (await work.session.execute(select(mine, everybody))).one()
-    return int(row[0]), int(row[1])
 
 
 async def asked_to_stop(work: Work, worker: str) -> list[UUID]:
@@ -281,7 +270,22 @@ def _for_whom(background_after: timedelta) -> ColumnElement[bool]:
 
 def _is_due() -> ColumnElement[bool]:
     is_wanted = or_(Run.expires_at.is_(None), Run.expires_at > func.now())
-    return or_(and_(Run.status == "queued", is_wanted), and_(Run.status == "running", Run.lease_until <= func.now()))
+    return or_(
+        and_(Run.status == "queued", is_wanted, _is_its_turn()),
+        and_(Run.status == "running", Run.lease_until <= func.now()),
+    )
+
+
+def _is_its_turn() -> ColumnElement[bool]:
+    """Whether every run before it on its thread, if it has one, has ended."""
+    before = aliased(Run)
+    is_open = exists().where(
+        before.org_id == Run.org_id,
+        before.thread_id == Run.thread_id,
+        before.finished_at.is_(None),
+        before.thread_seq < Run.thread_seq,
+    )
+    return or_(Run.thread_id.is_(None), ~is_open)
 
 
 def _vanished() -> ColumnElement[int]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from uuid import UUID
 
-from girih.services.runs.executor import Executor, Held
+from girih.services.runs.executor import Executor
 from girih.services.runs.feed import Feed
+from girih.services.runs.held import Held
 from girih.services.runs.repository import Claim
 
 

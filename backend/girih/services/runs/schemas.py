@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Annotated, Literal
+from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -25,6 +26,11 @@ def _printable(text: str) -> str:
 Printable = Annotated[str, AfterValidator(_printable)]
 
 
+Multitask = Literal["reject", "enqueue", "interrupt", "rollback"]
+"""What a new run does where another one is on its thread: is refused, waits in line, stops it and keeps what it did to
+the thread so far, or stops it and drops that."""
+
+
 class RunIn(BaseModel):
     """What to run, and on what."""
 
@@ -43,6 +49,10 @@ class RunIn(BaseModel):
     """Words to find the run by."""
     ttl: Annotated[float | None, Field(gt=0, le=LONGEST_DURATION)] = None
     """Seconds after which a run that waits, for its turn or for an answer, ends as `expired`."""
+    thread_id: UUID | None = None
+    """The thread whose `state:` the run begins with, and leaves to the next one when it ends well."""
+    multitask: Multitask = "reject"
+    """What to do where a run is on that thread already."""
 
 
 class ModelUsage(BaseModel):
@@ -83,6 +93,9 @@ class RunOut(BaseModel):
     background: bool = False
     user: str | None = None
     tags: list[str] = []
+    thread_id: str | None = None
+    source_run_id: str | None = None
+    """The run it continues, from a checkpoint of that one."""
     expires_at: datetime | None = None
     """When it ends as `expired` if it still waits then."""
     attempt: int = 0

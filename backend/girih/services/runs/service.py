@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import suppress
 from datetime import UTC, datetime
 from uuid import UUID
@@ -16,7 +16,7 @@ from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import UnitOfWork, Work
 from girih.engine.events import RunEvent
 from girih.errors import InvalidInput, NotFound
-from girih.services.runs import repository
+from girih.services.runs import repository, search_repository, thread_repository
 from girih.services.runs.admission import Admission
 from girih.services.runs.conditions import Conditions
 from girih.services.runs.crash import CrashPoints
@@ -41,14 +41,19 @@ from girih.services.runs.ports import (
 from girih.services.runs.queue import Queue
 from girih.services.runs.reader import Reader, Tail, no_such_run
 from girih.services.runs.reconciler import Reconciler
+from girih.services.runs.replay import Replays
 from girih.services.runs.repository import Claim
 from girih.services.runs.roster import Roster
-from girih.services.runs.schemas import ENDED, ResumeIn, RunIn, RunOut, RunPage, RunStatus
+from girih.services.runs.schemas import ENDED, ResumeIn, RunIn, RunOut, RunPage
+from girih.services.runs.search_repository import Wanted
 from girih.services.runs.tables import Run
+from girih.services.runs.thread_schemas import ForkIn, ThreadOut
+from girih.services.runs.threads import Threads
 
 MOST_RUNS = 200
 """Runs on one page of a list."""
 ALONE = Conditions()
+ANY = Wanted()
 
 
 class RunService:
@@ -92,9 +97,11 @@ class RunService:
             watch=conditions.watch,
         )
         executor.on_waiting = self._waiting
+        executor.on_left = self._next_in_line
         self._roster = Roster(executor, conditions.slots)
         self._deadlines = Deadlines(uow, hub, self._ready)
         self.interrupts = Interrupts(uow, self._ready, crash)
+        self.threads = Threads(uow, agents, self._superseded)
         events.subscribe(self.interrupts.take_event)
         self._background: asyncio.Task[None] | None = None
         self._take_part(pool, agents, hub, crash)
@@ -127,6 +134,8 @@ class RunService:
             crash=crash,
             watch=conditions.watch,
         )
+        self._admission.on_stopped = self._superseded
+        self.replays = Replays(uow, agents, self._admission, self._reader)
 
     async def start(self) -> None:
         """Begin to look after runs in the background."""
@@ -169,20 +178,14 @@ class RunService:
             return repository.out(row)
 
     async def runs(
-        self,
-        scope: OrgScope,
-        *,
-        agent: str | None = None,
-        status: RunStatus | None = None,
-        cursor: str | None = None,
-        limit: int = 50,
+        self, scope: OrgScope, wanted: Wanted = ANY, *, cursor: str | None = None, limit: int = 50
     ) -> RunPage:
         """The project's runs, the newest first; `cursor` is the `next` of the page before."""
         if not 1 <= limit <= MOST_RUNS:
             raise InvalidInput(f"a page holds 1 to {MOST_RUNS} runs, not {limit}")
         before = _cursor(cursor)
         async with self._uow(scope) as work:
-            rows = await repository.runs(work, scope, agent=agent, status=status, before=before, limit=limit + 1)
+            rows = await search_repository.runs(work, scope, wanted, before=before, limit=limit + 1)
             items = [repository.out(row) for row in rows[:limit]]
         return RunPage(items=items, next=items[-1].id if len(rows) > limit else None)
 
@@ -208,6 +211,13 @@ class RunService:
         await self.interrupts.resume(scope, number, body)
         return await self.run(scope, number)
 
+    async def fork_thread(self, scope: OrgScope, thread_id: UUID, body: ForkIn) -> ThreadOut:
+        """A thread that begins at a state of another, or with what a checkpoint of a run holds."""
+        given = None
+        if body.run_id is not None and body.checkpoint_id is not None:
+            given = (await self.replays.at(scope, body.run_id, body.checkpoint_id)).state
+        return await self.threads.fork(scope, thread_id, body, given)
+
     async def check_cursor(self, scope: OrgScope, run_id: UUID | str, after: int) -> None:
         """Raise `NotFound`, or `InvalidInput` for a number the run has not reached, as `events` would at its beginning.
 
@@ -223,6 +233,23 @@ class RunService:
     def tail(self, scope: OrgScope, run_id: UUID | str, after: int = 0) -> Tail:
         """The same events for a door that takes them as they come: nothing runs for it between two of them."""
         return self._reader.tail(scope, _id(run_id), after)
+
+    async def _next_in_line(self, claim: Claim) -> None:
+        """The next run on a thread begins. Should this not come to pass, it is found by looking around."""
+        assert claim.thread_id is not None  # noqa: S101 - only such runs leave a thread
+        async with self._uow(claim.scope) as work:
+            found = await thread_repository.next_in_line(work, claim.scope.org_id, claim.thread_id)
+        if found is not None:
+            self._ready(*found)
+
+    def _superseded(self, run_ids: Iterable[UUID]) -> None:
+        """Runs have been asked to stop, or have ended, for a newer one on their thread."""
+        for run_id in run_ids:
+            self._roster.expect()
+            self._doorbell.stop(run_id)
+            self._doorbell.news(run_id)
+            if (held := self._roster.find(run_id)) is not None:
+                held.stop("cancel")
 
     def _ready(self, run_id: UUID, background: bool) -> None:
         """A run that waited can go on: here if there is room, unless it is for workers."""

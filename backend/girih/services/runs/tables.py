@@ -24,9 +24,12 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from girih.db.base import Base, ProjectOwned, project_key
 from girih.services.agents.tables import AgentVersion
+from girih.services.runs.thread_tables import Thread
 
 OVER = "('succeeded', 'failed', 'cancelled', 'expired')"
 """The states a run never leaves, as SQL."""
+
+_ON_THREAD = "thread_id IS NOT NULL AND finished_at IS NULL"
 
 
 class Run(ProjectOwned, Base):
@@ -40,6 +43,17 @@ class Run(ProjectOwned, Base):
     __table_args__ = (
         project_key(),
         ForeignKeyConstraint(["org_id", "version_id"], [AgentVersion.org_id, AgentVersion.id]),
+        ForeignKeyConstraint(["org_id", "thread_id"], [Thread.org_id, Thread.id], ondelete="CASCADE"),
+        UniqueConstraint("org_id", "thread_id", "thread_seq"),
+        CheckConstraint("(thread_id IS NULL) = (thread_seq IS NULL)", name="thread"),
+        Index("ix_runs_thread_open", "org_id", "thread_id", "thread_seq", postgresql_where=text(_ON_THREAD)),
+        Index(
+            "ix_runs_thread_held",
+            "org_id",
+            "thread_id",
+            unique=True,
+            postgresql_where=text(f"{_ON_THREAD} AND attempt > 0"),
+        ),
         UniqueConstraint("org_id", "id"),
         UniqueConstraint("org_id", "project_id", "idempotency_key"),
         CheckConstraint(f"status IN ('queued', 'running', 'interrupted') OR status IN {OVER}", name="status"),
@@ -85,6 +99,14 @@ class Run(ProjectOwned, Base):
     """The W3C trace context of the request that asked for it."""
     expires_at: Mapped[datetime | None]
     """When nobody wants the run any more: it then ends unless somebody works on it."""
+    thread_id: Mapped[UUID | None] = mapped_column(Uuid)
+    thread_seq: Mapped[int | None] = mapped_column(BigInteger)
+    """Its place in the thread's line: it begins when all before it have ended."""
+    keeps_state: Mapped[bool | None]
+    """Whether its thread keeps what it did, once a newer run took its place; `None` while none did."""
+    source_run_id: Mapped[UUID | None] = mapped_column(Uuid)
+    """The run it continues: it began with a checkpoint of that one."""
+    source_checkpoint: Mapped[str | None] = mapped_column(Text)
     interruptions: Mapped[int] = mapped_column(Integer, server_default=text("0"))
     """How often it began to wait."""
     idempotency_key: Mapped[str | None] = mapped_column(Text)

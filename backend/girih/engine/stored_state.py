@@ -1,0 +1,56 @@
+"""What a stored checkpoint of a run's own graph says: its shared state, and where the run goes on from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from girih.engine.channels import INPUTS, shared, slot
+from girih.engine.checkpoints import EMPTY, StoredCheckpoint
+from girih.engine.serializer import PlainSerializer, unpack
+from girih.language.spec.tree import JsonObject
+
+_GOES_TO = "branch:to:"
+"""LangGraph's channel that leads to a node begins with this."""
+
+
+@dataclass(frozen=True)
+class StoredState:
+    """A checkpoint, read. `next` are the nodes that come next; none after the last one.
+
+    `results` are the nodes whose results it holds, `blobs` the `[channel, version]` pairs that make it up.
+    """
+
+    checkpoint_id: str
+    at: str
+    next: tuple[str, ...]
+    state: JsonObject
+    inputs: JsonObject = field(default_factory=dict)
+    results: tuple[str, ...] = ()
+    blobs: tuple[tuple[str, str], ...] = ()
+
+
+def read_stored(stored: StoredCheckpoint) -> StoredState:
+    """Read a checkpoint with at least the blobs it names."""
+    checkpoint: dict[str, Any] = unpack(stored.checkpoint)
+    named = {channel: str(version) for channel, version in checkpoint["channel_versions"].items()}
+    held = {
+        channel: (form, data)
+        for channel, version, form, data in stored.blobs
+        if form != EMPTY and named.get(channel) == version
+    }
+    serializer = PlainSerializer()
+    values = {
+        channel: serializer.loads_typed(held[channel])
+        for channel in held
+        if channel == INPUTS or channel.startswith(shared(""))
+    }
+    return StoredState(
+        checkpoint_id=stored.checkpoint_id,
+        at=str(checkpoint["ts"]),
+        next=tuple(sorted(name.removeprefix(_GOES_TO) for name in held if name.startswith(_GOES_TO))),
+        state={name.removeprefix(shared("")): value for name, value in values.items() if name != INPUTS},
+        inputs=values.get(INPUTS) or {},
+        results=tuple(sorted(name.removeprefix(slot("")) for name in held if name.startswith(slot("")))),
+        blobs=tuple(sorted(named.items())),
+    )

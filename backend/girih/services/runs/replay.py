@@ -1,0 +1,187 @@
+"""Running again: from the node that failed, from any checkpoint, with another version; and many runs at once."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from contextlib import suppress
+from uuid import UUID
+
+from girih.db.tenancy import OrgScope
+from girih.db.unit_of_work import UnitOfWork
+from girih.engine.stored_state import StoredState, read_stored
+from girih.errors import Conflict, GirihError, InvalidInput, LeaseLost, NotFound
+from girih.language.compiler.plan import Plan
+from girih.services.runs import repository
+from girih.services.runs.admission import LONGEST_KEY, Admission
+from girih.services.runs.checkpoint_store import SqlCheckpointStore
+from girih.services.runs.crash import CrashPoints
+from girih.services.runs.links import Link
+from girih.services.runs.ports import Agents
+from girih.services.runs.reader import Reader, no_such_run
+from girih.services.runs.replay_schemas import (
+    BatchIn,
+    BatchItem,
+    BatchOut,
+    CheckpointList,
+    CheckpointOut,
+    Refusal,
+    RetryIn,
+    RunChange,
+)
+from girih.services.runs.schemas import ENDED, RunIn, RunOut
+from girih.services.runs.tables import Run
+
+MOST_CHECKPOINTS = 200
+"""So many of a run's newest checkpoints are listed."""
+SETTLED = frozenset({"run.interrupted", "run.finished", "run.failed", "run.cancelled"})
+"""Events after which a run does nothing until somebody else does something."""
+
+
+class _ReadOnly:
+    """The journal of a run that is only looked at."""
+
+    async def write(self, function: str, *arguments: object) -> int:
+        raise LeaseLost(f"{function} of {len(arguments)} arguments: this run is only looked at here")
+
+
+class Replays:
+    """Makes runs from runs."""
+
+    def __init__(self, uow: UnitOfWork, agents: Agents, admission: Admission, reader: Reader) -> None:
+        self._uow = uow
+        self._agents = agents
+        self._admission = admission
+        self._reader = reader
+
+    async def retry(self, scope: OrgScope, run_id: UUID, body: RetryIn) -> RunOut:
+        """A new run that goes on where one that has ended was, with its inputs, on its thread.
+
+        Raises `Conflict` for a run that has not ended, or ended well where no checkpoint is named, `InvalidInput` for
+        a version that cannot go on from there.
+        """
+        row = await self._row(scope, run_id)
+        if row.status not in ENDED:
+            raise Conflict(f"run {run_id} is {row.status}: it has not ended", help="wait for its end, or cancel it")
+        if row.status == "succeeded" and body.checkpoint_id is None:
+            raise Conflict(
+                f"run {run_id} ended well: there is no failure to go on from",
+                help="name a `checkpoint_id`, or start a new run",
+            )
+        link = Link(row.thread_id, body.multitask, row.id)
+        if body.checkpoint_id is not None or body.agent is not None:
+            stored = await self._stored(scope, row.id, body.checkpoint_id)
+            if stored is not None:
+                await self._check(scope, row, stored, body.agent)
+                link = Link(row.thread_id, body.multitask, row.id, stored.checkpoint_id, stored.blobs)
+        asked = RunIn(
+            agent=body.agent or f"{row.agent}@{row.version}",
+            inputs=row.inputs,
+            metadata=row.run_metadata,
+            tags=row.tags,
+            user=row.end_user,
+            background=body.background,
+        )
+        return await self._admission.create(scope, asked, None, link)
+
+    async def checkpoints(self, scope: OrgScope, run_id: UUID) -> CheckpointList:
+        """Where the run can be continued from, the newest first."""
+        await self._row(scope, run_id)
+        stored = await self._store(scope, run_id).list("", None, MOST_CHECKPOINTS)
+        return CheckpointList(
+            items=[
+                CheckpointOut(
+                    id=one.checkpoint_id,
+                    created_at=one.at,
+                    next=list(one.next),
+                    results=list(one.results),
+                    state=one.state,
+                )
+                for one in map(read_stored, stored)
+            ]
+        )
+
+    async def at(self, scope: OrgScope, run_id: UUID, checkpoint_id: str) -> StoredState:
+        """What a checkpoint of the run holds. Raises `NotFound`."""
+        await self._row(scope, run_id)
+        found = await self._stored(scope, run_id, checkpoint_id)
+        assert found is not None  # noqa: S101 - a named one is there, or it is an error
+        return found
+
+    async def change(self, scope: OrgScope, run_id: UUID, body: RunChange) -> RunOut:
+        """Give a run other metadata or tags, also when it has ended."""
+        async with self._uow(scope) as work:
+            row = await repository.run(work, scope, run_id, lock=True)
+            if row is None:
+                raise no_such_run(run_id)
+            row.run_metadata = row.run_metadata if body.metadata is None else body.metadata
+            row.tags = row.tags if body.tags is None else body.tags
+            await work.session.flush()
+            return repository.out(row)
+
+    async def wait(self, scope: OrgScope, run_id: UUID, seconds: float) -> RunOut:
+        """The run, once it has ended or waits for something, or after so many seconds as it is then."""
+        standing = await self._reader.check(scope, run_id, 0)
+        run = repository.out(await self._row(scope, run_id))
+        if run.status in ENDED or run.status == "interrupted":
+            return run
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                async for event in self._reader.follow(scope, run_id, standing.last):
+                    if event.event.type in SETTLED:
+                        break
+        return repository.out(await self._row(scope, run_id))
+
+    async def batch(self, scope: OrgScope, body: BatchIn, key: str | None) -> BatchOut:
+        """Start runs, each accepted or refused on its own. The same key and runs give the same ones again."""
+        if key is not None and not (0 < len(key) <= LONGEST_KEY and key.isprintable()):
+            raise InvalidInput(f"an idempotency key is 1 to {LONGEST_KEY} printable characters")
+        name = hashlib.sha256(key.encode()).hexdigest() if key is not None else None
+        items = []
+        for number, one in enumerate(body.runs):
+            try:
+                run = await self._admission.create(scope, one, f"batch:{name}:{number}" if name else None)
+                items.append(BatchItem(run=run))
+            except GirihError as fault:
+                items.append(BatchItem(error=Refusal(code=fault.code, message=fault.message, help=fault.help)))
+        return BatchOut(items=items)
+
+    async def _check(self, scope: OrgScope, row: Run, stored: StoredState, agent: str | None) -> None:
+        """Raise `InvalidInput` unless the version can go on from the checkpoint."""
+        if not stored.next:
+            raise InvalidInput(
+                f"nothing comes after checkpoint {stored.checkpoint_id}", help="choose one with nodes under `next`"
+            )
+        if agent is None:
+            return
+        new, old = (await self._agents.resolve(scope, agent)).plan, await self._agents.plan(scope, row.digest)
+        verbs, verbs_before = _verbs(new), _verbs(old)
+        for name in stored.next:
+            if verbs.get(name) != verbs_before.get(name):
+                what = f"is a `{verbs[name]}` there" if name in verbs else "is not in it"
+                raise InvalidInput(
+                    f"`{agent}` cannot go on from node '{name}': the node {what}",
+                    help="choose a checkpoint before a node that both versions have, or start a new run",
+                    node=name,
+                )
+
+    async def _stored(self, scope: OrgScope, run_id: UUID, checkpoint_id: str | None) -> StoredState | None:
+        stored = await self._store(scope, run_id).get("", checkpoint_id)
+        if stored is None and checkpoint_id is not None:
+            raise NotFound(f"run {run_id} has no checkpoint {checkpoint_id}", help="list the run's checkpoints")
+        return read_stored(stored) if stored is not None else None
+
+    def _store(self, scope: OrgScope, run_id: UUID) -> SqlCheckpointStore:
+        return SqlCheckpointStore(self._uow, _ReadOnly(), scope, run_id, CrashPoints(enabled=False))
+
+    async def _row(self, scope: OrgScope, run_id: UUID) -> Run:
+        async with self._uow(scope) as work:
+            row = await repository.run(work, scope, run_id)
+        if row is None:
+            raise no_such_run(run_id)
+        return row
+
+
+def _verbs(plan: Plan) -> dict[str, str]:
+    """The kinds of the nodes of the graph's own region, by name."""
+    return {node.name: node.verb for node in plan.nodes if node.region is None}

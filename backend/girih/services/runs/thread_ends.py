@@ -1,0 +1,25 @@
+"""What a run leaves to its thread when it ends."""
+
+from __future__ import annotations
+
+from girih.db.base import new_id
+from girih.engine.checkpoints import CheckpointStore
+from girih.engine.stored_state import read_stored
+from girih.language.spec.tree import JsonObject
+from girih.services.runs.plain import dump
+from girih.services.runs.repository import Claim
+
+
+async def left_to_thread(
+    claim: Claim, status: str, state: JsonObject | None, store: CheckpointStore
+) -> tuple[object, ...]:
+    """The last arguments of `finish_run_on_thread`: the id and the values of the thread's next state, or no values.
+
+    A run that was stopped leaves what its last checkpoint holds; the database decides whether the thread keeps that.
+    """
+    if status == "cancelled":
+        stored = await store.get("", None)
+        state = read_stored(stored).state if stored is not None else None
+    elif status != "succeeded":
+        state = None
+    return new_id(), dump(claim.state | state) if state is not None else None
