@@ -143,6 +143,8 @@ def texts() -> Iterator[tuple[str, str]]:
     wide = ", ".join(f"v{i}" for i in range(20_000))
     yield "large enum", HEAD.replace("q: string", f"q: {{ enum: [{wide}] }}") + NODE
     yield "tags", filled(SOUND + "title: [", "!x 1, ", "]\n")
+    deep = "".join(f'  e{i}: {{ each: e{i + 1}, over: "${{ [1] }}", as: x{i}, result: 1 }}\n' for i in range(400))
+    yield "deep forks", HEAD + "nodes:\n" + deep + '  e400: { set: { x: "${ x3 }" } }\n'
     yield "unknown aliases", filled(SOUND + "title: [", "*x, ", "]\n")
     yield "anchors", filled(SOUND + "title: [", lambda i: f"&a{i} 1, ", "]\n")
     yield "carriage returns", filled(SOUND, "k: 1\r")
