@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import inspect
 import json
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import jsonschema
 import pytest
 from pydantic import ValidationError
 
+from girih.language.compiler.schema import schemas
 from girih.language.nodes.base import GraphContract, NodeConfig, NodeKind, Scope, ToolContract, object_of
 from girih.language.nodes.registry import kinds
 from girih.language.spec.node_parser import NodeParser
@@ -144,18 +146,61 @@ def test_exits_and_needs_stand_where_they_say(kind: NodeKind[Any]) -> None:
         assert need.key in raw
 
 
+COMMON: dict[str, JsonValue] = {
+    "when": "true",
+    "retry": {"max": 1, "on": ["timeout"], "wait": "1s", "longest": 5},
+    "timeout": {"attempt": "5s", "total": "1m"},
+    "on_error": {"on": ["timeout", "budget"], "value": {}},
+    "cache": {"ttl": "10m", "key": "${ inputs.x }"},
+    "write": {"x": 1},
+    "title": "A title",
+    "description": "What it is for.",
+}
+
+
 def test_every_node_may_carry_the_common_keys(kind: NodeKind[Any]) -> None:
     raw, _ = config_of(kind)
-    common = {
-        "when": "true",
-        "retry": {"max": 1, "on": ["timeout"]},
-        "timeout": "5s",
-        "on_error": {"value": {}},
-        "cache": "10m",
-        "write": {"x": 1},
-        "title": "A title",
-    }
-    assert isinstance(kind.Config.model_validate({**raw, **common}, strict=True), NodeConfig)
+    config = kind.Config.model_validate({**raw, **COMMON}, strict=True)
+    assert isinstance(config, NodeConfig)
+    assert set(COMMON) | {"next"} == set(NodeConfig.model_fields)
+    short = kind.Config.model_validate({**raw, "timeout": "5s", "cache": 60, "on_error": {"to": "x"}}, strict=True)
+    assert (short.timeout.attempt, short.cache.ttl, short.on_error.to) == (5.0, 60.0, "x")
+
+
+@pytest.mark.parametrize("key", sorted(COMMON))
+def test_a_common_key_of_the_wrong_type_is_refused_at_its_place(kind: NodeKind[Any], key: str) -> None:
+    wrong: JsonValue = ["no", "such", "thing"]
+    source = Source(
+        "g.json", json.dumps({"kind": "graph/v1", "name": "g", "nodes": {"a": {**raw_of(kind), key: wrong}}})
+    )
+    tree, _ = read(source)
+    assert tree is not None
+    faults: list[Any] = []
+    NodeParser(tree, kinds(), faults).node("a", tree.get(("nodes", "a")))
+    assert [(fault.code, fault.place) for fault in faults] == [("E002", tree.at(("nodes", "a", key)))]
+
+
+def raw_of(kind: NodeKind[Any]) -> dict[str, JsonValue]:
+    return config_of(kind)[0]
+
+
+def test_an_editor_takes_the_example_with_all_common_keys_and_refuses_a_misspelt_one(kind: NodeKind[Any]) -> None:
+    editor = jsonschema.Draft202012Validator(schemas(kinds())["graph"])
+
+    def errors(node: JsonValue) -> list[Any]:
+        return list(editor.iter_errors({"kind": "graph/v1", "name": "g", "nodes": {"a": node}}))
+
+    node = {**raw_of(kind), **COMMON}
+    assert errors(node) == []
+    assert any("promtp" in error.message for error in leaves(errors({**node, "promtp": 1})))
+    for key in (kind.verb, "retry"):
+        assert errors({**node, key: [1]})
+
+
+def leaves(errors: Iterable[Any]) -> Iterator[Any]:
+    """What is wrong in the end, below all alternatives."""
+    for error in errors:
+        yield from leaves(error.context) if error.context else (error,)
 
 
 def test_the_result_is_an_object(kind: NodeKind[Any]) -> None:
