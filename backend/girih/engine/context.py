@@ -164,7 +164,7 @@ class Frame:
 
     def emit(self, node: str, type: str, data: JsonObject) -> None:
         """Emit an event of a node of this graph."""
-        self.run.emit(NewEvent(type, data, datetime.now(UTC), f"{self.path}{node}"))
+        self.run.emit(NewEvent(type, data, datetime.now(UTC), f"{self.path}{node}", self.ns))
 
 
 def usage_dict(usage: Usage) -> JsonObject:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from typing import Literal
@@ -57,12 +57,16 @@ TERMINAL: frozenset[str] = frozenset({"run.finished", "run.failed", "run.cancell
 
 @dataclass(frozen=True)
 class NewEvent:
-    """An event as the engine emits it. `node` is the path through subgraphs (`refund/lookup`), `None` for the run."""
+    """An event as the engine emits it. `node` is the path through subgraphs (`refund/lookup`), `None` for the run.
+
+    `ns` is the namespace in which what the node did is kept; it is not a part of the event.
+    """
 
     type: str
     data: JsonObject
     at: datetime
     node: str | None = None
+    ns: str = field(default="", compare=False, repr=False)
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from girih.services.runs.crash import CrashPoints
 from girih.services.runs.feed import Feed
 from girih.services.runs.journal import Journal
 from girih.services.runs.repository import Claim
+from girih.services.runs.watch import Watch
 
 ONE = plan(node("a", "$end"))
 
@@ -40,7 +41,7 @@ async def a_store(office: Office) -> SqlCheckpointStore:
         id=UUID(made.id),
     )
     claim = Claim(office.scope, UUID(made.id), 1, 1, "test", "1.0.0", ONE.digest, {}, datetime.now(UTC))
-    journal = Journal(office.direct, Feed(office.scope, claim.run_id, 0), claim, lambda: None)
+    journal = Journal(office.direct, Feed(office.scope, claim.run_id, 0), claim, lambda: None, Watch().of(claim))
     return SqlCheckpointStore(office.uow, journal, office.scope, claim.run_id, CrashPoints())
 
 

@@ -22,6 +22,7 @@ from girih.services.runs.crash import CrashPoints
 from girih.services.runs.feed import Feed
 from girih.services.runs.journal import Journal
 from girih.services.runs.repository import MAX_CRASHES, Claim
+from girih.services.runs.watch import Watch
 
 LINE = plan(node("a", "b"), node("b", "c"), node("c", "$end"), outputs={"all": "${ a.value + b.value + c.value }"})
 
@@ -102,7 +103,9 @@ async def test_the_fenced_out_holder_changes_nothing(office: Office) -> None:
     old = first._roster.find(UUID(made.id))
     assert old is not None
     assert old.task is not None
-    journal = Journal(office.direct, Feed(office.scope, UUID(made.id), 99), old.claim, lambda: None)
+    journal = Journal(
+        office.direct, Feed(office.scope, UUID(made.id), 99), old.claim, lambda: None, Watch().of(old.claim)
+    )
     store = SqlCheckpointStore(office.uow, journal, office.scope, UUID(made.id), CrashPoints())
     for write in (
         store.put("", "zzz", None, b"x", b"y", [("c", "1", "t", b"d")]),
@@ -293,7 +296,7 @@ async def test_events_of_a_foreign_run_cannot_be_written(office: Office, other_s
     made = await service.create(office.scope, ask())
     await soon(lambda: "b" in office.probe.ran)
     claim = Claim(other_scope, UUID(made.id), 1, 1, "test", "1.0.0", "", {}, datetime.now(UTC))
-    journal = Journal(office.direct, Feed(other_scope, claim.run_id, 50), claim, lambda: None)
+    journal = Journal(office.direct, Feed(other_scope, claim.run_id, 50), claim, lambda: None, Watch().of(claim))
     with pytest.raises(LeaseLost):
         await journal.write("append_run_events", last=NewEvent("run.failed", {}, datetime.now(UTC)))
     assert new_id() != claim.run_id

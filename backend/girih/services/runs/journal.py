@@ -10,6 +10,7 @@ import stamina
 from girih.db.direct import DirectPool
 from girih.engine.events import NewEvent, RunEvent
 from girih.errors import LeaseLost, Unavailable
+from girih.services.runs.backlog import Backlog, Covers, everything, nothing
 from girih.services.runs.crash import CrashPoints
 from girih.services.runs.feed import Feed
 from girih.services.runs.plain import dump
@@ -37,8 +38,8 @@ written because the run is asked to stop, and `QUEUED`, something it would wait 
 class Journal:
     """Numbers a run's events and writes them in batches, alone or together with what must be true at the same moment.
 
-    A checkpoint is committed with all events emitted before it, and a `node.finished` waits for the checkpoint that
-    follows it: a node whose result is recorded has its events, and one that has to run again has not finished.
+    A checkpoint is committed with the events emitted before it, and a `node.finished` waits for the commit that keeps
+    the node's result: a node whose result is recorded has its events, and one that has to run again has not finished.
     After `LeaseLost`, and when the database stays away, nothing more is written.
     """
 
@@ -51,9 +52,7 @@ class Journal:
         self._on_asked_to_stop = on_asked_to_stop
         self.watch = watch
         self._next = feed.last + 1
-        self._pending: list[NewEvent] = []
-        self._ready = 0
-        """How many of the pending events wait for no checkpoint."""
+        self._backlog = Backlog()
         self._lock = asyncio.Lock()
         self._timer: asyncio.TimerHandle | None = None
         self._flushing: asyncio.Task[None] | None = None
@@ -74,24 +73,24 @@ class Journal:
             return
         if event.type == CALL:
             self.tally.add(event.data)
-        if self._ready == len(self._pending) and event.type != "node.finished":
-            self._ready += 1
-        self._pending.append(event)
+        self._backlog.add(event)
         self._schedule()
 
     async def write(
         self,
         function: str,
         *arguments: object,
+        covers: Covers = everything,
         last: NewEvent | None = None,
         committed: Callable[[], None] | None = None,
     ) -> int:
-        """Commit what `function` writes, with every event emitted so far and then `last`; gives its answer.
+        """Commit what `function` writes, with the events emitted so far and then `last`; gives its answer.
 
-        `committed` is called before any reader sees these events. Raises `LeaseLost` or `Unavailable`. A caller that
-        is cancelled meanwhile does not undo it: the numbers that were given out stay true.
+        Where `covers` says that it does not keep what a node did, the news that the node has finished is left for the
+        commit that does. `committed` is called before any reader sees these events. Raises `LeaseLost` or
+        `Unavailable`. A caller that is cancelled meanwhile does not undo it: the numbers that were given out stay true.
         """
-        return await to_its_end(self._write(function, arguments, last, committed))
+        return await to_its_end(self._write(function, arguments, covers, last, committed))
 
     def check(self) -> None:
         """Raise what went wrong in the background."""
@@ -108,26 +107,24 @@ class Journal:
     def close(self) -> None:
         """Take nothing more."""
         self.fault = self.fault or LeaseLost("this run is over here")
-        self._pending.clear()
-        self._ready = 0
+        self._backlog.clear()
         self._disarm()
 
     async def _write(
         self,
         function: str,
         arguments: Sequence[object],
+        covers: Covers,
         last: NewEvent | None = None,
         committed: Callable[[], None] | None = None,
     ) -> int:
         async with self._lock:
             self.check()
             self._disarm()
-            if function == APPEND and not self._ready and last is None:
+            if function == APPEND and not self._backlog.ready and last is None:
                 return HELD
-            taken = self._ready if function == APPEND else len(self._pending)
-            events, self._pending, self._ready = self._pending[:taken], self._pending[taken:], 0
-            if last is not None:
-                events.append(last)
+            taken = self._backlog.take(nothing if function == APPEND else covers)
+            events = [entry.event for entry in taken] + ([last] if last is not None else [])
             texts = [dump(event.data) for event in events]
             began = asyncio.get_running_loop().time()
             try:
@@ -136,7 +133,7 @@ class Journal:
                 self.fault = fault
                 raise
             if verdict == REFUSED:
-                self._pending = events[: len(events) - (last is not None)] + self._pending
+                self._backlog.put_back(taken)
                 return verdict
             if committed is not None:
                 committed()
@@ -178,11 +175,11 @@ class Journal:
         )
 
     def _schedule(self) -> None:
-        if self._flushing is not None or not self._ready:
+        if self._flushing is not None or not self._backlog.ready:
             return
         loop = asyncio.get_running_loop()
         wait = self._flushed + self._patience - loop.time()
-        is_full = self._ready >= BATCH and self._patience == PATIENCE
+        is_full = self._backlog.ready >= BATCH and self._patience == PATIENCE
         if is_full or wait <= 0:
             self._flush()
         elif self._timer is None:
@@ -196,7 +193,7 @@ class Journal:
     async def _flush_pending(self) -> None:
         try:
             self.crash.here("events.before")
-            await self._write(APPEND, ())
+            await self._write(APPEND, (), nothing)
             self.crash.here("events.after")
         except (LeaseLost, Unavailable):
             return  # it is kept in `fault`

@@ -14,6 +14,7 @@ from girih.errors import Conflict, GirihError, InvalidInput, LeaseLost, NotFound
 from girih.language.compiler.plan import Plan
 from girih.services.runs import repository
 from girih.services.runs.admission import LONGEST_KEY, Admission
+from girih.services.runs.backlog import Covers, everything
 from girih.services.runs.checkpoint_store import SqlCheckpointStore
 from girih.services.runs.crash import CrashPoints
 from girih.services.runs.links import Link
@@ -41,7 +42,8 @@ SETTLED = frozenset({"run.interrupted", "run.finished", "run.failed", "run.cance
 class _ReadOnly:
     """The journal of a run that is only looked at."""
 
-    async def write(self, function: str, *arguments: object) -> int:
+    async def write(self, function: str, *arguments: object, covers: Covers = everything) -> int:
+        del covers
         raise LeaseLost(f"{function} of {len(arguments)} arguments: this run is only looked at here")
 
 
