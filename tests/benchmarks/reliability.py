@@ -16,92 +16,24 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
+sys.path.insert(0, str(Path(__file__).parent))
 
+import crashes
 import httpx
+import misbehaving
 import psutil
-from tests.acceptance.fleet import LEASE, Fleet, Member, begin, events, fleet, publish, until
+from place import GIVEN_UP, POINTS, Found, Place, place
+from tests.acceptance.fleet import LEASE, Member, begin, events, publish, until
 
 from girih.cli.stream import frames
 from girih.jobs import RUN, make_client
-
-POINTS = (
-    "run.created",
-    "run.claimed",
-    "checkpoint.before",
-    "checkpoint.after",
-    "checkpoint.before@2",
-    "checkpoint.after@3",
-    "finish.before",
-    "finish.after",
-)
-GIVEN_UP = ("run.finished", "run.failed", "run.cancelled")
-
-
-@dataclass
-class Found:
-    """What a scenario saw: how often it tried, what was wrong, and figures worth a line."""
-
-    tried: int = 0
-    wrong: list[str] = field(default_factory=list)
-    figures: dict[str, object] = field(default_factory=dict)
-
-    def check(self, holds: bool, what: str) -> None:
-        """Note what does not hold."""
-        if not holds:
-            self.wrong.append(what)
-
-
-@dataclass
-class Place:
-    """A fleet with an API that everybody asks."""
-
-    fleet: Fleet
-    api: Member
-    client: httpx.Client
-    n: int
-
-    def workers(self, count: int = 2, **more: str) -> list[Member]:
-        """So many living workers."""
-        alive = [m for m in self.fleet.members if m.name.startswith("worker") and m.process.poll() is None]
-        return [*alive[:count], *(self.fleet.worker(**more) for _ in range(count - len(alive)))]
-
-    def dismiss(self) -> None:
-        """Kill every worker."""
-        for member in self.fleet.members:
-            if member.name.startswith("worker"):
-                member.kill()
-
-    def whole(self, found: Found, run: str) -> list[dict[str, Any]]:
-        """Read a run to its end and check the promise: each event once, in order, each result once, one end."""
-        seen = events(self.client, run)
-        found.check([e["seq"] for e in seen] == list(range(1, len(seen) + 1)), f"{run}: gaps or doubles")
-        found.check(seen[-1]["type"] == "run.finished", f"{run}: {seen[-1]['type']}")
-        done = [e["node"] for e in seen if e["type"] == "node.finished"]
-        found.check(done == ["a", "b", "c", "d"], f"{run}: results {done}")
-        found.check(sum(e["type"] in GIVEN_UP for e in seen) == 1, f"{run}: more than one end")
-        began = [e["node"] for e in seen if e["type"] == "node.started"]
-        attempts = seen[-1]["attempt"]
-        found.check(len(began) <= 4 + attempts - 1, f"{run}: {len(began)} starts of nodes in {attempts} attempts")
-        return seen
-
-
-@contextmanager
-def place(n: int, **settings: str) -> Iterator[Place]:
-    """A fleet with its agents published."""
-    with fleet(**{"GIRIH_SHUTDOWN_GRACE": "0.5", "GIRIH_BACKGROUND_AFTER": "600", **settings}) as made:
-        api = made.api()
-        with made.client(api) as client:
-            publish(client)
-            yield Place(made, api, client, n)
 
 
 def r1(n: int) -> Found:
@@ -436,8 +368,9 @@ def r18(n: int) -> Found:
         for run in runs * 3:
             bell.send_task(RUN, args=[run])
         at.whole(found, begin(at.client, "quick"))
-        attempts = at.fleet.sql("SELECT max(attempt), count(*) FROM runs")
-        found.check(attempts == [(1, 2 * n + 1)], f"attempts, runs: {attempts}")
+        ((taken_over, count),) = at.fleet.sql("SELECT count(*) FILTER (WHERE attempt > 1), count(*) FROM runs")
+        found.check(count == 2 * n + 1, f"{count} runs")
+        found.figures["taken over (a machine that stalls for a lease)"] = taken_over
         found.tried = len(runs)
     return found
 
@@ -470,7 +403,8 @@ def r19(n: int) -> Found:
 
 SCENARIOS: dict[str, Callable[[int], Found]] = {
     "R1": r1, "R3": r3, "R4": r4, "R5": r5, "R6": r6, "R7": r7, "R8": r8, "R9": r9, "R11": r11, "R13": r13,
-    "R18": r18, "R19": r19,
+    "R18": r18, "R19": r19, "R1-nested": crashes.nested, "R1-pauses": crashes.pauses, "R20": misbehaving.r20,
+    "R21": crashes.r21,
 }  # fmt: skip
 
 
