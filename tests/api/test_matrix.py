@@ -61,6 +61,11 @@ OF_NO_THING = {
     "list_budgets",
     "set_budget",
     "publish_event",
+    "create_schedule",
+    "list_schedules",
+    "create_thread",
+    "list_threads",
+    "create_runs",
 }
 """Operations that name no thing, so that nothing foreign can be named."""
 
@@ -91,6 +96,7 @@ async def things(client: Client, work: Callable[[], Awaitable[None]]) -> dict[st
     ids = {
         "run_id": run["id"],
         "thread_id": thread["id"],
+        "schedule_id": schedule["id"],
         "interrupt_id": open_now[0]["id"],
         "document_id": document["id"],
         "key_id": key["id"],
@@ -167,7 +173,9 @@ async def test_the_owner_gets_through(app: FastAPI, published: Client, work: Cal
     for path, method, operation in sorted(cases(app), key=lambda case: turn(case[2]["operationId"], last)):
         name = "shelf" if "collections" in path else "hello"
         answer = await call(published, path, method, operation, {"name": name, **mine})
-        assert answer.is_success, f"{method} {path}: {answer.text}"
+        # By now the run may have ended well, and then there is nothing to retry.
+        passes = answer.is_success or (operation["operationId"] == "retry_run" and answer.status_code == 409)
+        assert passes, f"{method} {path}: {answer.text}"
 
 
 def turn(name: str, last: list[str]) -> int:
