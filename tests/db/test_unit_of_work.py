@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import text
 
 from girih.db.base import new_id
-from girih.db.engine import make_engine, make_sessions
+from girih.db.engine import LONGEST_SILENCE, make_engine, make_sessions
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import UnitOfWork, Work
 from girih.errors import Unavailable
@@ -135,3 +135,20 @@ async def test_a_pool_without_a_free_connection_says_so(database_url: str, scope
     async with uow(scope) as work:
         assert await names(work) == ["main"]
     await engine.dispose()
+
+
+async def test_a_transaction_whose_process_was_frozen_lets_go_of_its_rows(
+    uow: UnitOfWork, scope: OrgScope, database_url: str
+) -> None:
+    async with uow(scope) as work:
+        assert await work.session.scalar(text("SHOW idle_in_transaction_session_timeout")) == f"{LONGEST_SILENCE}s"
+    with pytest.raises(Unavailable):
+        async with uow(scope) as frozen:
+            await frozen.session.execute(text("SET LOCAL idle_in_transaction_session_timeout = 50"))
+            await frozen.session.execute(text("UPDATE projects SET name = 'mine'"))
+            # It says nothing, and another transaction gets the row all the same.
+            async with uow(scope) as other:
+                await other.session.execute(text("UPDATE projects SET name = 'theirs'"))
+            await frozen.session.execute(text("SELECT 1"))
+    async with uow(scope) as work:
+        assert await names(work) == ["theirs"]

@@ -9,6 +9,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 from girih.db.tenancy import APP_ROLE
 from girih.errors import InvalidInput
 
+LONGEST_SILENCE = 15
+"""Seconds after which the database ends a transaction whose process says nothing: one that was frozen, or whose machine
+is gone, in the midst of a transaction must not keep its locks, and with them what others are to take over from it."""
+
 
 def make_engine(url: str, *, pool_size: int = 10, overflow: int = 10, role: str | None = APP_ROLE) -> AsyncEngine:
     """A pool on `url` (`postgresql://…`); every session works as `role`, `None` for the login's own (migrations).
@@ -16,7 +20,9 @@ def make_engine(url: str, *, pool_size: int = 10, overflow: int = 10, role: str 
     A request that finds no free connection within 5 seconds fails instead of waiting for ever. Raises `InvalidInput`
     for what is no URL of a PostgreSQL database.
     """
-    settings = {"application_name": "girih"} | ({"role": role} if role else {})
+    settings = {"application_name": "girih"}
+    if role:
+        settings |= {"role": role, "idle_in_transaction_session_timeout": f"{LONGEST_SILENCE}s"}
     return create_async_engine(
         _address(url),
         pool_size=pool_size,

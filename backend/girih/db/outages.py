@@ -13,8 +13,9 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from girih.errors import Unavailable
 
-_AWAY = ("08", "53300", "57P", "3D000", "28")
-"""SQLSTATE prefixes: connection lost, too many connections, shutting down or starting, no such database or login."""
+_AWAY = ("08", "53300", "57P", "3D000", "28", "25P03")
+"""SQLSTATE prefixes: connection lost, too many connections, shutting down or starting, no such database or login, and
+ended because this process was silent for too long in the midst of a transaction."""
 
 
 @contextmanager
