@@ -23,11 +23,13 @@ from girih.language.spec.diagnostics import Diagnostic
 from girih.language.spec.source import Source
 
 EXAMPLES = Path(__file__).parents[2] / "agent_specs"
+OF_EVERY_KIND = Path(__file__).parent / "mutated"
 FILES = {
     path: text
     for path, text in read_folder(EXAMPLES).files.items()
     if not path.startswith(("schemas", "handbook/", "bench"))
 }
+FILES |= read_folder(OF_EVERY_KIND).files
 UNTOUCHED = frozenset(compile_workspace(Workspace(FILES)).diagnostics)
 SPECS = [path for path, text in FILES.items() if is_spec(path, text)]
 SCRAPS = ["nodes", "next", "$end", "${ a }", "${", "}", "a.b.c", "null", "5", "[]", "{}", "'", '"', "model://x", "else"]
@@ -164,7 +166,7 @@ def test_nearly_every_fault_is_found_where_it_is(seed: int) -> None:
     faulty = [(path, m, found) for path, m, found in checked if found]
     near = [m for path, m, found in faulty if is_near(path, m, found)]
     assert len(faulty) > 25
-    assert len(near) >= 0.85 * len(faulty), [m.what for path, m, found in faulty if not is_near(path, m, found)]
+    assert len(near) >= 0.9 * len(faulty), [m.what for path, m, found in faulty if not is_near(path, m, found)]
 
 
 def scrambled(text: str, chance: random.Random) -> str:
