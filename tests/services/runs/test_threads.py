@@ -62,8 +62,10 @@ def watched(office: Office) -> list[int]:
         nonlocal at_work
         at_work += 1
         seen.append(at_work)
-        await asyncio.sleep(0.01)
-        at_work -= 1
+        try:
+            await asyncio.sleep(0.01)
+        finally:
+            at_work -= 1
         return {"value": 1}
 
     office.probe.act = act

@@ -76,28 +76,25 @@ class RunService:
         world: World,
         conditions: Conditions = ALONE,
     ) -> None:
-        self._uow = uow
-        self._conditions = conditions
+        self._uow, self._conditions = uow, conditions
         self._doorbell = conditions.doorbell or Doorbell()
         hub, crash = Hub(self._doorbell.news), CrashPoints(enabled=conditions.crash_points)
         self._mirrors = Mirrors(uow, lambda: self._doorbell.hears)
         self._reader = Reader(uow, hub, self._mirrors)
-        models = ProjectModels(registry, make_models)
         executor = Executor(
             uow,
             pool,
             hub,
             engine=engine,
             agents=agents,
-            models=models,
+            models=ProjectModels(registry, make_models),
             knowledge=knowledge,
             events=events,
             world=world,
             crash=crash,
             watch=conditions.watch,
         )
-        executor.on_waiting = self._waiting
-        executor.on_left = self._next_in_line
+        executor.on_waiting, executor.on_left = self._waiting, self._next_in_line
         self._roster = Roster(executor, conditions.slots)
         self._deadlines = Deadlines(uow, hub, self._ready)
         self.interrupts = Interrupts(uow, self._ready, crash)
@@ -249,7 +246,8 @@ class RunService:
             self._doorbell.stop(run_id)
             self._doorbell.news(run_id)
             if (held := self._roster.find(run_id)) is not None:
-                held.stop("cancel")
+                # Not before its task has begun, or nobody would bring it to an end.
+                asyncio.get_running_loop().call_soon(held.stop, "cancel")
 
     def _ready(self, run_id: UUID, background: bool) -> None:
         """A run that waited can go on: here if there is room, unless it is for workers."""
