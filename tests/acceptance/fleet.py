@@ -216,19 +216,30 @@ def begin(client: httpx.Client, agent: str, *, background: bool = True, **more: 
 def events(client: httpx.Client, run_id: str, after: int = 0) -> list[dict[str, Any]]:
     """The run's events to its end. A stream that breaks is resumed, as clients do."""
     found: list[dict[str, Any]] = []
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 90
+
+    def in_time(chunks: Iterator[bytes]) -> Iterator[bytes]:
+        for chunk in chunks:  # heartbeats come also where nothing else does
+            assert time.monotonic() < deadline, f"no end after {len(found)} events: {_standing(client, run_id)}"
+            yield chunk
+
     while not found or found[-1]["type"] not in ("run.finished", "run.failed", "run.cancelled"):
-        assert time.monotonic() < deadline, f"no end after {len(found)} events"
+        assert time.monotonic() < deadline, f"no end after {len(found)} events: {_standing(client, run_id)}"
         headers = {"last-event-id": str(found[-1]["seq"] if found else after)}
         try:
             with client.stream("GET", f"/v1/runs/{run_id}/events", headers=headers) as answer:
                 if answer.status_code == 200:
-                    found.extend(frames(answer.iter_bytes()))  # what came before a break stays
+                    found.extend(frames(in_time(answer.iter_bytes())))  # what came before a break stays
                     continue
         except httpx.TransportError:
             pass
         time.sleep(0.1)
     return found
+
+
+def _standing(client: httpx.Client, run_id: str) -> str:
+    run = client.get(f"/v1/runs/{run_id}").json()
+    return f"{run.get('status')}, attempt {run.get('attempt')}"
 
 
 def check_whole(found: list[dict[str, Any]], steps: tuple[str, ...] = STEPS, after: int = 0) -> None:

@@ -117,9 +117,8 @@ def _answered(at: Place, rescuer, found: Found) -> str:
     run = begin(at.client, "asking")
     until(lambda: status(at, run) == "interrupted", 90)
     victim = at.fleet.api(GIRIH_TEST_BUILD="1", GIRIH_CRASH_AT="answer.after", GIRIH_RUN_SLOTS="0")
-    with at.fleet.client(victim) as there:
-        with suppress(httpx.TransportError):
-            found.check(answer(there, run) == 0, "answer.after: not reached")
+    with at.fleet.client(victim) as there, suppress(httpx.TransportError):
+        found.check(answer(there, run) == 0, "answer.after: not reached")
     found.check(victim.process.wait(60) == 9, "answer.after: not reached")
     return run
 

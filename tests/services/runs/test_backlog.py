@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from girih.engine.events import NewEvent
-from girih.services.runs.backlog import Backlog, Covers, everything, nothing, of_items, within
+from girih.services.runs.backlog import Backlog, Covers, everything, nothing, of_records, within
 
 
 def filled(*events: tuple[str, str, str]) -> Backlog:
@@ -41,10 +41,16 @@ def test_records_keep_the_items_they_name_and_what_ran_within_them() -> None:
         ("node.finished", "2", "all#1.weigh[2]/inner#1.1/"),
         ("node.finished", "other", "all#11.weigh[2]/"),
     )
-    assert taken(backlog, of_items("all#1/", frozenset({"2"}))) == ["finished 2"]
-    assert taken(backlog, of_items("all#1/", frozenset({"1"}))) == ["finished 1"]
-    assert taken(backlog, of_items("all#1/", frozenset())) == []
+    assert taken(backlog, of_records("all#1/", frozenset({"2"}))) == ["finished 2"]
+    assert taken(backlog, of_records("all#1/", frozenset({"1"}))) == ["finished 1"]
+    assert taken(backlog, of_records("all#1/", frozenset())) == []
     assert taken(backlog, everything) == ["finished 12", "finished other"]
+
+
+def test_the_record_of_a_branch_that_is_one_node_keeps_that_node() -> None:
+    backlog = filled(("node.finished", "left", "both#1.left[]/"), ("node.finished", "right", "both#1.right[]/"))
+    assert taken(backlog, of_records("both#1.left[]/", frozenset({"end"}))) == ["finished left"]
+    assert taken(backlog, of_records("both#1.right[]/", frozenset())) == []
 
 
 def test_what_is_said_around_a_branch_comes_after_what_was_done_in_it() -> None:

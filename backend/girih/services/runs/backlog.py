@@ -29,11 +29,16 @@ def within(prefix: str) -> Covers:
     return lambda ns: ns.startswith(prefix)
 
 
-def of_items(ns: str, keys: frozenset[str]) -> Covers:
-    """Records keep what was done in the branches `NAME[KEY]/` of a visit whose records are in `VISIT/`."""
+def of_records(ns: str, keys: frozenset[str]) -> Covers:
+    """Records keep what was done in their own namespace, that of a branch which is one node.
+
+    Those of a visit, in `VISIT/`, keep what was done in its branches `NAME[KEY]/`.
+    """
     prefix = ns.removesuffix("/") + "."
 
     def covers(done: str) -> bool:
+        if keys and done.startswith(ns):
+            return True
         if not done.startswith(prefix):
             return False
         _, _, key = done[len(prefix) :].partition("/")[0].partition("[")

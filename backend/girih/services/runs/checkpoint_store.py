@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import UnitOfWork, Work
 from girih.engine.checkpoints import Blob, StoredCheckpoint, StoredWrite, Write
-from girih.services.runs.backlog import Covers, everything, nothing, of_items, within
+from girih.services.runs.backlog import Covers, everything, nothing, of_records, within
 from girih.services.runs.crash import CrashPoints
 from girih.services.runs.tables import OfRun, RunCheckpoint, RunCheckpointBlob, RunCheckpointWrite, RunRecord
 
@@ -96,7 +96,7 @@ class SqlCheckpointStore:
         """
         self._crash.here("record.before")
         await self._journal.write(
-            "put_run_records", ns, list(entries), list(entries.values()), covers=of_items(ns, frozenset(entries))
+            "put_run_records", ns, list(entries), list(entries.values()), covers=of_records(ns, frozenset(entries))
         )
         self._crash.here("record.after")
 
