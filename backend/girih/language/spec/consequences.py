@@ -29,6 +29,8 @@ def without_consequences(found: Iterable[Diagnostic], trees: Mapping[str, Tree])
     # What is not used, nobody can say of a file that was not read as a whole.
     misread = {d.place.file for d in found if d.code in _MISREAD and d.severity == "error"}
     found = [d for d in found if d.severity == "error" or d.code in _LOCAL or d.place.file not in misread]
+    wrong = {d.place for d in found if d.code == "E002"}
+    found = [d for d in found if d.code != _TEXT_WARNING or d.place not in wrong]
     boundless = {name for name, tree in trees.items() if _lost_limits(tree, found)}
     found = [d for d in found if d.code != "E105" or d.place.file not in boundless]
     stateless = {name for name, tree in trees.items() if _lost_state(tree, found)}
