@@ -51,6 +51,7 @@ class Inference:
         self._not_nulls: frozenset[str] = frozenset()
         self._calls = Calls(text, self.findings)
         self._depth = 0
+        self._after = ""  # the fields asked of the one that is looked at
 
     def result(self, expr: Expr) -> JsonSchema:
         """The type of a value that must be there."""
@@ -95,6 +96,9 @@ class Inference:
         return schema
 
     def _field(self, expr: Field) -> Typed:
+        after, self._after = self._after, ""
+        if isinstance(expr.operand, Field) and not expr.test:
+            self._after = f"{'.?' if expr.optional else '.'}{expr.name}{after}"
         root = isinstance(expr.operand, Name) and expr.operand.name not in self._bound
         if isinstance(expr.operand, Name):
             parent = Typed(self._solid(expr.operand, self._name(expr.operand, alone=False)))
@@ -109,7 +113,7 @@ class Inference:
         if expr.optional or parent.optional:
             return Typed(found.schema, optional=True)
         if not self._is_known(expr):
-            self._unset(expr, root=root, always=found.always)
+            self._unset(expr, after, root=root, always=found.always)
         return Typed(self._solid(expr, found.schema))
 
     def _solid(self, expr: Expr, schema: JsonSchema) -> JsonSchema:
@@ -124,10 +128,10 @@ class Inference:
             way_out = f"ask {name or '…'} != null && … first"
             self._report("E203", f"{fields.named(name)} may be null, which has no fields", expr, way_out)
 
-    def _unset(self, expr: Field, *, root: bool, always: bool) -> None:
+    def _unset(self, expr: Field, after: str, *, root: bool, always: bool) -> None:
         reason = self._names.why_unset(expr.operand.name) if root and isinstance(expr.operand, Name) else None
         parent = spoken(expr.operand)
-        way_out = f"use {parent or '…'}.?{expr.name}.orValue(…)"
+        way_out = f"use {parent or '…'}.?{expr.name}{after}.orValue(…)"
         if reason is None and not always:
             reason = f"it is an optional {'input' if parent == 'inputs' else 'field'}"
             if parent == "errors":
