@@ -137,7 +137,7 @@ def common_keys() -> str:
 COMMON = {
     "next": "where the run goes on: [next](#next)",
     "when": "a condition; where it does not hold, the node is passed over and has no result",
-    "retry": "what is tried again, and how often: [retry](#retry)",
+    "retry": "`2` for how many more times a failed node is tried, or more exactly: [retry](#retry)",
     "timeout": "`30s` for each attempt, or more exactly: [timeout](#timeout)",
     "on_error": "what a failure leads to instead of failing the run: [on_error](#on_error)",
     "cache": "`10m` for how long a result stands in for running the node again: [cache](#cache)",

@@ -134,14 +134,19 @@ _NODE_KEYS = {
     "title": "A name for people.",
     "description": "What the node is for.",
     "when": "A CEL condition: where it does not hold, the node is passed over and `next` follows.",
-    "retry": "How a failed node is tried again.",
+    "retry": "How often a failed node is tried again, or `{ max, on, wait, longest }`.",
     "timeout": "How long an attempt may take, or `{ attempt, total }`.",
     "on_error": "What happens instead of failing the run: `{ to: NODE }` or `{ value: { … } }`.",
     "cache": "How long a result stands in for running the node again with the same values.",
     "write": "Values of `state:` to write, with the node's own result in sight.",
 }
-_SHORT = {"timeout": "attempt", "cache": "ttl"}
-"""Common keys that may hold nothing but the value of one of their own."""
+_DURATION: tuple[JsonSchema, ...] = ({"type": "number", "exclusiveMinimum": 0}, {"type": "string"})
+_SHORT: Mapping[str, tuple[JsonSchema, ...]] = {
+    "retry": ({"type": "integer", "minimum": 1, "maximum": 10},),
+    "timeout": _DURATION,
+    "cache": _DURATION,
+}
+"""Common keys that may hold nothing but the value of one of their own, and what that may be."""
 
 
 def _any_node(kinds: Mapping[str, NodeKind[Any]]) -> JsonSchema:
@@ -169,10 +174,9 @@ def _node(kind: NodeKind[Any], config: JsonSchema) -> JsonSchema:
 
 def _with_short_forms(properties: JsonObject) -> JsonObject:
     """The common keys that have one, each as itself or short: no model says so, a validator does."""
-    short = {"anyOf": [{"type": "number", "exclusiveMinimum": 0}, {"type": "string"}]}
     return {
-        key: {"anyOf": [*properties[key].get("anyOf", [properties[key]]), *short["anyOf"]]}
-        for key in _SHORT
+        key: {"anyOf": [*properties[key].get("anyOf", [properties[key]]), *short]}
+        for key, short in _SHORT.items()
         if key in properties
     }
 

@@ -66,6 +66,11 @@ class Cache(Strict):
     key: Any = None
 
 
+def as_retry(value: Any) -> Any:
+    """`retry: 2` is how many more times."""
+    return {"max": value} if isinstance(value, int | float | str) else value
+
+
 def as_timeout(value: Any) -> Any:
     """`timeout: 30s` bounds each attempt."""
     return value if isinstance(value, dict) or value is None else {"attempt": value}
@@ -80,7 +85,7 @@ class Policies(Strict):
     """The keys every node may carry besides `next`, `title` and `description`."""
 
     when: str | None = None
-    retry: Retry | None = None
+    retry: Annotated[Retry | None, BeforeValidator(as_retry)] = None
     timeout: Annotated[Timeout | None, BeforeValidator(as_timeout)] = None
     on_error: OnError | None = None
     cache: Annotated[Cache | None, BeforeValidator(as_cache)] = None
