@@ -200,8 +200,14 @@ async def test_an_approvers_arguments_are_checked_too_and_silence_is_no_consent(
     result = await desk(here)
     assert "a person allowed this call with arguments that do not fit" in result["calls"][0]["error"]
     late = world((wants("refund", order_id="1", amount=99),), "Done.")
+    tools = [{"use": "refund", "approval": "always", "approval_timeout": "24h"}]
+    with pytest.raises(Paused):
+        await desk(late, tools=tools)
+    assert late.paused["call:1.0"].timeout == 24 * 3600
     late.replies["call:1.0"] = Reply("timed_out")
-    assert (await desk(late))["calls"][0]["approved"] is False
+    (call,) = (await desk(late, tools=tools))["calls"]
+    assert (call["approved"], call["error"]) == (False, "nobody allowed this call in time")
+    assert late.models.requests[-1].messages[-1].content == "Error: nobody allowed this call in time"
     assert here.called == late.called == []
 
 
@@ -264,6 +270,7 @@ async def test_results_are_bounded() -> None:
         ({"tools": [{"use": "find", "name": "final_answer"}]}, "no tool can be called 'final_answer'"),
         ({"tools": [{"use": "find", "name": "transfer_to_complaints"}], "handoffs": ["complaints"]}, "two tools"),
         ({"returns": {"calls": "string"}}, "'calls' is a field that an agent node gives by itself"),
+        ({"tools": [{"use": "find", "approval_timeout": "1h"}]}, "nobody is asked; write approval: always"),
         ({"max_turns": 0}, "greater than or equal"),
         ({"tools": [{"use": "find", "aproval": "always"}]}, "Extra inputs"),
     ],

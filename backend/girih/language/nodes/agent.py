@@ -83,8 +83,9 @@ class AgentNode(NodeKind[AgentConfig]):
     `use:`, or `{ use: alias }` with more about it: `name` and `description` that the model is told, `with` for
     arguments that are fixed and not left to the model, `timeout`, and `approval`. That is `never`, `always`, or a
     condition over `args`, the call's arguments: where it holds, the run waits until a person allows the call, perhaps
-    with other arguments, or refuses it. Several calls that need approval are asked about at once; the others run
-    meanwhile.
+    with other arguments, or refuses it. With `approval_timeout: 24h` it waits no longer than that, and then tells the
+    model that nobody allowed the call in time. Several calls that need approval are asked about at once; the others
+    run meanwhile.
 
     The calls of one turn run side by side; `parallel_tool_calls: false` asks for one at a time. Whatever goes wrong
     with a call (no such tool, arguments that do not fit, a failure of the tool, a refusal) is told to the model, which

@@ -6,9 +6,10 @@ import asyncio
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from girih.errors import NodeError, Paused
 from girih.language.expressions.cel import ExpressionError
@@ -31,15 +32,24 @@ class AgentTool(Strict):
 
     `name` and `description` are what the model is told instead of the alias and the tool's own description. `approval`
     is `never`, `always`, or a condition over `args`: where it holds, a person is asked before each call. `with` fixes
-    arguments, which the model then neither sees nor gives. `timeout` bounds each call.
+    arguments, which the model then neither sees nor gives. `timeout` bounds each call, `approval_timeout` the wait for
+    a person: when it is over, the call counts as refused.
     """
 
     use: Name
     name: Name | None = None
     description: Annotated[str, Field(min_length=1)] | None = None
     approval: str = "never"
+    approval_timeout: Duration | None = None
     with_: dict[str, Any] = Field(default_factory=dict, alias="with")
     timeout: Duration = 30.0
+
+    @model_validator(mode="after")
+    def _waits_for_somebody(self) -> Self:
+        if self.approval_timeout is not None and self.approval == "never":
+            message = "bounds the wait for an approval, and nobody is asked; write approval: always, or a condition"
+            raise PydanticCustomError("approval_timeout", "'approval_timeout' {message}", {"message": message})
+        return self
 
     @property
     def shown_as(self) -> str:
@@ -57,7 +67,14 @@ class NamedTool(AgentTool):
 
 
 def _tool_of_name(value: Any) -> Any:
-    known: Mapping[str, Any] = {"name": None, "description": None, "approval": "never", "with_": {}, "timeout": 30.0}
+    known: Mapping[str, Any] = {
+        "name": None,
+        "description": None,
+        "approval": "never",
+        "approval_timeout": None,
+        "with_": {},
+        "timeout": 30.0,
+    }
     return NamedTool.model_construct(use=value, **known) if isinstance(value, str) else value
 
 
@@ -107,6 +124,7 @@ def lower_tools(tools: Iterable[AgentTool], scope: Scope) -> list[JsonValue]:
                 "approval": _approval(index) if tool.condition is not None else tool.approval,
                 "fixed": _fixed(index) if tool.with_ else None,
                 "timeout": tool.timeout,
+                **({"approval_timeout": tool.approval_timeout} if tool.approval_timeout is not None else {}),
             }
         )
     return lowered
@@ -199,10 +217,13 @@ class Tool:
                 optional=("reason", "arguments"),
             ),
             details={"tool": name, "arguments": arguments, "call_id": call.id},
+            timeout=self.settings.get("approval_timeout"),
         )
         reply = await ctx.pause(key, request)
+        if reply.status != "answered":
+            return {"arguments": arguments, "approved": False, "error": "nobody allowed this call in time"}
         answer = reply.value if isinstance(reply.value, dict) else {}
-        if reply.status != "answered" or answer.get("approved") is not True:
+        if answer.get("approved") is not True:
             reason = str(answer.get("reason") or "").strip()
             refused = f"a person refused this call: {reason}" if reason else "a person refused this call"
             return {"arguments": arguments, "approved": False, "error": refused}
