@@ -128,9 +128,7 @@ def change_runs() -> None:
         ["org_id", "id"],
         ondelete="CASCADE",
     )
-    op.create_unique_constraint(
-        "uq_runs_org_id_thread_id_thread_seq", "runs", ["org_id", "thread_id", "thread_seq"]
-    )
+    op.create_unique_constraint("uq_runs_org_id_thread_id_thread_seq", "runs", ["org_id", "thread_id", "thread_seq"])
     op.create_check_constraint(op.f("ck_runs_thread"), "runs", "(thread_id IS NULL) = (thread_seq IS NULL)")
     on_thread = "thread_id IS NOT NULL AND finished_at IS NULL"
     op.create_index(
@@ -173,7 +171,8 @@ CREATE FUNCTION open_linked_run(
   p_actor text, p_traceparent text, p_link json
 ) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
-  t threads%ROWTYPE; other record; stamp text; at_once text := p_worker; head json; open_runs uuid[]; stopped uuid[] := '{}';
+  t threads%ROWTYPE; other record; stamp text; at_once text := p_worker; head json;
+  open_runs uuid[]; stopped uuid[] := '{}';
   v_thread uuid := (p_link->>'thread')::uuid; v_how text := p_link->>'multitask';
   v_source uuid := (p_link->>'source')::uuid; v_checkpoint text := p_link->>'checkpoint';
 BEGIN

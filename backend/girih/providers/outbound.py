@@ -14,7 +14,7 @@ from urllib.parse import unquote
 
 import httpx
 
-from girih.errors import GirihError
+from girih.errors import GirihError, Unavailable
 
 Reason = Literal["invalid_url", "forbidden", "unreachable", "tls", "timeout", "too_large", "redirect", "unreadable"]
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -195,6 +195,28 @@ class ProviderClients:
         """Close all connections."""
         await self.http.aclose()
         self.blocking.close()
+
+
+class CollectorClient:
+    """Posts to the one address that the operator set for telemetry: no proxy, no redirect, nowhere else.
+
+    It is not asynchronous: what sends telemetry has a thread of its own.
+    """
+
+    def __init__(self, url: str, *, timeout: float) -> None:
+        self._url = url
+        self._client = httpx.Client(timeout=timeout, trust_env=False, follow_redirects=False)
+
+    def post(self, content: bytes, headers: Mapping[str, str]) -> int:
+        """The answer's status. Raises `Unavailable` when there is none."""
+        try:
+            return self._client.post(self._url, content=content, headers=dict(headers)).status_code
+        except httpx.HTTPError as error:
+            raise Unavailable(f"the collector does not answer ({type(error).__name__})") from error
+
+    def close(self) -> None:
+        """Close its connections."""
+        self._client.close()
 
 
 def provider_clients(base_url: str, timeout: float = 60.0) -> ProviderClients:

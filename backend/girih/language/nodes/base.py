@@ -188,9 +188,9 @@ class Scope:
     """Prompt file → its text."""
     infer: Callable[[JsonValue], JsonSchema]
     """The type of a value that may hold `${ … }`."""
-    infer_in: Callable[[Branch, JsonValue], JsonSchema] = lambda branch, value: {}
+    infer_in: Callable[[Branch, JsonValue], JsonSchema] = lambda *_: {}
     """The type of a value at the end of a branch."""
-    ends: Callable[[str], tuple[str, ...]] = lambda entry: ()
+    ends: Callable[[str], tuple[str, ...]] = lambda *_: ()
     """First node of a branch → the nodes it can end at, in the order of the file."""
     model_contracts: Mapping[str, ModelContract] = field(default_factory=dict)
     """Logical model name → what it can do, as far as that is known."""

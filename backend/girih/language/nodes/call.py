@@ -28,8 +28,8 @@ class CallNode(NodeKind[CallConfig]):
 
     `with` holds the arguments; they are checked against the tool's parameters when the graph is compiled and again when
     it runs. `timeout` bounds each attempt, which may take 30 seconds where it says nothing. The result is what the tool
-    declares in its `returns`; an answer of another shape fails the node as `tool_error`. The call carries an idempotency
-    key that stays the same if the node has to be run again after a crash.
+    declares in its `returns`; an answer of another shape fails the node as `tool_error`. The call carries an
+    idempotency key that stays the same if the node has to be run again after a crash.
     """
 
     verb: ClassVar[str] = "call"

@@ -201,7 +201,7 @@ class Sandbox(Protocol):
         code: str,
         inputs: JsonObject,
         *,
-        timeout: float,
+        timeout: float,  # noqa: ASYNC109 - the sandbox ends the program by it
         memory_mb: int,
     ) -> JsonValue:
         """The value of the program's last expression. Raises `NodeError` (`invalid_output`, `timeout`, `budget`)."""

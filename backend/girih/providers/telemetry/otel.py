@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from urllib.parse import unquote
 
-import httpx
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
@@ -24,6 +23,8 @@ from opentelemetry.trace import (
     set_span_in_context,
 )
 
+from girih.errors import Unavailable
+from girih.providers.outbound import CollectorClient
 from girih.providers.telemetry.context import TraceContext
 from girih.providers.telemetry.spans import TracedSpan
 
@@ -90,18 +91,17 @@ class OtlpHttp(SpanExporter):
     """Posts spans as protobuf to `{endpoint}/v1/traces`. No proxy and no redirect: it goes nowhere else."""
 
     def __init__(self, endpoint: str, headers: Mapping[str, str]) -> None:
-        self._url = f"{endpoint.rstrip('/')}/v1/traces"
         self._headers = {**headers, "content-type": "application/x-protobuf"}
-        self._client = httpx.Client(timeout=_TIMEOUT, trust_env=False, follow_redirects=False)
+        self._client = CollectorClient(f"{endpoint.rstrip('/')}/v1/traces", timeout=_TIMEOUT)
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Send; what is not taken is dropped after a second try."""
         body = encode_spans(spans).SerializeToString()
         for _ in range(2):
             try:
-                status = self._client.post(self._url, content=body, headers=self._headers).status_code
-            except httpx.HTTPError as fault:
-                problem = type(fault).__name__
+                status = self._client.post(body, self._headers)
+            except Unavailable as fault:
+                problem = fault.message
                 continue
             if 200 <= status < 300:
                 return SpanExportResult.SUCCESS
