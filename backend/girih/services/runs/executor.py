@@ -44,6 +44,7 @@ from girih.services.runs.watch import Watch
 
 log = structlog.get_logger("girih.runs")
 
+
 @dataclass(frozen=True)
 class Ending:
     """How a run ended, or that it waits."""
