@@ -1,6 +1,7 @@
 """Runs a second, time to the first event and CPU per run: girih beside raw LangGraph and a bare FastAPI route.
 
     python tests/benchmarks/runs.py [--seconds 5] [--streams 1 16 64] [--write docs/explanation/performance.md]
+    python tests/benchmarks/runs.py --rss 10000
 
 All three are measured in one go on the same cores, which the load generator shares; read the ratios, not the figures.
 """
@@ -175,13 +176,33 @@ async def compare(streams: list[int], seconds: float) -> list[str]:
     return rows
 
 
+async def grown(runs: int) -> list[str]:
+    """Resident memory of the API's process over so many runs, a tenth of them at a time, and what a run costs."""
+    rows = ["| runs | API's memory, MB | CPU per run, ms |", "|---|---|---|"]
+    with girih() as (target, api, _):
+        done = 0
+        await load(target, 16, 2)
+        while done < runs:
+            part, before = 0, cpu_seconds(api)
+            while part < runs / 10:
+                part += (await load(target, 16, 5)).runs
+            done += part
+            rows.append(f"| {done} | {rss_mb(api):.0f} | {(cpu_seconds(api) - before) / part * 1000:.1f} |")
+            print(rows[-1], file=sys.stderr, flush=True)
+    return rows
+
+
 def main() -> None:
     """Measure, print, and with `--write` put the table into a page between its markers."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=5, help="how long each figure is measured")
     parser.add_argument("--streams", type=int, nargs="+", default=[1, 16, 64], help="how many streams at once")
     parser.add_argument("--write", type=Path, help="the page to put the table into")
+    parser.add_argument("--rss", type=int, metavar="RUNS", help="instead: memory over so many runs at 16 streams")
     options = parser.parse_args()
+    if options.rss:
+        print("\n".join(asyncio.run(grown(options.rss))))
+        return
     head = [
         "| server | streams | runs/s | of the limit | first event p50, ms | CPU per run, ms (+ database) |",
         "|---|---|---|---|---|---|",
