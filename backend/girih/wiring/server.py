@@ -32,6 +32,7 @@ from girih.services.usage.service import UsageService
 from girih.settings import Settings
 from girih.wiring.database import open_database, require_usable
 from girih.wiring.environment import dispatch_of, origins_of, provider_of, require_no_crash
+from girih.wiring.facilities import InstalledFacilities
 from girih.wiring.knowledge import make_embedders, make_knowledge, warm_up
 from girih.wiring.runs import make_runs
 from girih.wiring.watching import Telemetry, make_traces, make_usage, open_telemetry
@@ -101,7 +102,7 @@ async def open_girih(settings: Settings) -> AsyncIterator[Girih]:
         embedders = make_embedders(settings, provider)
         stack.callback(embedders.close)
         knowledge = make_knowledge(settings, uow, embedders)
-        agents = AgentService(uow, registry, knowledge)
+        agents = AgentService(uow, registry, knowledge, InstalledFacilities())
         memory = MemoryService(uow, embedders)
         after, events = settings.background_after, EventService(uow)
         usage = make_usage(uow, events)

@@ -32,6 +32,8 @@ from girih.language.spec.tree import JsonObject, JsonSchema, JsonValue, Path
 
 Scheme = Literal["model", "knowledge", "tool", "graph"]
 Shape = Literal["step", "fork", "end"]
+Facility = Literal["sandbox"]
+"""What an installation may lack, so that it cannot run every graph."""
 
 ANY: JsonSchema = {}
 STRING: JsonSchema = {"type": "string"}
@@ -206,6 +208,8 @@ class NodeKind(ABC, Generic[C]):
     shape: ClassVar[Shape] = "step"
     records: ClassVar[bool] = False
     """Whether what it does outside is recorded piece by piece (`NodeContext.once`), so that a retry repeats none."""
+    requires: ClassVar[frozenset[Facility]] = frozenset()
+    """What must be there to run it: without it, a server publishes no graph with such a node."""
     Config: type[C]
     example: ClassVar[str]
     """A whole node in YAML, as it would stand under `nodes:`."""

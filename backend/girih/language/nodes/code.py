@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field
 
 from girih.errors import NodeError
-from girih.language.nodes.base import NodeConfig, NodeKind, PromptFile, Scope, Slot
+from girih.language.nodes.base import Facility, NodeConfig, NodeKind, PromptFile, Scope, Slot
 from girih.language.nodes.ports import NodeContext
 from girih.language.spec.model import Name, Strict, TypeSpec
 from girih.language.spec.tree import JsonObject, JsonSchema
@@ -48,6 +48,7 @@ class CodeNode(NodeKind[CodeConfig]):
     """
 
     verb: ClassVar[str] = "code"
+    requires: ClassVar[frozenset[Facility]] = frozenset({"sandbox"})
     Config = CodeConfig
     example: ClassVar[str] = """\
 totals:

@@ -1,4 +1,4 @@
-"""What publishing needs of the services that keep the other kinds of specs."""
+"""What publishing needs of others: the services that keep the other kinds of specs, and what is installed here."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Protocol
 
 from girih.db.unit_of_work import Work
 from girih.language.compiler.workspace import OtherSpec
+from girih.language.nodes.base import Facility
 from girih.services.registry.schemas import Action
 
 
@@ -20,3 +21,19 @@ class Collections(Protocol):
     async def collection_digests(self, work: Work) -> Mapping[str, str]:
         """The digest of each of the project's collections, by name."""
         ...
+
+
+class Facilities(Protocol):
+    """What this installation has for node kinds that need more than the process itself."""
+
+    async def remedy(self, facility: Facility) -> str | None:
+        """What to do to have it here; `None` where it is."""
+        ...
+
+
+class AllFacilities:
+    """Everything is here: of an installation that publishes nothing, or leaves the question to the run."""
+
+    async def remedy(self, facility: Facility) -> str | None:  # noqa: ARG002 - the port's signature
+        """There is nothing to do."""
+        return None

@@ -7,12 +7,15 @@ from collections.abc import Mapping
 from girih.db.base import new_id
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import Work
+from girih.errors import Conflict
 from girih.language.compiler.diff import verdict
 from girih.language.compiler.pipeline import Compilation
 from girih.language.compiler.plan import Plan
 from girih.language.compiler.workspace import OtherSpec
+from girih.language.nodes.base import Facility
+from girih.language.nodes.registry import kinds
 from girih.services.agents import repository
-from girih.services.agents.ports import Collections
+from girih.services.agents.ports import Collections, Facilities
 from girih.services.agents.references import FIRST, LATEST, PROD, next_version
 from girih.services.agents.schemas import Change
 from girih.services.agents.tables import AgentVersion
@@ -21,6 +24,28 @@ from girih.services.registry.service import RegistryService
 
 _COLLECTION = "collection/v1"
 _GRAPH = "graph/v1"
+_NAMED = 3
+"""How many nodes are named that cannot run here."""
+
+
+async def require_facilities(facilities: Facilities, compilation: Compilation) -> None:
+    """Raises `Conflict` for a node that cannot run here, whatever it is given."""
+    known = kinds()
+    needed: dict[Facility, list[str]] = {}
+    for plan in compilation.plans.values():
+        for node in plan.nodes:
+            for facility in sorted(known[node.verb].requires):
+                needed.setdefault(facility, []).append(f"`{node.name}` of `{plan.name}`")
+    for facility, nodes in needed.items():
+        remedy = await facilities.remedy(facility)
+        if remedy is None:
+            continue
+        named = ", ".join(nodes[:_NAMED]) + (f" and {len(nodes) - _NAMED} more" if len(nodes) > _NAMED else "")
+        raise Conflict(
+            f"this server has no {facility}, which {named} cannot run without; nothing was published",
+            help=remedy,
+            missing=facility,
+        )
 
 
 async def publish(

@@ -16,8 +16,8 @@ from girih.services.agents import listing, repository
 from girih.services.agents.catalog import catalog_of
 from girih.services.agents.files import to_workspace
 from girih.services.agents.plans import Plans
-from girih.services.agents.ports import Collections
-from girih.services.agents.publish import publish
+from girih.services.agents.ports import AllFacilities, Collections, Facilities
+from girih.services.agents.publish import publish, require_facilities
 from girih.services.agents.references import Reference, check_movable, is_name, parse_reference, parse_version
 from girih.services.agents.repository import Resolved
 from girih.services.agents.schemas import AgentDetail, AgentOut, ApplyOut, PublishedAgent, VersionOut
@@ -27,10 +27,13 @@ from girih.services.registry.service import RegistryService
 class AgentService:
     """Publishes graphs as immutable versions and finds them again."""
 
-    def __init__(self, uow: UnitOfWork, registry: RegistryService, knowledge: Collections) -> None:
+    def __init__(
+        self, uow: UnitOfWork, registry: RegistryService, knowledge: Collections, facilities: Facilities | None = None
+    ) -> None:
         self._uow = uow
         self._registry = registry
         self._collections = knowledge
+        self._facilities = facilities or AllFacilities()
         self._plans = Plans()
 
     async def validate(self, scope: OrgScope, files: Mapping[str, str]) -> list[dict[str, object]]:
@@ -45,6 +48,8 @@ class AgentService:
 
         A graph whose meaning did not change keeps its version; another one gets the next semantic version, by what the
         change means to its callers. `dry_run` does the same and then takes it back.
+
+        Raises `Conflict` for a graph with a node that needs what this server lacks.
         """
         workspace = to_workspace(files)
         async with self._uow(scope) as work:
@@ -53,6 +58,7 @@ class AgentService:
             compilation = await asyncio.to_thread(compile_workspace, workspace, catalog)
             if has_errors(compilation.diagnostics):
                 raise _invalid(compilation)
+            await require_facilities(self._facilities, compilation)
             changes = await publish(work, self._registry, self._collections, compilation, workspace.files)
             if dry_run:
                 work.discard()
