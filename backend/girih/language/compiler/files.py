@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from girih.language.compiler.flow import Kinds
-from girih.language.compiler.folder import is_spec
+from girih.language.compiler.folder import is_spec, says_kind
 from girih.language.compiler.workspace import OtherSpec, Workspace
 from girih.language.spec.diagnostics import Diagnostic, Related
 from girih.language.spec.documents import KINDS, kind_of, parse_document, with_kind
@@ -49,16 +49,20 @@ class Specs:
 
 
 def load(workspace: Workspace, kinds: Kinds) -> Specs:
-    """Read every spec of the workspace; files without a `kind` are none."""
+    """Read every spec of the workspace; files without a `kind` are none, but a graph that lacks only that is told."""
     specs = Specs()
     places: dict[tuple[str, str], Tree] = {}
     for path, text in sorted(workspace.files.items()):
         if not is_spec(path, text):
             continue
         tree, faults = read(Source(path, text))
-        if tree is not None and kind_of(tree) is None and not tree.damage:
+        is_kindless = not says_kind(text)
+        if tree is None and is_kindless:
+            continue
+        if tree is not None and kind_of(tree) is None and (is_kindless or not tree.damage):
             tree, misspelt = with_kind(tree)
             if not misspelt:
+                _add_kindless(specs, tree, kinds, faults)
                 continue
             faults = (*faults, *misspelt)
         specs.diagnostics += faults
@@ -95,6 +99,17 @@ def _add(specs: Specs, tree: Tree, kinds: Kinds, is_second: bool, is_faulty: boo
         specs.faulty.add((str(kind_of(tree)), tree.value["name"]))
     else:
         specs.faulty.update(_said_to_be(tree.source.text))
+
+
+def _add_kindless(specs: Specs, tree: Tree, kinds: Kinds, faults: Iterable[Diagnostic]) -> None:
+    """Report a graph that does not say that it is one; any other document without a kind is no matter of ours."""
+    nodes = tree.value.get("nodes") if isinstance(tree.value, dict) else None
+    found = nodes.values() if isinstance(nodes, dict) else ()
+    if not any(isinstance(node, dict) and node.keys() & kinds for node in found):
+        return
+    help_ = f"add kind: {GRAPH_KIND}"
+    specs.diagnostics += [*faults, Diagnostic("E002", "missing key 'kind'", tree.at(()), help=help_)]
+    specs.faulty.update(_said_to_be(tree.source.text))
 
 
 def _said_to_be(text: str) -> Iterator[tuple[str, str]]:

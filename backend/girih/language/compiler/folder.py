@@ -24,16 +24,24 @@ NO_SPECS = "a spec is a .yaml or .json file that begins with 'kind:'"
 
 _KIND = re.compile(r"""(?:^|[{,\ufeff])\s*["']?kind["']?\s*:""", re.MULTILINE)
 _MISSPELT_KIND = re.compile(r"^\w{2,8}[ \t]*:?[ \t]*(?:graph|model|tool|collection)/v\d+[ \t]*$", re.MULTILINE)
+_NODES = re.compile(r"""^\ufeff?["']?nodes["']?[ \t]*:|"nodes"\s*:\s*\{""", re.MULTILINE)
+_NEXT = re.compile(r"""\bnext["']?[ \t]*:""")
 _NEVER = frozenset({"node_modules", "__pycache__"})
 
 
 def is_spec(path: str, text: str) -> bool:
-    """Whether a file says what kind of spec it is; other YAML and JSON in a workspace is left alone.
+    """Whether a file says what kind of spec it is, or has nodes as a graph does.
 
-    A JSON Schema that describes specs (`*.schema.json`) is none itself.
+    Other YAML and JSON in a workspace is left alone. A JSON Schema that describes specs (`*.schema.json`) is none
+    itself.
     """
     if Path(path).suffix.lower() not in SPEC_SUFFIXES or path.lower().endswith(".schema.json"):
         return False
+    return says_kind(text) or (_NODES.search(text) is not None and _NEXT.search(text) is not None)
+
+
+def says_kind(text: str) -> bool:
+    """Whether a text names its kind, as far as that can be seen without reading it."""
     return _KIND.search(text) is not None or _MISSPELT_KIND.search(text) is not None
 
 
