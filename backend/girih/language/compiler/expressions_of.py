@@ -35,8 +35,17 @@ class Asked:
     binds: Mapping[str, JsonSchema] = field(default_factory=dict)
 
 
-def values_of(unit: Unit, node: GraphNode) -> Iterator[Given]:
+def values_of(unit: Unit, node: GraphNode) -> tuple[Given, ...]:
     """Every value of a node that could be read."""
+    return unit.shared(("values", node.name), lambda: tuple(_values_of(unit, node)))
+
+
+def conditions_of(unit: Unit, node: GraphNode) -> tuple[Asked, ...]:
+    """Every condition of a node: of one that could not be read, those of its routes."""
+    return unit.shared(("conditions", node.name), lambda: tuple(_conditions_of(unit, node)))
+
+
+def _values_of(unit: Unit, node: GraphNode) -> Iterator[Given]:
     name, config = node.name, node.config
     before = Point(name, "before")
     for slot in unit.kinds[node.verb].slots(config, unit.scope_at(name)):
@@ -55,8 +64,7 @@ def values_of(unit: Unit, node: GraphNode) -> Iterator[Given]:
         yield Given(value, ("write", key), Point(name, "result"), state.get(key, ANY))
 
 
-def conditions_of(unit: Unit, node: GraphNode) -> Iterator[Asked]:
-    """Every condition of a node: of one that could not be read, those of its routes."""
+def _conditions_of(unit: Unit, node: GraphNode) -> Iterator[Asked]:
     name, config = node.name, node.config
     if isinstance(config, NodeConfig) and config.when is not None:
         yield Asked(config.when, ("when",), Point(name, "when"))

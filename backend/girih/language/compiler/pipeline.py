@@ -8,6 +8,7 @@ from itertools import islice
 
 from girih.language.compiler import breaking
 from girih.language.compiler.checks.rules import CHECKS
+from girih.language.compiler.collecting import without_collecting
 from girih.language.compiler.files import GraphFile, Specs, load
 from girih.language.compiler.flow import Kinds
 from girih.language.compiler.lower import lower
@@ -38,6 +39,7 @@ class Compilation:
     others: tuple[OtherSpec, ...] = ()
 
 
+@without_collecting()
 def compile_workspace(workspace: Workspace, catalog: Catalog = Catalog()) -> Compilation:  # noqa: B008 - immutable
     """Read, resolve, check and lower every graph; subgraphs before those that use them. Never raises for a spec."""
     kinds = installed_kinds()
