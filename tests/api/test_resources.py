@@ -157,7 +157,7 @@ async def test_a_late_comer_gets_every_event_and_the_end(published: Client) -> N
         again = await published.get(path, headers={"last-event-id": str(after)})
         assert list(frames([again.content])) == events[after:]
     for foreign in (len(events) + 1, 10**14):
-        is_problem(await published.get(path, params={"from": str(foreign)}), 422)
+        is_problem(await published.get(path, params={"from": str(foreign)}), 400, "bad_cursor")
 
 
 async def test_a_run_is_cancelled_or_already_over(published: Client) -> None:
