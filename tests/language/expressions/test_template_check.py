@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from girih.language.expressions.kinds import ANY
@@ -133,7 +133,8 @@ CONDITIONS = st.sampled_from(
 )
 FORMS = st.sampled_from(
     ["{{ (A) }}", "{% for x in (A) %}{{ x.text }}{% endfor %}", "{{ (A) | upper }}", "{% if C %}{{ (A) }}{% endif %}",
-     "{% set y = (A) %}{{ y.text }}", "{{ (A).text }}", "{{ (A) if C else (B) }}", "{% if C and (A) %}{{ (B) }}{% endif %}"]
+     "{% set y = (A) %}{{ y.text }}", "{{ (A).text }}", "{{ (A) if C else (B) }}", "{% if C and (A) %}{{ (B) }}{% endif %}",
+     "{% if C or (A) %}{{ (B) }}{% endif %}", "{% if not (C or (A)) %}{{ (B) }}{% endif %}"]
 )  # fmt: skip
 VALUES: dict[str, JsonValue] = {
     "hit": {"text": "t", "score": 1.5, "page": 2, "place": {"name": "n"}},
@@ -153,6 +154,7 @@ def rendered_without_fault(text: str, data: dict[str, Any]) -> bool:
     return True
 
 
+@example("{% if C and (A) %}{{ (B) }}{% endif %}", "hit.page | default(1)", "hit.page", "name")
 @given(FORMS, ATOMS, ATOMS, CONDITIONS)
 def test_a_sound_prompt_never_lacks_a_member(form: str, a: str, b: str, condition: str) -> None:
     text = form.replace("A", a).replace("B", b).replace("C", condition)

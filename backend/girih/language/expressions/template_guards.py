@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
-from girih.language.expressions.template_tree import Expr, Member, Operation, Tested, Variable, parts, spoken
+from girih.language.expressions.template_tree import (
+    Choice,
+    Expr,
+    Filtered,
+    Member,
+    Operation,
+    Tested,
+    Variable,
+    parts,
+    spoken,
+)
 
 
 class Guards(NamedTuple):
@@ -32,7 +43,7 @@ def _root(path: str) -> str:
 
 def guarded(condition: Expr, *, truth: bool) -> Guards:
     """What holds where the condition is `truth`."""
-    return Guards(_set(condition, truth=truth) | _read(condition), _asked(condition))
+    return Guards(_set(condition, truth=truth) | _read(condition, truth=truth), _asked(condition))
 
 
 def _set(condition: Expr, *, truth: bool) -> frozenset[str]:
@@ -49,13 +60,33 @@ def _set(condition: Expr, *, truth: bool) -> frozenset[str]:
             return frozenset()
 
 
-def _read(condition: Expr) -> frozenset[str]:
-    """Members that the condition itself reads: one without a value stops there already."""
-    if isinstance(condition, Tested) and condition.name in ("defined", "undefined"):
-        return frozenset()
-    name = spoken(condition) if isinstance(condition, Member) else None
-    inner = frozenset[str]().union(*map(_read, parts(condition)))
-    return inner | {name} if name else inner
+def _read(condition: Expr, *, truth: bool | None) -> frozenset[str]:
+    """Members that were certainly read where the condition is `truth` (`None`: whatever it is).
+
+    One without a value would have stopped there. What stands behind `and`, `or` and `if` may not have been looked at,
+    and `default` takes a member that has no value.
+    """
+    match condition:
+        case Tested(name="defined" | "undefined"):
+            return frozenset()
+        case Filtered(name="default" | "d"):
+            return _all_read(condition.arguments)
+        case Operation(sign="and" | "or", operands=(left, right)):
+            if truth is not None and (condition.sign == "and") == truth:
+                return _read(left, truth=truth) | _read(right, truth=truth)
+            return _read(left, truth=None)
+        case Operation(sign="not", operands=(inner,)):
+            return _read(inner, truth=None if truth is None else not truth)
+        case Choice():
+            return _read(condition.condition, truth=None)
+        case _:
+            name = spoken(condition) if isinstance(condition, Member) else None
+            inner_read = _all_read(parts(condition))
+            return inner_read | {name} if name else inner_read
+
+
+def _all_read(expressions: Iterable[Expr]) -> frozenset[str]:
+    return frozenset[str]().union(*(_read(expression, truth=None) for expression in expressions))
 
 
 def _asked(condition: Expr) -> frozenset[str]:
