@@ -35,6 +35,10 @@ class Kind(Protocol):
         ...
 
 
+_BESIDE = frozenset({"title", "description", "retry", "timeout", "cache"})
+"""Keys whose faults hide nothing else of their node."""
+
+
 class UnreadConfig(BaseModel):
     """All that is known of a node that could not be read: where it leads, as far as that was sound."""
 
@@ -67,7 +71,8 @@ class NodeParser:
         config = self._config(name, verb, value, subject, rules, faults) if verb else _unread(rules)
         self.faults.extend((*faults, *(rules.faults if rules else ())))
         is_damaged = self.tree.damage.is_within(path)
-        sound = not (verb is None or isinstance(config, UnreadConfig) or has_errors(faults) or is_damaged)
+        is_read = verb is not None and not isinstance(config, UnreadConfig) and not is_damaged
+        sound = is_read and (not has_errors(faults) or self._is_read_beside(name, str(verb), value, rules))
         is_routed = (rules.is_complete if rules else not is_damaged) and not _is_handling_lost(value, config)
         return GraphNode(name, verb or "", config, value, sound=sound, is_routed=is_routed)
 
@@ -78,6 +83,13 @@ class NodeParser:
         routed = {**value, "next": list(rules.sound)} if rules and rules.faults else value
         config = shaped(self.kinds[verb].Config, routed, own, faults)
         return config if config is not None else _unread(rules)
+
+    def _is_read_beside(self, name: str, verb: str, value: JsonObject, rules: Rules | None) -> bool:
+        """Whether all faults are in keys that change nothing about what the node needs, gives, and where it leads."""
+        faults: list[Diagnostic] = []
+        rest = {key: item for key, item in value.items() if key not in _BESIDE}
+        self._config(name, verb, rest, "", rules, faults)
+        return not has_errors(faults)
 
     def _verb(self, name: str, value: JsonObject) -> str | None:
         verbs = [key for key in value if key in self.kinds]
