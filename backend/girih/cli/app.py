@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 import sys
@@ -71,6 +72,9 @@ def load_command(name: str) -> TyperCommand:
             f"`girih {name}` needs the package '{error.name}', which is not installed",
             help="pip install 'girih[server]'",
         ) from error
+    finally:
+        gc.freeze()
+        gc.enable()
     app = typer.Typer(rich_markup_mode=None, add_completion=False)
     app.command(name)(getattr(module, name))
     command = typer.main.get_command(app)

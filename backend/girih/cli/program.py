@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 import signal
@@ -17,6 +18,7 @@ def main() -> None:
     is_ours = signal.getsignal(signal.SIGINT) is signal.default_int_handler  # not where a shell has it ignored
     if is_ours:
         signal.signal(signal.SIGINT, _leave)
+    gc.disable()  # what loading makes is there to stay; the app switches it on again once the command is loaded
     app = importlib.import_module("girih.cli.app")
     if is_ours:
         signal.signal(signal.SIGINT, signal.default_int_handler)
