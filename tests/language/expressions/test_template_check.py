@@ -126,7 +126,7 @@ def test_what_a_filter_cannot_take_is_said_in_words(text: str) -> None:
 
 ATOMS = st.sampled_from(
     ["hit", "docs", "name", "hit.text", "hit.page", "hit.place", "hit.txt", "docs[0]", "docs[0].text", "name.x", "tier",
-     "docs | first", "docs | length", "hit.page | default(1)", "map.a", "map.b.text", "1", "'a'", "hit.place.nam"]
+     "docs | first", "docs | length", "hit.page | default(1)", "hit.page | default([])", "hit.page | d('')", "hit.page | default", "map.a", "map.b.text", "1", "'a'", "hit.place.nam"]
 )  # fmt: skip
 CONDITIONS = st.sampled_from(
     ["hit.page is defined", "hit.page", "name", "docs", "hit.page is undefined", "tier == 'free'", "hit.txt is defined"]

@@ -7,9 +7,11 @@ from typing import NamedTuple
 
 from girih.language.expressions.template_tree import (
     Choice,
+    Constant,
     Expr,
     Filtered,
     Member,
+    Opaque,
     Operation,
     Tested,
     Variable,
@@ -52,12 +54,28 @@ def _set(condition: Expr, *, truth: bool) -> frozenset[str]:
             name = spoken(condition.operand)
             is_set = (condition.name == "defined") != condition.negated
             return frozenset({name} if name and is_set == truth else ())
+        case Filtered(name="default" | "d") if truth and _is_nothing(condition.arguments):
+            name = spoken(condition.operand) if isinstance(condition.operand, Member) else None
+            return frozenset({name} if name else ())
         case Operation(sign="not", operands=(inner,)):
             return _set(inner, truth=not truth)
         case Operation(sign="and" | "or", operands=(left, right)) if (condition.sign == "and") == truth:
             return _set(left, truth=truth) | _set(right, truth=truth)
         case _:
             return frozenset()
+
+
+def _is_nothing(arguments: tuple[Expr, ...]) -> bool:
+    """Whether what `default` puts in the place of a missing member does not hold as a condition."""
+    match arguments:
+        case ():
+            return True
+        case (Constant(value=value), *_):
+            return not value
+        case (Opaque(parts=()), *_):  # `[]` and `{}`
+            return True
+        case _:
+            return False
 
 
 def _read(condition: Expr, *, truth: bool | None) -> frozenset[str]:
