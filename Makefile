@@ -51,5 +51,5 @@ clean: ## remove the environment and caches; databases in .girih stay
 $(SERVER): pyproject.toml .ci/setup
 	@.ci/setup server
 
-$(DEV): pyproject.toml .ci/setup
+$(DEV): pyproject.toml .ci/setup tests/compat/js/package-lock.json
 	@.ci/setup dev

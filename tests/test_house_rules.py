@@ -73,7 +73,7 @@ def test_migrations_do_not_shadow_the_library() -> None:
 
 def test_routes_are_thin() -> None:
     thick = {}
-    for path in (PACKAGE / "api").glob("*.py"):
+    for path in (PACKAGE / "api").rglob("*.py"):
         for function in functions(path):
             calls = [d for d in function.decorator_list if isinstance(d, ast.Call)]
             is_route = any(isinstance(d.func, ast.Attribute) and "router" in ast.unparse(d.func.value) for d in calls)

@@ -16,7 +16,8 @@ from tests.api.serving import served
 
 from girih.api import errors, sse
 from girih.api.middleware import Envelope
-from girih.api.sse import EventStream, Streams, frame, resume_after
+from girih.api.speakers import frame
+from girih.api.sse import EventStream, Streams, resume_after
 from girih.cli.stream import frames
 from girih.engine.events import NewEvent, RunEvent
 

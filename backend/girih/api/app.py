@@ -30,6 +30,7 @@ from girih.api import (
     workspace,
     ws,
 )
+from girih.api.compat import doors
 from girih.api.deps import PUBLIC, check_permissions, declarations
 from girih.api.metrics import Measured
 from girih.api.middleware import Envelope
@@ -55,6 +56,24 @@ _TAGS = [
     {"name": "usage", "description": "What model calls cost, and budgets."},
     {"name": "system", "description": "Whether the server is there, and what it is."},
 ]
+PARTS = (
+    workspace,
+    agents,
+    runs,
+    ws,
+    interrupts,
+    events,
+    collections,
+    documents,
+    keys,
+    memories,
+    replay,
+    schedules,
+    threads,
+    usage,
+    traces,
+)
+"""The files of `/v1`, each with the routes of one resource, in the order in which they are described."""
 _FAULTS = {"4XX": "The request cannot be served as it is.", "5XX": "The server could not do it."}
 
 
@@ -96,16 +115,11 @@ def create_app(girih: Girih) -> FastAPI:
     app.state.girih = girih
     app.state.streams = Streams()
     errors.install(app)
-    for part in (workspace, agents, runs, ws, interrupts, events, collections, documents, keys):
+    for part in PARTS:
         app.include_router(part.router, prefix="/v1")
-    app.include_router(memories.router, prefix="/v1")
-    app.include_router(replay.router, prefix="/v1")
-    app.include_router(schedules.router, prefix="/v1")
-    app.include_router(threads.router, prefix="/v1")
-    app.include_router(usage.router, prefix="/v1")
-    app.include_router(traces.router, prefix="/v1")
     app.include_router(documents.uploads, prefix="/v1")
     app.include_router(system.router)
+    doors.install(app)
     _surround(app, girih.facts.cors_origins, girih.telemetry)
     check_permissions(app)
     return app
@@ -119,15 +133,9 @@ def _surround(app: FastAPI, origins: tuple[str, ...], telemetry: Telemetry) -> N
             CORSMiddleware,
             allow_origins=list(origins),
             allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
-            allow_headers=[
-                "authorization",
-                "content-type",
-                "idempotency-key",
-                "last-event-id",
-                "traceparent",
-                "x-request-id",
-            ],
-            expose_headers=["location", "retry-after", "x-request-id"],
+            # A key is never sent by the browser on its own, so what other headers a client adds does no harm.
+            allow_headers=["*"],
+            expose_headers=["content-location", "location", "retry-after", "x-request-id"],
         )
 
 

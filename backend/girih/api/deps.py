@@ -184,6 +184,8 @@ async def _caller(request: Request) -> OrgScope:
 
 def _key(request: Request) -> str:
     given = request.headers.getlist("authorization")
+    if not given and len(plain := request.headers.getlist("x-api-key")) == 1 and plain[0].strip():
+        return plain[0].strip()  # as the clients of some other projects send it
     scheme, _, key = given[0].partition(" ") if len(given) == 1 else ("", "", "")
     if scheme.lower() != "bearer" or not key.strip():
         raise Unauthorized("no API key came with the request", help=_SIGN_IN)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeAlias
 
 import orjson
 from fastapi import FastAPI, Request
@@ -19,6 +19,10 @@ from girih import errors
 from girih.language.spec.tree import JsonObject
 
 MEDIA_TYPE = "application/problem+json"
+
+Shape: TypeAlias = Callable[[int, JsonObject], tuple[int, JsonObject]]
+"""What becomes of a problem behind a door of another project: its status and the problem → status and body there."""
+
 RETRY_AFTER = "2"
 """Seconds after which a caller may try again when something girih depends on does not answer."""
 
@@ -90,7 +94,23 @@ def problem(
     body: JsonObject = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
     body |= {"code": code, "error_id": request_id(request.scope)}
     body |= {name: value for name, value in more.items() if value}
+    shape = _shape_of(request)
+    if shape is not None:
+        status, body = shape(status, body)
+        return Response(orjson.dumps(body, default=str), status, headers, "application/json")
     return Response(orjson.dumps(body, default=str), status, headers, MEDIA_TYPE)
+
+
+def shape_problems(app: FastAPI, prefix: str, shape: Shape) -> None:
+    """Let problems under a path be written as the clients of that door read them."""
+    app.state.shapes[prefix] = shape
+
+
+def _shape_of(request: HTTPConnection) -> Shape | None:
+    app = request.scope.get("app")
+    shapes: Mapping[str, Shape] = getattr(app.state, "shapes", {}) if app is not None else {}
+    path = str(request.scope.get("path", ""))
+    return next((shape for prefix, shape in shapes.items() if path.startswith(f"{prefix}/")), None)
 
 
 def unexpected(request: Request) -> Response:
@@ -100,6 +120,7 @@ def unexpected(request: Request) -> Response:
 
 def install(app: FastAPI) -> None:
     """Teach the app to answer every fault with a problem."""
+    app.state.shapes = {}
     app.add_exception_handler(errors.GirihError, _girih_error)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http_error)

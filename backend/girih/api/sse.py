@@ -13,9 +13,9 @@ from fastapi import Header, Query, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from girih.api.speakers import PLAIN, Speaker
 from girih.engine.events import RunEvent
 from girih.errors import BadCursor, GirihError
-from girih.services.runs.plain import dump
 
 log = structlog.get_logger("girih.api")
 
@@ -31,10 +31,6 @@ LATER = "flows"
 
 Flow: TypeAlias = Callable[[Receive, Send], Awaitable[None]]
 
-RETRY = b"retry: 1000\n\n"
-PING = b": ping\n\n"
-_LINE_ENDS = ((b"\xc2\x85", b"\\u0085"), (b"\xe2\x80\xa8", b"\\u2028"), (b"\xe2\x80\xa9", b"\\u2029"))
-"""Characters at which many clients, against the standard, end a line."""
 _CURSOR = re.compile(r"[0-9]{1,15}")
 _HEADERS = {
     "content-type": "text/event-stream; charset=utf-8",
@@ -42,14 +38,6 @@ _HEADERS = {
     # Nginx and its kin would collect the frames and hand them over in lumps.
     "x-accel-buffering": "no",
 }
-
-
-def frame(event: RunEvent) -> bytes:
-    """One event as it goes over the wire; `id` is what a client resumes after."""
-    data = dump(event.as_dict()).encode()
-    for character, escape in _LINE_ENDS:
-        data = data.replace(character, escape)
-    return b"id: %d\nevent: %s\ndata: %s\n\n" % (event.seq, event.event.type.encode(), data)
 
 
 async def resume_after(
@@ -150,11 +138,18 @@ class EventStream(Response):
     and nothing else.
     """
 
-    def __init__(self, request: Request, source: Source, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        request: Request,
+        source: Source,
+        headers: Mapping[str, str] | None = None,
+        speaker: Speaker = PLAIN,
+    ) -> None:
         self.status_code = 200
         self.background = None
         self.init_headers({**_HEADERS, **(headers or {})})
         self._source = source
+        self._speaker = speaker
         self._streams: Streams = request.app.state.streams
         self._task: asyncio.Task[None] | None = None
         self._over = False
@@ -176,7 +171,7 @@ class EventStream(Response):
         self._streams.add(self)
         try:
             if not self._over:
-                self._start(self._pump(RETRY))
+                self._start(self._pump(self._speaker.begin()))
             while (await receive())["type"] != "http.disconnect":
                 continue
         finally:
@@ -187,7 +182,7 @@ class EventStream(Response):
     def ping(self) -> None:
         """Break a silence, unless something is being sent already."""
         if self._task is None:
-            self._start(self._pump(PING))
+            self._start(self._pump(self._speaker.ping()))
 
     def cancel(self) -> None:
         """End it between two frames, without a terminal event."""
@@ -208,13 +203,15 @@ class EventStream(Response):
         try:
             if first:
                 await self._say(first)
-            while events := await self._source.take():
-                for lump in _lumps(events):
+            while not self._speaker.over and (events := await self._source.take()):
+                for lump in _lumps(self._speaker, events):
                     await self._say(lump)
-        except Exception as error:  # noqa: BLE001 - the head is long sent: the client sees no end, and resumes
+        except Exception as error:  # noqa: BLE001 - the head is long sent: what is left is the speaker's last word
             self._complain(error)
             self._over = True
-        if self._over or self._source.ended:
+            if last := self._speaker.broken():
+                await self._say(last)
+        if self._over or self._source.ended or self._speaker.over:
             self._over = True
             await self._end()
         else:
@@ -236,17 +233,19 @@ class EventStream(Response):
             log.error("stream failed", error=type(error).__name__, exc_info=error)
 
 
-def _lumps(events: Sequence[RunEvent]) -> Iterator[bytes]:
+def _lumps(speaker: Speaker, events: Sequence[RunEvent]) -> Iterator[bytes]:
     """Frames that are written together. They stay small: a reader that reads nothing keeps some in memory."""
     lump: list[bytes] = []
     size = 0
     for event in events:
-        lump.append(event.encoded(frame))
+        lump.append(speaker.say(event))
         size += len(lump[-1])
+        if speaker.over:
+            break
         if size >= LUMP:
             yield b"".join(lump)
             lump, size = [], 0
-    if lump:
+    if size:
         yield b"".join(lump)
 
 

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from girih.language.spec.durations import LONGEST_DURATION
 from girih.language.spec.tree import JsonObject, JsonValue
+from girih.services.runs.chat_schemas import ChatMessage, ClientIn
 
 RunStatus = Literal["queued", "running", "interrupted", "succeeded", "failed", "cancelled", "expired"]
 
@@ -53,6 +54,11 @@ class RunIn(BaseModel):
     """The thread whose `state:` the run begins with, and leaves to the next one when it ends well."""
     multitask: Multitask = "reject"
     """What to do where a run is on that thread already."""
+    messages: Annotated[list[ChatMessage] | None, Field(min_length=1, max_length=1000)] = None
+    """For an agent with `chat:`: what was said that the thread does not hold yet; the last one by the user is the
+    question, unless `inputs` holds one."""
+    client: ClientIn | None = None
+    """What the app gives the models: tools, a format, settings, instructions."""
 
 
 class ModelUsage(BaseModel):

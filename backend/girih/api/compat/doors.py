@@ -1,0 +1,29 @@
+"""The doors for clients of other projects: each speaks another protocol over the same runs, and keeps nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fastapi import APIRouter, FastAPI
+
+from girih.api.errors import Shape, shape_problems
+
+
+@dataclass(frozen=True)
+class Door:
+    """One protocol: its routes below `prefix`, and how its clients read problems."""
+
+    prefix: str
+    router: APIRouter
+    shape: Shape
+
+
+DOORS: tuple[Door, ...] = ()
+"""Every door there is."""
+
+
+def install(app: FastAPI) -> None:
+    """Open all doors. Their routes are described by their own projects, not by ours."""
+    for door in DOORS:
+        app.include_router(door.router, prefix=door.prefix, include_in_schema=False)
+        shape_problems(app, door.prefix, door.shape)

@@ -1,0 +1,60 @@
+"""A server process of its own for the clients of other projects, with agents, a key and the hashing embedder."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+from tests.api.process import api_process
+from tests.conftest import make_scope
+
+from girih.db.engine import make_engine, make_sessions
+from girih.db.unit_of_work import UnitOfWork
+from girih.services.identity.schemas import PERMISSIONS
+from girih.services.identity.service import IdentityService
+
+AGENTS = Path(__file__).parent / "agents"
+
+
+@dataclass(frozen=True)
+class Served:
+    """A server process: where it is, and a key that may do everything in a project of its own."""
+
+    url: str
+    key: str
+    database_url: str
+
+    def client(self, **headers: str) -> httpx.Client:
+        """A plain HTTP client with the key."""
+        return httpx.Client(
+            base_url=self.url,
+            headers={"authorization": f"Bearer {self.key}", **headers},
+            timeout=60,
+            trust_env=False,
+        )
+
+
+@pytest.fixture(scope="session")
+async def served(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Served]:
+    """The server, with every agent of `agents/` published."""
+    engine = make_engine(database_url)
+    try:
+        uow = UnitOfWork(make_sessions(engine), lambda *_: None)
+        key = (await IdentityService(uow).create_key(await make_scope(uow), "clients", PERMISSIONS)).key
+        with api_process(database_url, tmp_path_factory.mktemp("compat")) as api:
+            served = Served(api.url, key, database_url)
+            publish(served, AGENTS)
+            yield served
+    finally:
+        await engine.dispose()
+
+
+def publish(served: Served, folder: Path) -> None:
+    """Publish all specs of a folder."""
+    files = {str(path.relative_to(folder)): path.read_text() for path in sorted(folder.rglob("*.yaml"))}
+    with served.client() as client:
+        answer = client.post("/v1/workspace/apply", json={"files": files})
+    assert answer.status_code == 200, answer.text
