@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from fastapi import APIRouter, FastAPI
 
+from girih.api.compat.langgraph import problems as langgraph_problems
+from girih.api.compat.langgraph import router as langgraph
 from girih.api.errors import Shape, shape_problems
 
 
@@ -18,7 +20,7 @@ class Door:
     shape: Shape
 
 
-DOORS: tuple[Door, ...] = ()
+DOORS: tuple[Door, ...] = (Door("/langgraph", langgraph.router, langgraph_problems.shape),)
 """Every door there is."""
 
 
