@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import pytest
 from tests.acceptance.dev_process import girih_dev
+from tests.compat.clients import NODE, SCRIPTS, need_clients
 
 from girih.settings import Settings
 
@@ -41,7 +42,7 @@ def name(page: Path) -> str:
 
 
 def as_script(page: Path) -> str:
-    """The page as one shell script: files are written, commands run, Python is run, all in reading order."""
+    """The page as one shell script: files are written, commands, Python and JavaScript run, all in reading order."""
     lines = ["set -euo pipefail"]
     for snippet in snippets(page):
         if snippet.language == "yaml" and snippet.info.startswith("file="):
@@ -53,6 +54,8 @@ def as_script(page: Path) -> str:
             lines.append(snippet.text)
         elif snippet.language == "python":
             lines.append(f"python3 - <<'END_OF_FILE'\n{snippet.text}END_OF_FILE")
+        elif (snippet.language, snippet.info) == ("js", ""):
+            lines.append(f"node --input-type=module - <<'END_OF_FILE'\n{snippet.text}END_OF_FILE")
     return "\n".join(lines)
 
 
@@ -86,6 +89,7 @@ def test_every_block_is_of_a_kind_that_is_checked(page: Path) -> None:
         ("sh", "terminal"),
         ("sh", "setting"),
         ("python", ""),
+        ("js", ""),
         ("text", ""),
         ("json", ""),
     }
@@ -102,7 +106,11 @@ def test_every_block_is_of_a_kind_that_is_checked(page: Path) -> None:
 def test_snippets_run(page: Path, tmp_path: Path, dev_server: dict[str, str]) -> None:
     if any(subprocess.run(["which", tool], capture_output=True, check=False).returncode for tool in TOOLS):
         pytest.skip(f"needs {' and '.join(TOOLS)}")
-    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    if any(snippet[:2] == ("js", "") for snippet in snippets(page)):
+        need_clients()
+        # Where Node looks for what a script imports.
+        (tmp_path / "node_modules").symlink_to(SCRIPTS / "node_modules")
+    path = f"{Path(sys.executable).parent}:{NODE.parent}:{os.environ['PATH']}"
     env = {**os.environ, **dev_server, "PATH": path, "NO_COLOR": "1"}
     done = subprocess.run(
         ["bash", "-c", as_script(page)], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=280, check=False
