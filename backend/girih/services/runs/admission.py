@@ -79,6 +79,7 @@ class Admission:
     async def create(self, scope: OrgScope, body: RunIn, key: str | None, link: Link | None = None) -> RunOut:
         """Accept a run, or find the one that was accepted with that key."""
         _check_plain(body)
+        _not_yet(body)
         link = link or Link(body.thread_id, body.multitask)
         asked = _hash(body)
         known = await self._made_with(scope, key, asked)
@@ -247,6 +248,13 @@ def _check_plain(body: RunIn) -> None:
         raise InvalidInput(
             f"inputs and metadata must be plain JSON: {fault}", help="JSON has no NaN and no infinite numbers"
         ) from fault
+
+
+def _not_yet(body: RunIn) -> None:
+    given = ("after_seconds", "webhook", "interrupt_before", "interrupt_after")
+    named = [name for name in given if getattr(body, name)] + ["on_completion"] * (body.on_completion == "delete")
+    if named:
+        raise InvalidInput(f"`{named[0]}` is not served yet", help="leave it out")
 
 
 def _hash(body: RunIn) -> str:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from girih.language.spec.durations import LONGEST_DURATION
 from girih.language.spec.tree import JsonObject, JsonValue
@@ -26,6 +26,15 @@ def _printable(text: str) -> str:
 
 Printable = Annotated[str, AfterValidator(_printable)]
 
+
+def _nodes(value: object) -> object:
+    return ["*"] if value == "*" else value
+
+
+Nodes = Annotated[
+    list[Annotated[str, Field(min_length=1, max_length=200)]], Field(max_length=500), BeforeValidator(_nodes)
+]
+"""Names of nodes of the agent's own graph; `*` stands for all of them."""
 
 Multitask = Literal["reject", "enqueue", "interrupt", "rollback"]
 """What a new run does where another one is on its thread: is refused, waits in line, stops it and keeps what it did to
@@ -59,6 +68,16 @@ class RunIn(BaseModel):
     question, unless `inputs` holds one."""
     client: ClientIn | None = None
     """What the app gives the models: tools, a format, settings, instructions."""
+    after_seconds: Annotated[float | None, Field(gt=0, le=LONGEST_DURATION)] = None
+    """Seconds for which the run waits in the queue before it may begin."""
+    webhook: Annotated[Printable | None, Field(min_length=1, max_length=2000)] = None
+    """The URL that is told when the run waits for something and when it has ended."""
+    interrupt_before: Nodes = []
+    """Nodes before which the run waits until it is resumed, at each visit."""
+    interrupt_after: Nodes = []
+    """Nodes after which the run waits until it is resumed, at each visit."""
+    on_completion: Literal["keep", "delete"] = "keep"
+    """Whether the run is removed, with all that was recorded of it, a minute after it has ended."""
 
 
 class ModelUsage(BaseModel):
@@ -109,6 +128,11 @@ class RunOut(BaseModel):
     created_at: datetime
     started_at: datetime | None = None
     finished_at: datetime | None = None
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether it does nothing until somebody else does something: it has ended, or waits."""
+        return self.status in ENDED or self.status == "interrupted"
 
 
 class RunPage(BaseModel):
