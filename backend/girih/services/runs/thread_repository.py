@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, ScalarSelect, case, delete, func, select
+from sqlalchemy.dialects.postgresql import insert
 
 from girih.db.base import new_id
 from girih.db.tenancy import OrgScope
@@ -84,13 +85,39 @@ async def add(
     return row
 
 
-async def move(work: Work, row: Thread, state: JsonObject, *, source: str, run_id: UUID | None = None) -> ThreadState:
-    """Give a locked (or new) thread its next state."""
+async def add_as(
+    work: Work, scope: OrgScope, thread_id: UUID, *, metadata: JsonObject, ttl: timedelta | None, agent: str | None
+) -> Thread | None:
+    """A new thread of that id, without a state; `None` if there is one of that id in the organization."""
+    statement = insert(Thread).values(
+        id=thread_id,
+        org_id=scope.org_id,
+        project_id=scope.project_id,
+        thread_metadata=metadata,
+        ttl=ttl,
+        expires_at=datetime.now(UTC) + ttl if ttl is not None else None,
+        agent=agent,
+    )
+    if await work.session.scalar(statement.on_conflict_do_nothing().returning(Thread.id)) is None:
+        return None
+    return await thread(work, scope, thread_id)
+
+
+async def move(
+    work: Work,
+    row: Thread,
+    state: JsonObject,
+    *,
+    source: str,
+    run_id: UUID | None = None,
+    parent_id: UUID | None = None,
+) -> ThreadState:
+    """Give a locked (or new) thread its next state: one that follows the newest, or an earlier one."""
     made = ThreadState(
         org_id=row.org_id,
         thread_id=row.id,
         id=new_id(),
-        parent_id=row.state_id,
+        parent_id=parent_id or row.state_id,
         run_id=run_id,
         source=source,
         state=state,

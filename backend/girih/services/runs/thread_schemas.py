@@ -23,6 +23,10 @@ class ThreadIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
+    id: UUID | None = None
+    """Its id, where the app chooses it."""
+    if_exists: Literal["raise", "do_nothing"] = "raise"
+    """What to do where there is one of that id: answer 409, or give that one as it stands."""
     metadata: JsonObject = Field(default_factory=dict)
     ttl: Seconds = None
     state: JsonObject = Field(default_factory=dict)
@@ -89,8 +93,19 @@ class StateIn(BaseModel):
     agent: Annotated[str | None, Field(min_length=1, max_length=300)] = None
     """The agent whose `state:` they have to fit; without it, the one that ran on the thread last."""
     replace: bool = False
+    merge: bool = False
+    """Write the values as a node would: by each one's `merge:` rule, messages by their ids."""
+    state_id: UUID | None = None
+    """The earlier state to begin with, instead of the newest: the thread goes back to it."""
     version: Annotated[int | None, Field(ge=0)] = None
     """The thread's version the change was made for: with another one the answer is 409."""
+
+
+    @model_validator(mode="after")
+    def _one_way(self) -> StateIn:
+        if self.replace and self.merge:
+            raise ValueError("values either replace the whole state or are merged into it, not both")
+        return self
 
 
 class ForkIn(BaseModel):

@@ -10,6 +10,7 @@ from sqlalchemy import (
     JSON,
     BigInteger,
     CheckConstraint,
+    ForeignKey,
     ForeignKeyConstraint,
     Index,
     Interval,
@@ -37,6 +38,10 @@ class Thread(ProjectOwned, Base):
         Index("ix_threads_expiring", "expires_at", postgresql_where=text("expires_at IS NOT NULL")),
     )
 
+    org_id: Mapped[UUID] = mapped_column(
+        Uuid, ForeignKey("organizations.id", ondelete="CASCADE"), primary_key=True, sort_order=-1
+    )
+    """Part of the key: apps may choose the ids of their threads, and two of them may choose the same one."""
     thread_metadata: Mapped[dict[str, Any]] = mapped_column("metadata", JSONB, server_default="{}")
     agent: Mapped[str | None] = mapped_column(Text)
     """The agent that ran on it last."""

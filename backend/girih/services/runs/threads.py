@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import timedelta
+from typing import TypedDict
 from uuid import UUID
 
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import UnitOfWork, Work
+from girih.engine.shared_state import SharedState
 from girih.errors import BadCursor, Conflict, InvalidInput, NotFound, ThreadBusy
 from girih.language.compiler.plan import Plan
 from girih.language.spec.conform import contract
@@ -41,6 +43,14 @@ MESSAGES = {
 """The messages of a chat, as far as an edit has to keep to them."""
 
 
+class Own(TypedDict):
+    """What a new thread has of its own."""
+
+    metadata: JsonObject
+    ttl: timedelta | None
+    agent: str | None
+
+
 class Threads:
     """Keeps the threads of all projects. `stop` is told which runs have gone with a thread."""
 
@@ -50,14 +60,20 @@ class Threads:
         self._stop = stop
 
     async def create(self, scope: OrgScope, body: ThreadIn) -> ThreadOut:
-        """A new thread. Raises `InvalidInput` for a state that does not fit the agent's."""
+        """A new thread. Raises `InvalidInput` for a state that does not fit the agent's, `Conflict` for a known id."""
         _check_metadata(body.metadata)
         plan = await self._plan(scope, body.agent)
         _check_state(plan, body.state)
+        own: Own = {"metadata": body.metadata, "ttl": _time(body.ttl), "agent": plan.name if plan else None}
         async with self._uow(scope) as work:
-            row = await thread_repository.add(
-                work, scope, metadata=body.metadata, ttl=_time(body.ttl), agent=plan.name if plan else None
+            row = await (
+                thread_repository.add_as(work, scope, body.id, **own)
+                if body.id is not None
+                else thread_repository.add(work, scope, **own)
             )
+            if row is None:
+                assert body.id is not None  # noqa: S101 - a fresh id is nobody's
+                return await _known(work, scope, body.id, body.if_exists)
             if body.state:
                 await thread_repository.move(work, row, body.state, source="update")
             return await _shown(work, scope, row.id)
@@ -134,8 +150,15 @@ class Threads:
                     help="read its state and make the change again",
                     version=row.version,
                 )
-            known = {} if body.replace else await thread_repository.state_of(work, scope.org_id, thread_id)
-            made = await thread_repository.move(work, row, known | body.state, source="update")
+            before = await _state(work, row, body.state_id) if body.state_id is not None else None
+            made = await thread_repository.move(
+                work,
+                row,
+                _edited(plan, before.state if before else await _newest(work, row), body),
+                source="fork" if before else "update",
+                run_id=UUID(before.run_id) if before and before.run_id else None,
+                parent_id=body.state_id,
+            )
             return thread_repository.state_out(made)
 
     async def fork(self, scope: OrgScope, thread_id: UUID, body: ForkIn, given: JsonObject | None = None) -> ThreadOut:
@@ -172,6 +195,14 @@ class Threads:
             if is_certain:
                 raise
             return None  # it ran here once, and is no longer there
+
+
+def _edited(plan: Plan | None, known: JsonObject, body: StateIn) -> JsonObject:
+    if body.replace:
+        return body.state
+    if body.merge and plan is not None:
+        return SharedState(plan).after(known, list(body.state.items()))
+    return known | body.state
 
 
 def _check_state(plan: Plan | None, state: JsonObject) -> None:
@@ -215,6 +246,18 @@ async def _shown(work: Work, scope: OrgScope, thread_id: UUID) -> ThreadOut:
     if found is None:
         raise no_such_thread(thread_id)
     return found
+
+
+async def _known(work: Work, scope: OrgScope, thread_id: UUID, if_exists: str) -> ThreadOut:
+    """The thread of that id, which is there; or a `Conflict`, as one of another project always is."""
+    found = await thread_repository.shown(work, scope, thread_id) if if_exists == "do_nothing" else None
+    if found is None:
+        raise Conflict(f"there is a thread {thread_id} already", help="choose another id, or go on with that thread")
+    return found
+
+
+async def _newest(work: Work, row: Thread) -> JsonObject:
+    return await thread_repository.state_of(work, row.org_id, row.id)
 
 
 async def _found(work: Work, scope: OrgScope, thread_id: UUID) -> Thread:

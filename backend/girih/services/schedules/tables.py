@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import JSON, CheckConstraint, ForeignKeyConstraint, Index, Text, UniqueConstraint, Uuid, func, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from girih.db.base import Base, ProjectOwned, project_key
@@ -35,6 +36,9 @@ class Schedule(ProjectOwned, Base):
     catch_up: Mapped[str] = mapped_column(Text)
     enabled: Mapped[bool] = mapped_column(server_default=text("true"))
     next_at: Mapped[datetime | None]
+    end_at: Mapped[datetime | None]
+    schedule_metadata: Mapped[dict[str, Any]] = mapped_column("metadata", JSONB, server_default="{}")
+    updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
     created_by: Mapped[str] = mapped_column(Text)
 
 

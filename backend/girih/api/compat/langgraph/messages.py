@@ -1,4 +1,4 @@
-"""Messages as LangChain writes them, in and out: dictionaries of either style, pairs, plain strings."""
+"""Messages as LangChain's clients send them: dictionaries of either style, pairs, plain strings."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ _ROLES: Mapping[str, Role] = {
     "developer": "system",
     "tool": "tool",
 }
-_TYPES: Mapping[str, str] = {"user": "human", "assistant": "ai", "system": "system", "tool": "tool"}
 _PASSIVE = frozenset(
     {
         "additional_kwargs",
@@ -45,30 +44,6 @@ def read_messages(given: JsonValue, path: str) -> list[ChatMessage]:
     return [_read(one, f"{path}[{number}]") for number, one in enumerate(given)]
 
 
-def written(message: Mapping[str, Any]) -> JsonObject:
-    """A message of `state.messages` as LangChain writes it."""
-    kind = _TYPES[message["role"]]
-    common: JsonObject = {
-        "content": _content_out(message.get("content", "")),
-        "additional_kwargs": {},
-        "response_metadata": {},
-        "type": kind,
-        "name": None,
-        "id": message.get("id"),
-    }
-    if kind == "ai":
-        calls = [called(call["id"], call["name"], call.get("arguments") or {}) for call in message.get("calls") or ()]
-        return common | {"tool_calls": calls, "invalid_tool_calls": [], "usage_metadata": None}
-    if kind == "tool":
-        return common | {"tool_call_id": message.get("call_id"), "artifact": None, "status": "success"}
-    return common
-
-
-def called(call_id: str, name: str, arguments: JsonObject) -> JsonObject:
-    """A call of a tool as LangChain writes it."""
-    return {"name": name, "args": arguments, "id": call_id, "type": "tool_call"}
-
-
 def _is_pair(given: Sequence[JsonValue]) -> bool:
     return len(given) == 2 and isinstance(given[0], str) and given[0] in _ROLES and isinstance(given[1], str)
 
@@ -87,9 +62,11 @@ def _unpacked(given: JsonObject, path: str) -> JsonObject:
     """The fields of a message, also where they are wrapped as LangChain serializes its classes."""
     if given.get("type") == "constructor" and isinstance(given.get("kwargs"), dict):
         named = [str(part) for part in given.get("id") or ()]
-        return given["kwargs"] | {"type": _short(named[-1] if named else "")}
+        kwargs: JsonObject = given["kwargs"]
+        return kwargs | {"type": _short(named[-1] if named else "")}
     if set(given) == {"type", "data"} and isinstance(given["data"], dict):
-        return given["data"] | {"type": given["type"]}
+        data: JsonObject = given["data"]
+        return data | {"type": given["type"]}
     unknown = sorted(set(given) - _READ - _PASSIVE)
     if unknown:
         raise _wrong(f"{path}.{unknown[0]}", "a message has no such field here")
@@ -180,15 +157,6 @@ def _image(given: JsonObject) -> tuple[str, Any]:
     if data:
         return f"data:{given.get('mime_type') or 'image/png'};base64,{data}", None
     return str(given.get("url") or ""), None
-
-
-def _content_out(content: Any) -> JsonValue:
-    if not isinstance(content, list):
-        return content
-    return [
-        {"type": "image_url", "image_url": {"url": part["url"]}} if part.get("type") == "image" else part
-        for part in content
-    ]
 
 
 def _wrong(path: str, message: str) -> InvalidInput:
