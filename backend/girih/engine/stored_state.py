@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 from girih.engine.channels import INPUTS, shared, slot
-from girih.engine.checkpoints import EMPTY, StoredCheckpoint
+from girih.engine.checkpoints import EMPTY, Blob, StoredCheckpoint
 from girih.engine.serializer import PlainSerializer, unpack
 from girih.language.spec.tree import JsonObject
 
@@ -54,3 +55,8 @@ def read_stored(stored: StoredCheckpoint) -> StoredState:
         results=tuple(sorted(name.removeprefix(slot("")) for name in held if name.startswith(slot("")))),
         blobs=tuple(sorted(named.items())),
     )
+
+
+def leads_on(blobs: Iterable[Blob]) -> bool:
+    """Whether a checkpoint with these new blobs has a node that comes next; what comes next is always new with it."""
+    return any(channel.startswith(_GOES_TO) and form != EMPTY for channel, _, form, _ in blobs)

@@ -14,7 +14,7 @@ from tests.engine.plans import node, plan
 from tests.services.runs.office import Office, ask
 
 from girih.db.tenancy import OrgScope
-from girih.engine.checkpoints import StoredCheckpoint
+from girih.engine.checkpoints import EMPTY, StoredCheckpoint
 from girih.engine.events import NewEvent
 from girih.engine.memory_store import MemoryCheckpointStore
 from girih.errors import LeaseLost
@@ -174,3 +174,35 @@ async def test_another_organization_finds_no_record(
     await store.record("a#1", {"one": b"1"})
     foreign = SqlCheckpointStore(office.uow, store._journal, other_scope, store._run_id, CrashPoints())
     assert await foreign.recorded("a#1") == {}
+
+
+async def test_the_last_checkpoint_waits_for_the_end_and_comes_before_all_else(
+    store: SqlCheckpointStore, office: Office
+) -> None:
+    journal, run_id = store._journal, str(store._run_id)
+    assert isinstance(journal, Journal)
+    ending = SqlCheckpointStore(office.uow, journal, store._scope, store._run_id, CrashPoints(), journal)
+
+    async def kept() -> list[str]:
+        return [row.checkpoint_id for row in await office.sql("SELECT checkpoint_id FROM run_checkpoints ORDER BY 1")]
+
+    await ending.put("", "0001", None, b"c", b"m", [("branch:to:b", "1", "t", b"d")])
+    assert await kept() == ["0001"]
+    journal.emit(NewEvent("node.finished", {}, datetime.now(UTC), "b"))
+    await ending.put("", "0002", "0001", b"c", b"m", [("branch:to:b", "2", EMPTY, b""), ("out.b", "1", "t", b"d")])
+    await asyncio.sleep(0.1)
+    assert await kept() == ["0001"]
+    assert await office.recorded(run_id) == []
+    await ending.record("a#1", {"one": b"1"})
+    assert await kept() == ["0001", "0002"]
+    assert [kind for _, kind in await office.recorded(run_id)] == ["node.finished"]
+    await ending.put("", "0003", "0002", b"c", b"m", [("out.b", "2", "t", b"e")])
+    latest = await ending.get("", None)
+    assert latest is not None
+    assert (latest.checkpoint_id, latest.blobs[-1]) == ("0003", ("out.b", "2", "t", b"e"))
+    await ending.put("", "0004", "0003", b"c", b"m", [])
+    last = NewEvent("run.finished", {}, datetime.now(UTC))
+    assert await kept() == ["0001", "0002", "0003"]
+    await journal.end("finish_run", "succeeded", "{}", None, "{}", last=last, committed=lambda: None)
+    assert await kept() == ["0001", "0002", "0003", "0004"]
+    assert [kind for _, kind in await office.recorded(run_id)] == ["node.finished", "run.finished"]

@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import UnitOfWork, Work
 from girih.engine.checkpoints import Blob, StoredCheckpoint, StoredWrite, Write
+from girih.engine.stored_state import leads_on
 from girih.services.runs.backlog import Covers, everything, nothing, of_records, within
 from girih.services.runs.crash import CrashPoints
 from girih.services.runs.tables import OfRun, RunCheckpoint, RunCheckpointBlob, RunCheckpointWrite, RunRecord
@@ -29,15 +30,36 @@ class Writer(Protocol):
         ...
 
 
+class Later(Protocol):
+    """Where the run's last checkpoint waits for the commit that ends the run."""
+
+    async def put_off(self, function: str, *arguments: object, covers: Covers) -> None:
+        """Leave that for the commit that ends the run."""
+        ...
+
+    async def catch_up(self) -> None:
+        """Commit what was put off."""
+        ...
+
+
 class SqlCheckpointStore:
     """The engine's `CheckpointStore` of one run for the holder of its fence. Raises `LeaseLost` once that is lost."""
 
-    def __init__(self, uow: UnitOfWork, journal: Writer, scope: OrgScope, run_id: UUID, crash: CrashPoints) -> None:
+    def __init__(
+        self,
+        uow: UnitOfWork,
+        journal: Writer,
+        scope: OrgScope,
+        run_id: UUID,
+        crash: CrashPoints,
+        later: Later | None = None,
+    ) -> None:
         self._uow = uow
         self._journal = journal
         self._scope = scope
         self._run_id = run_id
         self._crash = crash
+        self._later = later
 
     async def put(
         self,
@@ -48,12 +70,17 @@ class SqlCheckpointStore:
         metadata: bytes,
         blobs: Sequence[Blob],
     ) -> None:
-        """Keep a checkpoint, its new blobs and all events before it, in one commit."""
-        self._crash.here("checkpoint.before")
+        """Keep a checkpoint, its new blobs and all events before it, in one commit.
+
+        The one at the end of the run's own graph may be left for the commit that ends the run, which follows at once.
+        """
         columns = [[blob[n] for blob in blobs] for n in range(4)]
-        await self._journal.write(
-            "put_run_checkpoint", ns, checkpoint_id, parent_id, checkpoint, metadata, *columns, covers=within(ns)
-        )
+        arguments = ns, checkpoint_id, parent_id, checkpoint, metadata, *columns
+        if self._later is not None and ns == "" and not leads_on(blobs):
+            await self._later.put_off("put_run_checkpoint", *arguments, covers=within(ns))
+            return
+        self._crash.here("checkpoint.before")
+        await self._journal.write("put_run_checkpoint", *arguments, covers=within(ns))
         self._crash.here("checkpoint.after")
 
     async def put_writes(
@@ -67,6 +94,7 @@ class SqlCheckpointStore:
 
     async def get(self, ns: str, checkpoint_id: str | None) -> StoredCheckpoint | None:
         """The checkpoint of that id or the latest; of the latest only the newest blob of each channel is read."""
+        await self._catch_up()
         query = select(RunCheckpoint).where(self._mine(RunCheckpoint), RunCheckpoint.ns == ns)
         if checkpoint_id is not None:
             query = query.where(RunCheckpoint.checkpoint_id == checkpoint_id)
@@ -79,6 +107,7 @@ class SqlCheckpointStore:
 
     async def list(self, ns: str | None, before: str | None, limit: int | None) -> list[StoredCheckpoint]:
         """Checkpoints, latest first."""
+        await self._catch_up()
         query = select(RunCheckpoint).where(self._mine(RunCheckpoint))
         if ns is not None:
             query = query.where(RunCheckpoint.ns == ns)
@@ -152,6 +181,10 @@ class SqlCheckpointStore:
             write = (row.task_id, row.task_path, row.idx, row.channel, row.type, row.data)
             found.setdefault((row.ns, row.checkpoint_id), []).append(write)
         return found
+
+    async def _catch_up(self) -> None:
+        if self._later is not None:
+            await self._later.catch_up()
 
     def _mine(self, table: type[OfRun]) -> ColumnElement[bool]:
         return and_(table.org_id == self._scope.org_id, table.run_id == self._run_id)

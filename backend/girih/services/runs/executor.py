@@ -191,7 +191,7 @@ class Executor:
             events=RunEvents(self._events, scope, claim.run_id),
             cache=self._world.cache(scope),
             plans=lambda digest: self._agents.plan(scope, digest),
-            checkpoints=SqlCheckpointStore(self._uow, journal, scope, claim.run_id, self._crash),
+            checkpoints=self._store(claim, journal),
             emit=journal.emit,
             resume=claim.attempt > 1 or claim.continues,
             started_at=claim.started_at,
@@ -201,6 +201,9 @@ class Executor:
             replies=claim.waits.replies,
             spent=claim.spent,
         )
+
+    def _store(self, claim: Claim, journal: Journal) -> SqlCheckpointStore:
+        return SqlCheckpointStore(self._uow, journal, claim.scope, claim.run_id, self._crash, journal)
 
     async def _interrupt(self, held: Held, journal: Journal, ending: Ending, interruption: Interruption) -> None:
         """Let the run wait, unless it was asked to stop meanwhile. Nobody holds it from then on."""
@@ -226,12 +229,12 @@ class Executor:
         function: str = "finish_run"
         left: tuple[object, ...] = ()
         if held.claim.thread_id is not None:
-            store = SqlCheckpointStore(self._uow, journal, held.claim.scope, held.claim.run_id, self._crash)
+            store = self._store(held.claim, journal)
             function, left = (
                 "finish_run_on_thread",
                 await left_to_thread(held.claim, ending.status, ending.state, store),
             )
-        await journal.write(
+        await journal.end(
             function,
             ending.status,
             None if ending.outputs is None else dump(ending.outputs),
@@ -248,6 +251,7 @@ class Executor:
 
     async def _release(self, claim: Claim, journal: Journal) -> None:
         """Hand the run on. What was emitted since the last checkpoint will be emitted again by who goes on from it."""
+        await journal.catch_up()
         await journal.settle()
         async with self._uow(claim.scope) as work:
             await repository.release(work, claim.run_id, claim.fence)

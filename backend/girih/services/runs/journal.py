@@ -29,6 +29,8 @@ PERSISTENCE = 25.0
 """How long (seconds) a write is tried again while the database is away: less than a lease."""
 
 APPEND = "append_run_events"
+WITH_CHECKPOINT = "_with_checkpoint"
+"""How the functions are called that end a run and keep its last checkpoint in the same commit."""
 
 LOST, HELD, ASKED_TO_STOP, REFUSED, QUEUED = range(5)
 """The answers of the functions that write for a run. Two are those of `interrupt_run` only: `REFUSED`, nothing was
@@ -66,6 +68,8 @@ class Journal:
         """Why nothing more can be written."""
         self._mishap: Exception | None = None
         """What went wrong while nobody waited for it."""
+        self._put_off: tuple[str, tuple[object, ...], Covers] | None = None
+        """The run's last checkpoint, while it waits for the run's end."""
 
     def emit(self, event: NewEvent) -> None:
         """Record an event soon; never blocks."""
@@ -92,6 +96,26 @@ class Journal:
         """
         return await to_its_end(self._write(function, arguments, covers, last, committed))
 
+    async def put_off(self, function: str, *arguments: object, covers: Covers) -> None:
+        """Leave the run's last checkpoint for the commit that ends the run, which takes it along.
+
+        It is committed before anything else that is written, except events alone.
+        """
+        await self.catch_up()
+        self._put_off = function, arguments, covers
+
+    async def catch_up(self) -> None:
+        """Commit what was put off, if anything was. Raises as `write` does."""
+        if self._put_off is not None:
+            await to_its_end(self._catch_up())
+
+    async def end(self, function: str, *arguments: object, last: NewEvent, committed: Callable[[], None]) -> int:
+        """As `write`, for a function that ends the run: in one commit with its last checkpoint, if that was put off."""
+        if self._put_off is not None:
+            (_, checkpoint, _), self._put_off = self._put_off, None
+            function, arguments = f"{function}{WITH_CHECKPOINT}", (*arguments, *checkpoint)
+        return await self.write(function, *arguments, last=last, committed=committed)
+
     def check(self) -> None:
         """Raise what went wrong in the background."""
         mishap, self._mishap = self._mishap, None
@@ -108,7 +132,14 @@ class Journal:
         """Take nothing more."""
         self.fault = self.fault or LeaseLost("this run is over here")
         self._backlog.clear()
+        self._put_off = None
         self._disarm()
+
+    async def _catch_up(self) -> None:
+        async with self._lock:
+            put_off, self._put_off = self._put_off, None
+            if put_off is not None:
+                await self._write_now(*put_off)
 
     async def _write(
         self,
@@ -118,29 +149,45 @@ class Journal:
         last: NewEvent | None = None,
         committed: Callable[[], None] | None = None,
     ) -> int:
+        if function != APPEND and self._put_off is not None:
+            await self._catch_up()
         async with self._lock:
-            self.check()
-            self._disarm()
             if function == APPEND and not self._backlog.ready and last is None:
+                self.check()
+                self._disarm()
                 return HELD
-            taken = self._backlog.take(nothing if function == APPEND else covers)
-            events = [entry.event for entry in taken] + ([last] if last is not None else [])
-            texts = [dump(event.data) for event in events]
-            began = asyncio.get_running_loop().time()
-            try:
-                verdict = await self._commit(function, events, texts, arguments)
-            except (LeaseLost, Unavailable) as fault:
-                self.fault = fault
-                raise
-            if verdict == REFUSED:
-                self._backlog.put_back(taken)
-                return verdict
-            if committed is not None:
-                committed()
-            took = asyncio.get_running_loop().time() - began
-            self._patience = min(max(2 * took, PATIENCE), LONGEST_PATIENCE)
-            self._publish(events, texts)
+            return await self._write_now(
+                function, arguments, nothing if function == APPEND else covers, last, committed
+            )
+
+    async def _write_now(
+        self,
+        function: str,
+        arguments: Sequence[object],
+        covers: Covers,
+        last: NewEvent | None = None,
+        committed: Callable[[], None] | None = None,
+    ) -> int:
+        self.check()
+        self._disarm()
+        taken = self._backlog.take(covers)
+        events = [entry.event for entry in taken] + ([last] if last is not None else [])
+        texts = [dump(event.data) for event in events]
+        began = asyncio.get_running_loop().time()
+        try:
+            verdict = await self._commit(function, events, texts, arguments)
+        except (LeaseLost, Unavailable) as fault:
+            self.fault = fault
+            raise
+        if verdict == REFUSED:
+            self._backlog.put_back(taken)
             return verdict
+        if committed is not None:
+            committed()
+        took = asyncio.get_running_loop().time() - began
+        self._patience = min(max(2 * took, PATIENCE), LONGEST_PATIENCE)
+        self._publish(events, texts)
+        return verdict
 
     async def _commit(
         self, function: str, events: Sequence[NewEvent], texts: Sequence[str], arguments: Sequence[object]
