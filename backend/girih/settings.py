@@ -9,6 +9,7 @@ from pydantic import AliasChoices, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 Megabytes = Annotated[int, Field(ge=1, le=2048)]
+Days = Annotated[float, Field(ge=0, le=36_500, allow_inf_nan=False)]
 
 
 class Settings(BaseSettings):
@@ -89,6 +90,31 @@ class Settings(BaseSettings):
         default=20, ge=0, le=3600, description="Seconds that open work may go on after a stop was asked for."
     )
     database_pool: int = Field(default=10, ge=1, le=100, description="Database connections one process keeps.")
+    keep_runs_days: Days = Field(
+        default=0,
+        description="Days that runs are kept after their end, where a project says nothing else; 0: for ever.",
+    )
+    keep_run_events_days: Days = Field(
+        default=90,
+        description="Days that the events of ended runs, and so their traces, are kept; 0: for ever. "
+        "The last event of each stays with the run.",
+    )
+    keep_checkpoints_days: Days = Field(
+        default=30, description="Days that ended runs can be retried and continued from a checkpoint; 0: for ever."
+    )
+    keep_domain_events_days: Days = Field(default=90, description="Days that domain events are kept; 0: for ever.")
+    keep_schedule_history_days: Days = Field(
+        default=90, description="Days that is kept what became of the moments of schedules; 0: for ever."
+    )
+    sweep_seconds: float = Field(
+        default=3600, ge=1, le=86_400, description="Seconds between two looks for what a project keeps no longer."
+    )
+    remind_after: float = Field(
+        default=0.5,
+        ge=0,
+        lt=1,
+        description="The share of the time for an answer after which `interrupt.reminder` is published; 0: never.",
+    )
     metrics_port: int = Field(
         default=0, ge=0, le=65535, description="The port at which the API process answers `/metrics`; 0: it does not."
     )

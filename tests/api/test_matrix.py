@@ -19,6 +19,9 @@ BODIES: dict[str, dict[str, Any]] = {
     "validate_workspace": {"json": {"files": WORKSPACE}},
     "apply_workspace": {"json": {"files": WORKSPACE, "dry_run": True}},
     "set_alias": {"json": {"version": "1.0.0"}},
+    "run_and_wait": {"json": {"agent": "hello", "inputs": {"question": "x"}}},
+    "create_thread_run": {"json": {"agent": "hello", "inputs": {"question": "x"}, "multitask": "enqueue"}},
+    "set_retention": {"json": {"checkpoints_days": 7}},
     "create_run": {"json": {"agent": "hello", "inputs": {"question": "x"}}},
     "stream_run": {"json": {"agent": "hello", "inputs": {"question": "x"}}},
     "search_collection": {"json": {"query": "x"}},
@@ -66,6 +69,9 @@ OF_NO_THING = {
     "create_thread",
     "list_threads",
     "create_runs",
+    "get_retention",
+    "set_retention",
+    "run_and_wait",
 }
 """Operations that name no thing, so that nothing foreign can be named."""
 

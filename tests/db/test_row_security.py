@@ -24,7 +24,7 @@ CROSS_READING = {
 }
 """The policies that let a transaction for a purpose read across organizations, beyond those of background work."""
 
-BACKGROUND = {"reconcile"}
+BACKGROUND = {"reconcile", "sweep"}
 
 _TABLES = """
     SELECT c.oid, c.relname, c.relrowsecurity, c.relforcerowsecurity, c.relispartition, r.rolname AS owner,

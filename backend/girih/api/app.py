@@ -21,6 +21,7 @@ from girih.api import (
     memories,
     repeats,
     replay,
+    retention,
     runs,
     schedules,
     system,
@@ -54,6 +55,7 @@ _TAGS = [
     {"name": "memories", "description": "What agents remember about users and projects."},
     {"name": "keys", "description": "API keys."},
     {"name": "usage", "description": "What model calls cost, and budgets."},
+    {"name": "retention", "description": "How long what has ended is kept."},
     {"name": "system", "description": "Whether the server is there, and what it is."},
 ]
 PARTS = (
@@ -72,6 +74,7 @@ PARTS = (
     threads,
     usage,
     traces,
+    retention,
 )
 """The files of `/v1`, each with the routes of one resource, in the order in which they are described."""
 _FAULTS = {"4XX": "The request cannot be served as it is.", "5XX": "The server could not do it."}

@@ -22,7 +22,9 @@ PARAMETER: JsonObject = {
 }
 """The header, as the description of each operation that takes it shows it."""
 
-BY_THEMSELVES = frozenset({"create_run", "stream_run", "create_runs", "upload_document"})
+BY_THEMSELVES = frozenset(
+    {"create_run", "stream_run", "create_runs", "run_and_wait", "create_thread_run", "upload_document"}
+)
 """Operations that see to it by themselves: runs keep the key in their own row, a document is known by its content."""
 
 SHOWN_ONCE = frozenset({"create_key"})

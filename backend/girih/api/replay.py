@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 
 from girih.api.deps import GuardedRoute, Wired, requires
 from girih.api.runs import Creator, Key, Reader
 from girih.db.tenancy import OrgScope
 from girih.services.runs.replay_schemas import BatchIn, BatchOut, CheckpointList, RetryIn, RunChange
-from girih.services.runs.schemas import RunOut
+from girih.services.runs.schemas import RunIn, RunOut
 
 router = APIRouter(prefix="/runs", tags=["runs"], route_class=GuardedRoute)
 
@@ -25,6 +25,22 @@ Timeout = Annotated[
 async def create_runs(girih: Wired, scope: Creator, body: BatchIn, idempotency_key: Key = None) -> BatchOut:
     """Start up to 100 runs; each is accepted or refused on its own, in the order they are sent."""
     return await girih.runs.replays.batch(scope, body, idempotency_key)
+
+
+@router.post("/wait", operation_id="run_and_wait", responses={202: {"description": "It goes on.", "model": RunOut}})
+async def run_and_wait(
+    girih: Wired,
+    scope: Creator,
+    body: RunIn,
+    response: Response,
+    seconds: Timeout = 60,
+    idempotency_key: Key = None,
+) -> RunOut:
+    """Start a run and answer when it has ended or waits; with 202 if it still goes on when the time is over."""
+    run = await girih.runs.replays.run_and_wait(scope, body, idempotency_key, seconds)
+    response.headers["location"] = f"/v1/runs/{run.id}"
+    response.status_code = 200 if run.is_settled else 202
+    return run
 
 
 @router.patch("/{run_id}", operation_id="change_run")

@@ -9,8 +9,10 @@ from fastapi import APIRouter, Query, Response
 
 from girih.api.deps import GuardedRoute, Wired, requires
 from girih.api.filters import SomeThreads
+from girih.api.runs import Creator, Key
 from girih.db.tenancy import OrgScope
-from girih.services.runs.schemas import RunPage
+from girih.services.runs.links import on_thread
+from girih.services.runs.schemas import RunIn, RunOut, RunPage
 from girih.services.runs.search_repository import Wanted
 from girih.services.runs.thread_schemas import (
     CopyIn,
@@ -97,6 +99,16 @@ async def fork_thread(girih: Wired, scope: Writer, thread_id: UUID, body: ForkIn
 async def copy_thread(girih: Wired, scope: Writer, thread_id: UUID, body: CopyIn) -> ThreadOut:
     """A thread with all states of this one, and none of its runs."""
     return await girih.runs.threads.copy(scope, thread_id, body.metadata)
+
+
+@router.post("/{thread_id}/runs", operation_id="create_thread_run", status_code=201)
+async def create_thread_run(
+    girih: Wired, scope: Creator, thread_id: UUID, body: RunIn, response: Response, idempotency_key: Key = None
+) -> RunOut:
+    """Start a run on the thread; `multitask` says what to do where another one is on it."""
+    run = await girih.runs.create(scope, on_thread(body, thread_id), idempotency_key)
+    response.headers["location"] = f"/v1/runs/{run.id}"
+    return run
 
 
 @router.get("/{thread_id}/runs", operation_id="list_thread_runs")

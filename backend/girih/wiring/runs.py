@@ -21,7 +21,7 @@ from girih.services.knowledge.service import KnowledgeService
 from girih.services.memory.service import MemoryService
 from girih.services.registry.service import RegistryService
 from girih.services.results.service import ResultService
-from girih.services.runs.conditions import Conditions
+from girih.services.runs.conditions import CheckpointsSince, Conditions
 from girih.services.runs.doorbell import Doorbell
 from girih.services.runs.ports import MakeModels
 from girih.services.runs.queue import Limits
@@ -33,6 +33,7 @@ from girih.settings import Settings
 from girih.wiring.database import open_database
 from girih.wiring.environment import dispatch_of, endpoints_of, provider_of, secret_of
 from girih.wiring.knowledge import make_embedders, make_knowledge, warm_up
+from girih.wiring.retention import make_retention, start_sweeper
 from girih.wiring.watching import Telemetry, make_usage, open_telemetry
 from girih.wiring.world import make_world
 
@@ -99,6 +100,8 @@ async def make_runs(
     stack.push_async_callback(direct.close)
     sandbox = MontySandbox()
     stack.push_async_callback(sandbox.close)
+    retention = make_retention(settings, uow)
+    await start_sweeper(stack, settings, uow, retention, telemetry)
     return RunService(
         uow,
         direct,
@@ -109,11 +112,15 @@ async def make_runs(
         make_models=_models(settings, provider),
         events=events,
         world=make_world(HttpTools(outbound, settings.endpoints, secret_of), memory, ResultService(uow), sandbox),
-        conditions=_conditions(settings, Watch(usage.allowances, telemetry.observers()), background_after),
+        conditions=_conditions(
+            settings, Watch(usage.allowances, telemetry.observers()), background_after, retention.checkpoints_since
+        ),
     )
 
 
-def _conditions(settings: Settings, watch: Watch, background_after: float) -> Conditions:
+def _conditions(
+    settings: Settings, watch: Watch, background_after: float, checkpoints_since: CheckpointsSince
+) -> Conditions:
     return Conditions(
         slots=settings.run_slots,
         grace=settings.shutdown_grace,
@@ -124,6 +131,8 @@ def _conditions(settings: Settings, watch: Watch, background_after: float) -> Co
         limits=Limits(settings.queued_runs_per_org, settings.queued_runs),
         crash_points=settings.test_build,
         watch=watch,
+        remind_after=settings.remind_after,
+        checkpoints_since=checkpoints_since,
     )
 
 

@@ -25,6 +25,7 @@ from girih.services.knowledge.service import KnowledgeService
 from girih.services.memory.service import MemoryService
 from girih.services.registry.service import RegistryService
 from girih.services.requests.service import RequestService
+from girih.services.retention.service import RetentionService
 from girih.services.runs.service import RunService
 from girih.services.runs.traces import Traces
 from girih.services.schedules.service import ScheduleService
@@ -34,6 +35,7 @@ from girih.wiring.database import open_database, require_usable
 from girih.wiring.environment import dispatch_of, origins_of, provider_of, require_no_crash
 from girih.wiring.facilities import InstalledFacilities
 from girih.wiring.knowledge import make_embedders, make_knowledge, warm_up
+from girih.wiring.retention import make_retention
 from girih.wiring.runs import make_runs
 from girih.wiring.watching import Telemetry, make_traces, make_usage, open_telemetry
 
@@ -78,6 +80,7 @@ class Girih:
     usage: UsageService
     traces: Traces
     telemetry: Telemetry
+    retention: RetentionService
     schedules: ScheduleService
     facts: Facts
     readiness: Callable[[], Awaitable[Readiness]]
@@ -125,7 +128,8 @@ async def open_girih(settings: Settings) -> AsyncIterator[Girih]:
         loads = (load_openai, embedders.load_default) if provider else (embedders.load_default,)
         traces, requests = make_traces(settings, uow), RequestService(uow)
         nouns = (identity, registry, knowledge, agents, runs, events, requests, memory, usage, traces, telemetry)
-        yield Girih(*nouns, ScheduleService(uow, runs), facts, readiness, lambda: warm_up(*loads))
+        retention = make_retention(settings, uow)
+        yield Girih(*nouns, retention, ScheduleService(uow, runs), facts, readiness, lambda: warm_up(*loads))
 
 
 def _readiness(engine: AsyncEngine, redis_url: str) -> Callable[[], Awaitable[Readiness]]:

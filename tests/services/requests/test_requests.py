@@ -11,6 +11,7 @@ from sqlalchemy import text
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import UnitOfWork
 from girih.errors import Conflict, InvalidInput
+from girih.services.requests import repository
 from girih.services.requests import service as requests_service
 from girih.services.requests.service import Answer, RequestService
 
@@ -107,16 +108,16 @@ async def test_a_request_whose_process_ended_is_taken_over_by_one(
 
 
 async def test_after_its_time_a_key_is_free_and_forgotten(
-    requests: RequestService, uow: UnitOfWork, scope: OrgScope, monkeypatch: pytest.MonkeyPatch
+    requests: RequestService, uow: UnitOfWork, scope: OrgScope
 ) -> None:
     work = Work()
-    for key in ("k", "old"):
+    for key in ("k", "old", "older"):
         await requests.once(scope, key, "POST /x", "h", work)
     await change(uow, scope, "expires_at = now()")
-    monkeypatch.setattr(requests_service, "FORGETS", 2.0)
     await requests.once(scope, "k", "POST /y", "other", work)
-    assert work.done == 3
+    assert work.done == 4
     async with uow(scope) as unit:
+        assert [await repository.forget_old(unit, scope, most=1) for _ in range(3)] == [1, 1, 0]
         assert list(await unit.session.scalars(text("SELECT key FROM idempotency_keys"))) == ["k"]
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from girih.db.base import new_id
@@ -69,3 +70,12 @@ async def events(
     ):
         query = query if wanted is None else query.where(wanted)
     return (await work.session.scalars(query.order_by(DomainEvent.id.desc()).limit(limit))).all()
+
+
+async def forget(work: Work, scope: OrgScope, before: datetime, most: int) -> int:
+    """Delete the project's oldest events from before that moment, at most `most`; gives how many."""
+    row = DomainEvent
+    mine = row.org_id == scope.org_id, row.project_id == scope.project_id
+    old = select(row.id).where(*mine, row.at < before).order_by(row.at).limit(most)
+    gone = delete(row).where(*mine, row.id.in_(old)).returning(row.id)
+    return len((await work.session.scalars(gone)).all())

@@ -19,6 +19,7 @@ class DomainEvent(ProjectOwned, Base):
         project_key(),
         UniqueConstraint("org_id", "project_id", "key"),
         Index(None, "org_id", "project_id", "type", "at"),
+        Index(None, "org_id", "project_id", "at"),
     )
 
     type: Mapped[str] = mapped_column(Text)

@@ -35,6 +35,8 @@ Permission = Literal[
     "budgets:manage",
     "organization:manage",
     "traces:read",
+    "retention:read",
+    "retention:manage",
 ]
 """What a key may be allowed to do."""
 

@@ -62,11 +62,13 @@ async def free(work: Work, scope: OrgScope, key: str) -> None:
     await work.session.execute(delete(IdempotencyKey).where(*_one(scope, key), IdempotencyKey.status.is_(None)))
 
 
-async def forget_old(work: Work, scope: OrgScope) -> None:
-    """Remove the organization's keys whose time is over."""
-    await work.session.execute(
-        delete(IdempotencyKey).where(IdempotencyKey.org_id == scope.org_id, IdempotencyKey.expires_at <= func.now())
-    )
+async def forget_old(work: Work, scope: OrgScope, *, most: int) -> int:
+    """Remove the project's keys whose time is over, at most `most`; gives how many."""
+    row = IdempotencyKey
+    mine = row.org_id == scope.org_id, row.project_id == scope.project_id
+    old = select(row.key).where(*mine, row.expires_at <= func.now()).limit(most)
+    gone = delete(row).where(*mine, row.key.in_(old), row.expires_at <= func.now()).returning(row.key)
+    return len((await work.session.scalars(gone)).all())
 
 
 def _one(scope: OrgScope, key: str) -> tuple[ColumnElement[bool], ...]:

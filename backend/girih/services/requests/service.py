@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -21,8 +20,6 @@ PATIENCE = 10.0
 """Seconds that a request waits for the answer to an equal one."""
 LONGEST_KEY = 200
 """Characters of an idempotency key."""
-FORGETS = 0.01
-"""How often a request also removes what is too old."""
 
 
 @dataclass(frozen=True)
@@ -68,8 +65,6 @@ class RequestService:
         async with self._uow(scope) as unit:
             headers = dict(answer.headers)
             await repository.answer(unit, scope, key, status=answer.status, headers=headers, response=answer.body)
-            if random.random() < FORGETS:  # noqa: S311 - nothing depends on it
-                await repository.forget_old(unit, scope)
         return answer
 
     async def _begin(self, scope: OrgScope, key: str, route: str, request_hash: str) -> Answer | None:

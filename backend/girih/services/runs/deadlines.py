@@ -15,6 +15,7 @@ from girih.db.unit_of_work import UnitOfWork
 from girih.engine.events import NewEvent
 from girih.services.runs import pause_repository, repository, thread_repository
 from girih.services.runs.feed import Hub
+from girih.services.runs.reminders import Reminders
 from girih.services.runs.tables import Run
 
 log = structlog.get_logger("girih.runs")
@@ -33,8 +34,9 @@ Ready: TypeAlias = Callable[[UUID, bool], None]
 class Deadlines:
     """Ends what is over. Any number of processes may do that at once: each end happens in one of them."""
 
-    def __init__(self, uow: UnitOfWork, hub: Hub, ready: Ready) -> None:
+    def __init__(self, uow: UnitOfWork, hub: Hub, ready: Ready, reminders: Reminders) -> None:
         self._uow = uow
+        self.remind = reminders.publish_due
         self._hub = hub
         self._ready = ready
         self._near: list[float] = []

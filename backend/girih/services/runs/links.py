@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from girih.errors import GirihError, NotFound, ThreadBusy
+from girih.errors import GirihError, InvalidInput, NotFound, ThreadBusy
 from girih.language.spec.tree import JsonObject
 from girih.services.runs.plain import dump, load
-from girih.services.runs.schemas import Multitask
+from girih.services.runs.schemas import Multitask, RunIn
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,16 @@ class Opened:
             raise _fault(fault, link, told)
         stopped = tuple(UUID(number) for number in told.get("stopped") or ())
         return cls(told["stamp"], bool(told.get("here")), told.get("state") or {}, stopped)
+
+
+def on_thread(body: RunIn, thread_id: UUID) -> RunIn:
+    """The run, on that thread. Raises `InvalidInput` where it names another one."""
+    if body.thread_id not in (None, thread_id):
+        raise InvalidInput(
+            f"the run names thread {body.thread_id}, the address thread {thread_id}",
+            help="leave `thread_id` out: the address says on which thread it runs",
+        )
+    return body.model_copy(update={"thread_id": thread_id})
 
 
 def no_such_thread(thread_id: object) -> NotFound:

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, func, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Float, and_, cast, func, or_, select, tuple_, update
 
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import Work
 from girih.language.spec.tree import JsonObject, JsonValue
 from girih.services.runs.repository import Due
 from girih.services.runs.tables import Run, RunPause
+
+
+@dataclass(frozen=True)
+class Unreminded:
+    """An open question whose time for an answer is partly over, and what a reminder of it says."""
+
+    scope: OrgScope
+    pause_id: UUID
+    data: JsonObject
 
 
 async def of_run(work: Work, org_id: UUID, run_id: UUID) -> Sequence[RunPause]:
@@ -118,6 +128,26 @@ async def due(work: Work, *, limit: int) -> list[Due]:
     return [Due(OrgScope(r.org_id, r.project_id), r.run_id, 0) for r in await work.session.execute(query)]
 
 
+async def unreminded(work: Work, *, share: float, limit: int) -> list[Unreminded]:
+    """Open questions of all organizations of whose time that share is over, and not all; the most urgent first."""
+    row = RunPause
+    query = select(row).where(
+        row.state == "open",
+        row.kind.in_(["ask", "approve"]),
+        row.reminded_at.is_(None),
+        row.expires_at > func.now(),
+        func.extract("epoch", row.expires_at - row.opened_at) * cast(share, Float)
+        <= func.extract("epoch", func.now() - row.opened_at),
+    )
+    rows = await work.session.scalars(query.order_by(row.expires_at).limit(limit))
+    return [Unreminded(OrgScope(one.org_id, one.project_id), one.id, _reminder(one)) for one in rows]
+
+
+async def reminded(work: Work, pause_id: UUID) -> None:
+    """Note that a reminder was published."""
+    await work.session.execute(update(RunPause).where(RunPause.id == pause_id).values(reminded_at=func.now()))
+
+
 async def time_out(work: Work, org_id: UUID, run_id: UUID) -> bool:
     """Close the run's pauses whose time is over; the run's row has to be locked. False when there was none."""
     statement = (
@@ -143,3 +173,10 @@ async def expired(work: Work, scope: OrgScope, run_id: UUID) -> Run | None:
 
 def _is_over() -> ColumnElement[bool]:
     return and_(Run.expires_at <= func.now(), or_(Run.status == "queued", Run.status == "interrupted"))
+
+
+def _reminder(row: RunPause) -> JsonObject:
+    """What a reminder says: the same whenever it is said again."""
+    named = {name: getattr(row, name) for name in ("agent", "node", "kind", "message")}
+    ids = {"interrupt_id": str(row.id), "run_id": str(row.run_id)}
+    return ids | named | {"expires_at": row.expires_at.isoformat() if row.expires_at else None}

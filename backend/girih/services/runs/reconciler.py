@@ -130,6 +130,7 @@ class Reconciler:
             await self._renew()
             self._renewed = self._looked
             await self._deadlines.forget_threads()
+            await self._deadlines.remind()
         await self._stop_asked()
         await self._deadlines.pass_due()
         await self._take_over()

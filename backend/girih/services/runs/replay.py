@@ -16,6 +16,7 @@ from girih.services.runs import repository
 from girih.services.runs.admission import LONGEST_KEY, Admission
 from girih.services.runs.backlog import Covers, everything
 from girih.services.runs.checkpoint_store import SqlCheckpointStore
+from girih.services.runs.conditions import CheckpointsSince
 from girih.services.runs.crash import CrashPoints
 from girih.services.runs.links import Link
 from girih.services.runs.ports import Agents
@@ -50,8 +51,11 @@ class _ReadOnly:
 class Replays:
     """Makes runs from runs."""
 
-    def __init__(self, uow: UnitOfWork, agents: Agents, admission: Admission, reader: Reader) -> None:
+    def __init__(
+        self, uow: UnitOfWork, agents: Agents, admission: Admission, reader: Reader, checkpoints_since: CheckpointsSince
+    ) -> None:
         self._uow = uow
+        self._checkpoints_since = checkpoints_since
         self._agents = agents
         self._admission = admission
         self._reader = reader
@@ -59,8 +63,8 @@ class Replays:
     async def retry(self, scope: OrgScope, run_id: UUID, body: RetryIn) -> RunOut:
         """A new run that goes on where one that has ended was, with its inputs, on its thread.
 
-        Raises `Conflict` for a run that has not ended, or ended well where no checkpoint is named, `InvalidInput` for
-        a version that cannot go on from there.
+        Raises `Conflict` for a run that has not ended, ended well where no checkpoint is named, or has lost its
+        checkpoints, and `InvalidInput` for a version that cannot go on from there.
         """
         row = await self._row(scope, run_id)
         if row.status not in ENDED:
@@ -70,6 +74,7 @@ class Replays:
                 f"run {run_id} ended well: there is no failure to go on from",
                 help="name a `checkpoint_id`, or start a new run",
             )
+        await self._require_checkpoints(scope, row)
         link = Link(row.thread_id, body.multitask, row.id)
         if body.checkpoint_id is not None or body.agent is not None:
             stored = await self._stored(scope, row.id, body.checkpoint_id)
@@ -104,8 +109,8 @@ class Replays:
         )
 
     async def at(self, scope: OrgScope, run_id: UUID, checkpoint_id: str) -> StoredState:
-        """What a checkpoint of the run holds. Raises `NotFound`."""
-        await self._row(scope, run_id)
+        """What a checkpoint of the run holds. Raises `NotFound`, `Conflict` where they are not kept any more."""
+        await self._require_checkpoints(scope, await self._row(scope, run_id))
         found = await self._stored(scope, run_id, checkpoint_id)
         assert found is not None  # noqa: S101 - a named one is there, or it is an error
         return found
@@ -121,11 +126,16 @@ class Replays:
             await work.session.flush()
             return repository.out(row)
 
+    async def run_and_wait(self, scope: OrgScope, body: RunIn, key: str | None, seconds: float) -> RunOut:
+        """Start a run, and give it once it has ended or waits for something, or after so many seconds as it is then."""
+        run = await self._admission.create(scope, body, key)
+        return await self.wait(scope, UUID(run.id), seconds)
+
     async def wait(self, scope: OrgScope, run_id: UUID, seconds: float) -> RunOut:
         """The run, once it has ended or waits for something, or after so many seconds as it is then."""
         standing = await self._reader.check(scope, run_id, 0)
         run = repository.out(await self._row(scope, run_id))
-        if run.status in ENDED or run.status == "interrupted":
+        if run.is_settled:
             return run
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
@@ -147,6 +157,15 @@ class Replays:
             except GirihError as fault:
                 items.append(BatchItem(error=Refusal(code=fault.code, message=fault.message, help=fault.help)))
         return BatchOut(items=items)
+
+    async def _require_checkpoints(self, scope: OrgScope, row: Run) -> None:
+        """Raise `Conflict` where the time to keep the run's checkpoints is over."""
+        since = await self._checkpoints_since(scope) if row.finished_at is not None else None
+        if since is not None and row.finished_at is not None and row.finished_at < since:
+            raise Conflict(
+                f"the checkpoints of run {row.id} are not kept any more: it ended on {row.finished_at:%Y-%m-%d}",
+                help="start a new run with its inputs; how long checkpoints are kept is the project's retention",
+            )
 
     async def _check(self, scope: OrgScope, row: Run, stored: StoredState, agent: str | None) -> None:
         """Raise `InvalidInput` unless the version can go on from the checkpoint."""

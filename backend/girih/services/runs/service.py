@@ -41,6 +41,7 @@ from girih.services.runs.ports import (
 from girih.services.runs.queue import Queue
 from girih.services.runs.reader import Reader, Tail, no_such_run
 from girih.services.runs.reconciler import Reconciler
+from girih.services.runs.reminders import Reminders
 from girih.services.runs.replay import Replays
 from girih.services.runs.repository import Claim
 from girih.services.runs.roster import Roster
@@ -96,7 +97,7 @@ class RunService:
         )
         executor.on_waiting, executor.on_left = self._waiting, self._next_in_line
         self._roster = Roster(executor, conditions.slots)
-        self._deadlines = Deadlines(uow, hub, self._ready)
+        self._deadlines = Deadlines(uow, hub, self._ready, Reminders(uow, events, conditions.remind_after))
         self.interrupts = Interrupts(uow, self._ready, crash)
         self.threads = Threads(uow, agents, self._superseded)
         events.subscribe(self.interrupts.take_event)
@@ -132,7 +133,7 @@ class RunService:
             watch=conditions.watch,
         )
         self._admission.on_stopped = self._superseded
-        self.replays = Replays(uow, agents, self._admission, self._reader)
+        self.replays = Replays(uow, agents, self._admission, self._reader, conditions.checkpoints_since)
 
     async def start(self) -> None:
         """Begin to look after runs in the background."""

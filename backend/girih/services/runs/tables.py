@@ -60,6 +60,7 @@ class Run(ProjectOwned, Base):
         CheckConstraint("(status = 'running') = (lease_until IS NOT NULL)", name="lease"),
         CheckConstraint(f"(status IN {OVER}) = (finished_at IS NOT NULL)", name="finished"),
         Index(None, "org_id", "project_id", "id"),
+        Index("ix_runs_ended", "org_id", "project_id", "finished_at", postgresql_where=text("finished_at IS NOT NULL")),
         Index("ix_runs_queued", "org_id", "id", postgresql_where=text("status = 'queued'")),
         Index("ix_runs_open", "org_id", "id", postgresql_where=text("status IN ('queued', 'running')")),
         Index(
@@ -197,6 +198,7 @@ class RunRecord(OfRun):
 
 
 _OPEN = "state = 'open'"
+_TO_REMIND_OF = f"{_OPEN} AND expires_at IS NOT NULL AND reminded_at IS NULL AND kind IN ('ask', 'approve')"
 
 
 class RunPause(ProjectOwned, Base):
@@ -217,6 +219,7 @@ class RunPause(ProjectOwned, Base):
         Index(
             "ix_run_pauses_due", "org_id", "expires_at", postgresql_where=text(f"{_OPEN} AND expires_at IS NOT NULL")
         ),
+        Index("ix_run_pauses_remind", "org_id", "expires_at", postgresql_where=text(_TO_REMIND_OF)),
         Index(
             "ix_run_pauses_event", "org_id", "project_id", "event", postgresql_where=text(f"{_OPEN} AND kind = 'event'")
         ),
@@ -240,3 +243,4 @@ class RunPause(ProjectOwned, Base):
     answered_at: Mapped[datetime | None]
     event_id: Mapped[UUID | None] = mapped_column(Uuid)
     """The domain event that answered it."""
+    reminded_at: Mapped[datetime | None]

@@ -43,6 +43,11 @@ class Traces:
             events = await _events(work, scope.org_id, run_id) if found else []
         if found is None:
             raise NotFound(f"no run `{run_id}`", help="list the runs to find its id")
+        if events and events[0].event.type != "run.started" and events[0].seq > 1:
+            raise NotFound(
+                f"the events of run `{run_id}` are not kept any more, and so it has no trace",
+                help="the run itself tells how it ended; how long events are kept is the project's retention",
+            )
         root = spans_of(str(run_id), events)
         if root is None:
             raise NotFound(f"run `{run_id}` has not begun yet", help="ask again when it runs")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, func, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 
 from girih.db.tenancy import OrgScope
@@ -143,3 +143,18 @@ async def is_settled(work: Work, org_id: UUID, number: UUID, moment: datetime) -
     """Whether it is known what became of a moment."""
     row = await work.session.get(ScheduleFiring, (org_id, number, moment))
     return row is not None and row.outcome != "pending"
+
+
+async def forget_firings(work: Work, scope: OrgScope, before: datetime, most: int) -> int:
+    """Delete what became of moments before that one, of the project's schedules; gives how many, at most `most`."""
+    row = ScheduleFiring
+    # Settled so long ago too: a schedule that makes up for old moments still looks at what became of them.
+    old = (
+        select(row.schedule_id, row.due_at)
+        .join(Schedule, (Schedule.org_id == row.org_id) & (Schedule.id == row.schedule_id))
+        .where(row.org_id == scope.org_id, Schedule.project_id == scope.project_id, row.due_at < before)
+        .where(row.fired_at < before, row.outcome != "pending")
+        .limit(most)
+    )
+    gone = delete(row).where(row.org_id == scope.org_id, tuple_(row.schedule_id, row.due_at).in_(old))
+    return len((await work.session.scalars(gone.returning(row.due_at))).all())

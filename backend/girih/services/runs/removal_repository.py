@@ -1,0 +1,71 @@
+"""Removing what is kept no longer of runs that have ended: their checkpoints, their events, or all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import TypeAlias
+
+from sqlalchemy import ColumnElement, CursorResult, and_, delete, select, true
+
+from girih.db.tenancy import OrgScope
+from girih.db.unit_of_work import Work
+from girih.engine.events import TERMINAL
+from girih.services.runs.tables import (
+    OfRun,
+    Run,
+    RunCheckpoint,
+    RunCheckpointBlob,
+    RunCheckpointWrite,
+    RunEvent,
+    RunRecord,
+)
+
+RemoveOf: TypeAlias = Callable[[Work, OrgScope, datetime | None, datetime], Awaitable[int]]
+"""Removes something of the project's runs that ended after one moment and up to another; gives how many rows."""
+
+
+async def end_of_batch(
+    work: Work, scope: OrgScope, after: datetime | None, before: datetime, *, limit: int
+) -> datetime | None:
+    """When the last of the next `limit` runs ended, of those that ended between; `None` when there are fewer."""
+    query = select(Run.finished_at).where(*_ended(scope, after), Run.finished_at < before)
+    return await work.session.scalar(query.order_by(Run.finished_at).offset(limit - 1).limit(1))
+
+
+async def remove_checkpoints(work: Work, scope: OrgScope, after: datetime | None, end: datetime) -> int:
+    """Remove all that the runs could be continued from."""
+    tables = (RunCheckpointWrite, RunCheckpointBlob, RunCheckpoint, RunRecord)
+    return sum([await _remove(work, scope, table, after, end) for table in tables])
+
+
+async def remove_events(work: Work, scope: OrgScope, after: datetime | None, end: datetime) -> int:
+    """Remove the runs' events but the last, which tells how each of them ended."""
+    return await _remove(work, scope, RunEvent, after, end, RunEvent.type.not_in(sorted(TERMINAL)))
+
+
+async def remove_runs(work: Work, scope: OrgScope, before: datetime, *, limit: int) -> int:
+    """Remove the runs that ended first, with all that belongs to them; gives how many."""
+    query = select(Run.id).where(*_ended(scope, None), Run.finished_at < before)
+    oldest = query.order_by(Run.finished_at).limit(limit)
+    gone = delete(Run).where(Run.org_id == scope.org_id, Run.id.in_(oldest)).returning(Run.id)
+    return len((await work.session.scalars(gone)).all())
+
+
+async def _remove(
+    work: Work,
+    scope: OrgScope,
+    table: type[OfRun],
+    after: datetime | None,
+    end: datetime,
+    which: ColumnElement[bool] = true(),  # noqa: B008 - never changed
+) -> int:
+    ended = select(Run.id).where(*_ended(scope, after), Run.finished_at <= end)
+    gone = delete(table).where(and_(table.org_id == scope.org_id, table.run_id.in_(ended), which))
+    result = await work.session.execute(gone)
+    return result.rowcount if isinstance(result, CursorResult) else 0
+
+
+def _ended(scope: OrgScope, after: datetime | None) -> list[ColumnElement[bool]]:
+    mine = [Run.org_id == scope.org_id, Run.project_id == scope.project_id, Run.finished_at.is_not(None)]
+    return [*mine, Run.finished_at > after] if after is not None else mine
