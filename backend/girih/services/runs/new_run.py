@@ -1,0 +1,57 @@
+"""A run that was just asked for, as it is shown before anything has happened, and what tells two requests apart."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import datetime, timedelta
+
+from girih.db.base import new_id
+from girih.language.spec.tree import JsonObject
+from girih.services.agents.schemas import PublishedAgent
+from girih.services.runs.links import Link
+from girih.services.runs.options import Options
+from girih.services.runs.schemas import RunIn, RunOut
+from girih.services.runs.shown import origin_of
+
+
+def new_run(
+    agent: PublishedAgent,
+    inputs: JsonObject,
+    body: RunIn,
+    link: Link,
+    options: Options,
+    now: datetime,
+    *,
+    is_here: bool,
+) -> RunOut:
+    """The run, as running where it begins at once, else as queued."""
+    return RunOut(
+        id=str(new_id()),
+        agent=agent.name,
+        version=agent.version,
+        digest=agent.digest,
+        status="running" if is_here else "queued",
+        inputs=inputs,
+        metadata=body.metadata,
+        background=body.background,
+        user=body.user,
+        tags=body.tags,
+        thread_id=str(link.thread) if link.thread else None,
+        source_run_id=str(link.source) if link.source else None,
+        expires_at=now + timedelta(seconds=body.ttl) if body.ttl is not None else None,
+        not_before=options.not_before,
+        interrupt_before=sorted(options.breakpoints.before),
+        interrupt_after=sorted(options.breakpoints.after),
+        webhook=origin_of(options.webhook) if options.webhook is not None else None,
+        on_completion=options.on_completion,
+        attempt=1 if is_here else 0,
+        created_at=now,
+        started_at=now if is_here else None,
+    )
+
+
+def hash_of(body: RunIn) -> str:
+    """The same for the same request."""
+    text = json.dumps(body.model_dump(mode="json"), sort_keys=True)
+    return hashlib.sha256(text.encode("ascii")).hexdigest()
