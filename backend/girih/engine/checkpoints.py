@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, cast
@@ -20,6 +21,7 @@ from langgraph.checkpoint.base import (
 )
 
 from girih.engine.serializer import PlainSerializer, pack, unpack
+from girih.engine.versions import GOES_TO, Kept, versions_of
 
 ERROR = "__error__"
 """LangGraph's name for what a failed task leaves."""
@@ -134,6 +136,8 @@ class RunSaver(BaseCheckpointSaver[str]):
         self._held: _Put | None = None
         self._contained: str | None = None
         """The checkpoint whose tasks' writes the newest checkpoint contains."""
+        self._kept: dict[str, Kept] = defaultdict(Kept)
+        """What is stored, by namespace."""
 
     def get_next_version(self, current: str | None, channel: None = None) -> str:  # noqa: ARG002 - LangGraph's signature
         """Versions are counts as text of one length, so that a store can sort them."""
@@ -221,15 +225,20 @@ class RunSaver(BaseCheckpointSaver[str]):
     ) -> _Put:
         slim = cast("dict[str, Any]", checkpoint.copy())
         values = slim.pop("channel_values")
+        blobs = tuple(
+            (name, str(version), *(self.serde.dumps_typed(values[name]) if name in values else (EMPTY, b"")))
+            for name, version in versions.items()
+            if name in values or not name.startswith(GOES_TO)
+        )
+        kept = self._kept[self._stored_ns(config)]
+        kept.note(blobs)
+        kept.slim(slim, values)
         return _Put(
             checkpoint["id"],
             get_checkpoint_id(config),
             pack(slim),
             pack(get_checkpoint_metadata(config, metadata)),
-            tuple(
-                (name, str(version), *(self.serde.dumps_typed(values[name]) if name in values else (EMPTY, b"")))
-                for name, version in versions.items()
-            ),
+            blobs,
         )
 
     async def _send(self, config: RunnableConfig, put: _Put) -> None:
@@ -246,7 +255,8 @@ class RunSaver(BaseCheckpointSaver[str]):
 
     def _tuple(self, config: RunnableConfig, stored: StoredCheckpoint) -> CheckpointTuple:
         checkpoint = unpack(stored.checkpoint)
-        named = checkpoint["channel_versions"]
+        self._kept[stored.ns].note(stored.blobs)
+        named = checkpoint["channel_versions"] = versions_of(checkpoint, stored.blobs)
         checkpoint["channel_values"] = {
             channel: self.serde.loads_typed((form, data))
             for channel, version, form, data in stored.blobs

@@ -9,10 +9,8 @@ from typing import Any
 from girih.engine.channels import INPUTS, shared, slot
 from girih.engine.checkpoints import EMPTY, Blob, StoredCheckpoint
 from girih.engine.serializer import PlainSerializer, unpack
+from girih.engine.versions import GOES_TO, versions_of
 from girih.language.spec.tree import JsonObject
-
-_GOES_TO = "branch:to:"
-"""LangGraph's channel that leads to a node begins with this."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +32,7 @@ class StoredState:
 def read_stored(stored: StoredCheckpoint) -> StoredState:
     """Read a checkpoint with at least the blobs it names."""
     checkpoint: dict[str, Any] = unpack(stored.checkpoint)
-    named = {channel: str(version) for channel, version in checkpoint["channel_versions"].items()}
+    named = versions_of(checkpoint, stored.blobs)
     held = {
         channel: (form, data)
         for channel, version, form, data in stored.blobs
@@ -49,7 +47,7 @@ def read_stored(stored: StoredCheckpoint) -> StoredState:
     return StoredState(
         checkpoint_id=stored.checkpoint_id,
         at=str(checkpoint["ts"]),
-        next=tuple(sorted(name.removeprefix(_GOES_TO) for name in held if name.startswith(_GOES_TO))),
+        next=tuple(sorted(name.removeprefix(GOES_TO) for name in held if name.startswith(GOES_TO))),
         state={name.removeprefix(shared("")): value for name, value in values.items() if name != INPUTS},
         inputs=values.get(INPUTS) or {},
         results=tuple(sorted(name.removeprefix(slot("")) for name in held if name.startswith(slot("")))),
@@ -59,4 +57,4 @@ def read_stored(stored: StoredCheckpoint) -> StoredState:
 
 def leads_on(blobs: Iterable[Blob]) -> bool:
     """Whether a checkpoint with these new blobs has a node that comes next; what comes next is always new with it."""
-    return any(channel.startswith(_GOES_TO) and form != EMPTY for channel, _, form, _ in blobs)
+    return any(channel.startswith(GOES_TO) and form != EMPTY for channel, _, form, _ in blobs)
