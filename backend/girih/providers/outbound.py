@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import socket
 import ssl
 import zlib
@@ -15,19 +14,13 @@ from urllib.parse import unquote
 import httpx
 
 from girih.errors import GirihError, Unavailable
+from girih.providers.addresses import is_local_name, is_public
 
 Reason = Literal["invalid_url", "forbidden", "unreachable", "tls", "timeout", "too_large", "redirect", "unreadable"]
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 MAX_BYTES = 5_000_000
 OPENAI_URL = "https://api.openai.com/v1"
 """Where a provider is when the operator gives a key and no address."""
-
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
-_NEVER = tuple(
-    map(ipaddress.ip_network, ("2002::/16", "2001::/32", "64:ff9b:1::/48", "::/96", "fec0::/10", "192.88.99.0/24"))
-)
-"""Tunnels that hide another address, and what `ipaddress` still takes for global."""
 
 _CLOSED = ("peer closed", "disconnected")
 """How httpx tells a connection that ended too early from an answer that is not HTTP."""
@@ -64,7 +57,14 @@ class OutboundClient:
 
     def __init__(self, allowed: Iterable[str] = (), *, max_bytes: int = MAX_BYTES) -> None:
         self._max_bytes = max_bytes
-        self._client = _guarded(allowed)
+        self._allowed = tuple(allowed)
+        self._client = _guarded(self._allowed)
+
+    def check(self, url: str) -> None:
+        """Raise `OutboundError` for a URL that is refused whatever its host's name means when it is looked up."""
+        target = _parsed(url)
+        if not any(_is_below(target, httpx.URL(base)) for base in self._allowed) and is_local_name(target.host):
+            raise _not_public(target)
 
     async def aclose(self) -> None:
         """Close all connections."""
@@ -78,22 +78,23 @@ class OutboundClient:
         timeout: float,  # noqa: ASYNC109 - bounds the whole exchange, below
         headers: Mapping[str, str] | None = None,
         content: bytes | None = None,
+        discard: bool = False,
     ) -> OutboundResponse:
         """Send one request. `timeout` (seconds) bounds it from the name's look-up to the last byte.
 
-        Raises `OutboundError`. Any HTTP status but a redirect is an answer.
+        With `discard` the answer's body is not read. Raises `OutboundError`. Any HTTP status but a redirect is an answer.
         """
         target = _parsed(url)
         try:
             async with asyncio.timeout(timeout):
-                return await self._exchange(method, target, dict(headers or {}), content)
+                return await self._exchange(method, target, dict(headers or {}), content, discard)
         except (TimeoutError, httpx.TimeoutException) as error:
             raise OutboundError("timeout", f"{target.host} did not answer within {timeout:g} s") from error
         except (httpx.DecodingError, httpx.TransportError, OSError) as error:
             raise _lost(target.host, error) from error
 
     async def _exchange(
-        self, method: str, target: httpx.URL, headers: dict[str, str], content: bytes | None
+        self, method: str, target: httpx.URL, headers: dict[str, str], content: bytes | None, discard: bool
     ) -> OutboundResponse:
         headers = {**headers, "accept-encoding": "gzip, deflate"}
         # The total time is bounded by `request`; httpx's own limits would only end it earlier.
@@ -104,7 +105,7 @@ class OutboundClient:
                 raise OutboundError(
                     "redirect", "the answer is a redirect, which is not followed", help="name the final URL"
                 )
-            body = b"".join([piece async for piece in self._bounded(response)])
+            body = b"" if discard else b"".join([piece async for piece in self._bounded(response)])
         finally:
             await response.aclose()
         return OutboundResponse(response.status_code, dict(response.headers), body)
@@ -267,30 +268,13 @@ async def _public_address(target: httpx.URL) -> str:
         raise OutboundError("unreachable", f"the host {target.host} has no address") from error
     addresses = [str(entry[4][0]) for entry in found]
     if not addresses or not all(is_public(address) for address in addresses):
-        raise OutboundError(
-            "forbidden",
-            f"the host {target.host} is not on the public network",
-            help="ask the operator to bind it as an endpoint (GIRIH_ENDPOINTS)",
-        )
+        raise _not_public(target)
     return addresses[0]
 
 
-def is_public(address: str) -> bool:
-    """Whether an IP address belongs to the public network, also when it hides an IPv4 address."""
-    try:
-        ip = _unwrapped(ipaddress.ip_address(address))
-    except ValueError:
-        return False  # with a zone, or no address at all
-    special = ip.is_multicast or ip.is_reserved or ip.is_link_local or ip.is_loopback or ip.is_unspecified
-    return ip.is_global and not special and not any(ip in network for network in _NEVER)
-
-
-def _unwrapped(ip: Address) -> Address:
-    if isinstance(ip, ipaddress.IPv6Address):
-        if ip.scope_id:
-            raise ValueError("an address with a zone is a local one")
-        if ip.ipv4_mapped:
-            return ip.ipv4_mapped
-        if ip in _NAT64:
-            return ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
-    return ip
+def _not_public(target: httpx.URL) -> OutboundError:
+    return OutboundError(
+        "forbidden",
+        f"the host {target.host} is not on the public network",
+        help="ask the operator to bind it as an endpoint (GIRIH_ENDPOINTS)",
+    )

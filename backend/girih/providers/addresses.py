@@ -1,0 +1,46 @@
+"""Which addresses belong to the public network, and which names cannot."""
+
+from __future__ import annotations
+
+import ipaddress
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_NEVER = tuple(
+    map(ipaddress.ip_network, ("2002::/16", "2001::/32", "64:ff9b:1::/48", "::/96", "fec0::/10", "192.88.99.0/24"))
+)
+"""Tunnels that hide another address, and what `ipaddress` still takes for global."""
+
+
+def is_local_name(host: str) -> bool:
+    """Whether a URL's host is no public one before anybody is asked: this machine's name, or an address."""
+    plain = host.strip("[]").rstrip(".").lower()
+    if plain == "localhost" or plain.endswith(".localhost"):
+        return True
+    try:
+        ipaddress.ip_address(plain)
+    except ValueError:
+        return False
+    return not is_public(plain)
+
+
+def is_public(address: str) -> bool:
+    """Whether an IP address belongs to the public network, also when it hides an IPv4 address."""
+    try:
+        ip = _unwrapped(ipaddress.ip_address(address))
+    except ValueError:
+        return False  # with a zone, or no address at all
+    special = ip.is_multicast or ip.is_reserved or ip.is_link_local or ip.is_loopback or ip.is_unspecified
+    return ip.is_global and not special and not any(ip in network for network in _NEVER)
+
+
+def _unwrapped(ip: Address) -> Address:
+    if isinstance(ip, ipaddress.IPv6Address):
+        if ip.scope_id:
+            raise ValueError("an address with a zone is a local one")
+        if ip.ipv4_mapped:
+            return ip.ipv4_mapped
+        if ip in _NAT64:
+            return ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
+    return ip
