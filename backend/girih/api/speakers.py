@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from girih.engine.events import RunEvent
+from girih.language.spec.tree import JsonValue
 from girih.services.runs.plain import dump
 
 RETRY = b"retry: 1000\n\n"
@@ -15,10 +16,15 @@ _LINE_ENDS = ((b"\xc2\x85", b"\\u0085"), (b"\xe2\x80\xa8", b"\\u2028"), (b"\xe2\
 
 def frame(event: RunEvent) -> bytes:
     """One event as it goes over the wire; `id` is what a client resumes after."""
-    data = dump(event.as_dict()).encode()
+    return b"id: %d\nevent: %s\ndata: %s\n\n" % (event.seq, event.event.type.encode(), one_line(event.as_dict()))
+
+
+def one_line(data: JsonValue) -> bytes:
+    """JSON that no client takes for more than one line."""
+    text = dump(data).encode()
     for character, escape in _LINE_ENDS:
-        data = data.replace(character, escape)
-    return b"id: %d\nevent: %s\ndata: %s\n\n" % (event.seq, event.event.type.encode(), data)
+        text = text.replace(character, escape)
+    return text
 
 
 class Speaker(Protocol):

@@ -21,6 +21,7 @@ async def agents(work: Work, scope: OrgScope, name: str | None = None) -> list[A
             description=row.description,
             version=row.version.version,
             digest=row.version.digest,
+            chat=row.chat,
             aliases=aliases[row.agent.id],
             created_at=row.agent.created_at,
             updated_at=row.version.created_at,

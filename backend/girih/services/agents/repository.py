@@ -55,6 +55,7 @@ class Listed(NamedTuple):
     version: AgentVersion
     title: str | None
     description: str | None
+    chat: JsonObject | None
 
 
 _HEAD_ONLY = (defer(AgentVersion.plan, raiseload=True), defer(AgentVersion.source, raiseload=True))
@@ -114,7 +115,11 @@ async def version(work: Work, scope: OrgScope, version_id: UUID) -> AgentVersion
 
 async def agents(work: Work, scope: OrgScope, name: str | None = None) -> Sequence[Listed]:
     """Every agent of the project, or the one of that name, by name."""
-    said = (AgentVersion.plan["title"].as_string(), AgentVersion.plan["description"].as_string())
+    said = (
+        AgentVersion.plan["title"].as_string(),
+        AgentVersion.plan["description"].as_string(),
+        AgentVersion.plan["chat"],
+    )
     query = _latest(scope, select(Agent, AgentVersion, *said)).options(*_HEAD_ONLY).order_by(Agent.name)
     if name is not None:
         query = query.where(Agent.name == name)

@@ -39,6 +39,8 @@ class AgentOut(BaseModel):
     description: str | None
     version: str
     digest: str
+    chat: JsonObject | None
+    """Which input and output a chat is about; `None` for an agent that cannot be spoken to."""
     aliases: dict[str, str]
     """Alias → version."""
     created_at: datetime
@@ -50,7 +52,6 @@ class AgentDetail(AgentOut):
 
     inputs: JsonSchema
     outputs: JsonSchema
-    chat: JsonObject | None
     path: str
     source: str
 
