@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -16,7 +16,17 @@ from girih.engine.events import NewEvent
 from girih.language.compiler.plan import Plan
 from girih.language.nodes.memories import Memory
 from girih.language.nodes.pausing import PauseRequest, Reply
-from girih.language.nodes.ports import Events, Models, Retriever, Sandbox, Scanner, Tools, Usage
+from girih.language.nodes.ports import (
+    NOTHING_GIVEN,
+    AppGiven,
+    Events,
+    Models,
+    Retriever,
+    Sandbox,
+    Scanner,
+    Tools,
+    Usage,
+)
 from girih.language.spec.tree import JsonObject
 
 
@@ -46,7 +56,8 @@ class RunContext:
 
     `plans` finds the plan of a digest (for subgraphs); `emit` takes each event and never blocks; with `resume` the
     run continues from its last checkpoint, if it has one. `replies` answer the pauses it was interrupted by, by id.
-    `state` is what `state:` holds at the beginning where it is not the declared default (a thread's, for one).
+    `state` is what `state:` holds at the beginning where it is not the declared default (a thread's, for one);
+    `messages` (as `state.messages` holds them) go on with that, and `given` is for the models of the run's own graph.
     """
 
     run_id: str
@@ -68,6 +79,8 @@ class RunContext:
     user: str | None = None
     state: JsonObject = field(default_factory=dict)
     replies: Mapping[str, Reply] = field(default_factory=dict)
+    messages: Sequence[JsonObject] = ()
+    given: AppGiven = NOTHING_GIVEN
     spent: Spent = Spent()
 
 
@@ -140,6 +153,8 @@ class Frame:
     """Whether whoever runs this branch records its result."""
     tally: Mapping[str, float] = field(default_factory=dict)
     """What the nodes that are done have counted."""
+    is_own: bool = True
+    """Whether it is a part of the run's own graph, and not of another one that a node of it runs."""
     lost: Usage = field(default_factory=Usage)
     """What nodes have used that are not done: they failed, or wait."""
     state: JsonObject = field(default_factory=dict)

@@ -88,7 +88,9 @@ class Engine:
         place = f"{run.run_id}:{frame.ns}"
         values = state.beginning(run.state if not frame.ns else {})
         if plan.chat:
-            values[MESSAGES] = merged("by_id", values[MESSAGES], question(plan, frame.inputs, place))
+            said = list(run.messages) if not frame.ns else []
+            said += question(plan, frame.inputs, place, said)
+            values[MESSAGES] = merged("by_id", values[MESSAGES], said)
         start = {INPUTS: frame.inputs, TALLY: {}} | {shared(name): value for name, value in values.items()}
         channels = [TALLY, INPUTS, ERRORS, *map(slot, given_back.nodes), *map(shared, state.names)]
         ended = await self._values(region, frame, start, [name for name in channels if name in region.channels])

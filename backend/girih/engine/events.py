@@ -43,7 +43,8 @@ EventType = Literal[
   `node.failed` kind, message, help, and `handled` (`value` or `to`) where `on_error` takes care of it ·
   `node.skipped` (its `when` does not hold) verb · `node.retried` attempt, kind, message, wait_s ·
   `node.cancelled` (another branch has won or failed, or time is over) verb
-- `message.delta` text · `message.completed` text, model, usage · `model.finished` (each call of a model, whatever
+- `message.delta` text, and `final` where an agent without tools says it · `message.completed` text, model, usage, and
+  as they apply calls, cut_off (at the limit of tokens) · `model.finished` (each call of a model, whatever
   became of it) model, provider, usage, duration_ms, and as they apply first_token_ms, error (its kind, or
   `cancelled`) · `tool.delta` a piece of a call as it arrives · `tool.started` tool, arguments · `tool.finished` tool,
   result · `retrieval.finished` collection, hits

@@ -122,10 +122,17 @@ def _by_id(known: list[Any], items: list[Any]) -> list[Any]:
     return known
 
 
-def question(plan: Plan, inputs: JsonObject, place: str) -> list[JsonObject]:
-    """The user's message that a chat graph's inputs hold. `place` (run and namespace) makes its id."""
+def question(plan: Plan, inputs: JsonObject, place: str, said: Sequence[JsonObject] = ()) -> list[JsonObject]:
+    """The user's message that a chat graph's inputs hold, unless it is the last one that the user `said`.
+
+    `place` (run and namespace) makes its id.
+    """
     name = (plan.chat or {}).get("input")
-    return [_message(place, "user", inputs[name])] if name in inputs else []
+    if name not in inputs:
+        return []
+    message = _message(place, "user", inputs[name])
+    last = next((one for one in reversed(said) if one["role"] == "user"), None)
+    return [message] if last is None or last["content"] != message["content"] else []
 
 
 def answer(plan: Plan, outputs: JsonObject, place: str) -> list[JsonObject]:
@@ -134,6 +141,15 @@ def answer(plan: Plan, outputs: JsonObject, place: str) -> list[JsonObject]:
     return [_message(place, "assistant", outputs[name])] if name in outputs else []
 
 
+def message_id(place: str, role: str) -> str:
+    """The id of a message that a run adds: the same whenever it comes to it."""
+    return str(uuid.uuid5(uuid.NAMESPACE_OID, f"{place}:{role}"))
+
+
+def message_text(content: JsonValue) -> str:
+    """What a message says that is made of this value."""
+    return content if isinstance(content, str) else json.dumps(content, ensure_ascii=False)
+
+
 def _message(place: str, role: str, content: JsonValue) -> JsonObject:
-    text = content if isinstance(content, str) else json.dumps(content, ensure_ascii=False)
-    return {"id": str(uuid.uuid5(uuid.NAMESPACE_OID, f"{place}:{role}")), "role": role, "content": text}
+    return {"id": message_id(place, role), "role": role, "content": message_text(content)}

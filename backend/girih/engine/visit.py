@@ -14,7 +14,8 @@ from girih.engine.ledger import Ledger
 from girih.engine.pauses import Pauses
 from girih.language.compiler.plan import PlanNode
 from girih.language.expressions.cel import Condition
-from girih.language.nodes.ports import NodeContext, Ports, Usage
+from girih.language.nodes.pausing import PauseRequest
+from girih.language.nodes.ports import NOTHING_GIVEN, NodeContext, Ports, Usage
 from girih.language.spec.tree import JsonValue
 
 
@@ -85,6 +86,7 @@ class Visit:
             once=self._once,
             pause=self._pauses.pause,
             holds=self._holds,
+            given=run.given if frame.is_own else NOTHING_GIVEN,
         )
 
     async def close(self) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
+from girih.language.nodes.accepting import AcceptsField, lower_accepts, one_shape
 from girih.language.nodes.agent_handoffs import HandoffField, handoff_uses, lower_handoff
 from girih.language.nodes.agent_loop import AgentLoop
 from girih.language.nodes.agent_tools import (
@@ -61,6 +62,13 @@ class AgentConfig(NodeConfig):
     params: dict[str, Any] = Field(default_factory=dict)
     returns: dict[Annotated[Name, AfterValidator(_not_own)], TypeSpec] | None = None
     repairs: Annotated[int, Field(ge=0, le=5)] = 2
+    accepts: AcceptsField = Field(default_factory=list)
+
+    @field_validator("accepts")
+    @classmethod
+    def _one_shape(cls, parts: list[str], info: ValidationInfo) -> list[str]:
+        one_shape(parts, has_returns=info.data.get("returns") is not None)
+        return parts
 
     @field_validator("tools", "handoffs")
     @classmethod
@@ -98,6 +106,10 @@ class AgentNode(NodeKind[AgentConfig]):
     With `returns` the final answer is JSON of that shape, repaired as in `llm`. `calls` lists the calls with their
     arguments and results, `messages` what was said between the prompt and the answer. Each answer of the model and
     each result of a tool is recorded as it comes: a run that goes on after a pause or a crash repeats none of them.
+
+    `accepts` names what the app that starts a run may give: `params`, `format` and `instructions` as for `llm`, and
+    `tools`: tools that the app executes itself. The model is shown them beside the node's own, and where it calls some
+    of them the run waits until the app has given their results.
     """
 
     verb: ClassVar[str] = "agent"
@@ -122,10 +134,20 @@ desk:
         yield from handoff_uses(config.handoffs)
 
     def needs(self, config: AgentConfig) -> Iterable[Need]:
-        if config.tools or config.handoffs:
-            yield Need(("agent",), config.agent, "tools", "tools" if config.tools else "handoffs")
-        if config.returns is not None:
-            yield Need(("agent",), config.agent, "structured_output", "returns")
+        for key, is_used in (
+            ("tools", config.tools),
+            ("handoffs", config.handoffs),
+            ("accepts: [tools]", "tools" in config.accepts),
+        ):
+            if is_used:
+                yield Need(("agent",), config.agent, "tools", key)
+                break
+        for key, is_used in (
+            ("returns", config.returns is not None),
+            ("accepts: [format]", "format" in config.accepts),
+        ):
+            if is_used:
+                yield Need(("agent",), config.agent, "structured_output", key)
 
     def slots(self, config: AgentConfig, scope: Scope) -> Iterable[Slot]:
         yield from conversation_slots(config)
@@ -165,6 +187,7 @@ desk:
             "params": config.params,
             "schema": object_schema(config.returns) if config.returns is not None else None,
             "repairs": config.repairs,
+            **lower_accepts(config.accepts),
         }
 
     async def run(self, settings: JsonObject, values: JsonObject, ctx: NodeContext) -> JsonObject:

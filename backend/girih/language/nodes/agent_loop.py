@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 import json
 import uuid
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from girih.errors import NodeError
+from girih.language.nodes.accepting import accepted, instructed
+from girih.language.nodes.agent_app_tools import AppTool, call_id
 from girih.language.nodes.agent_tools import Tool, fitting, listed, settle, told, tools_of
-from girih.language.nodes.answers import Answer, ask, misshapen, read_data, repair, usage_of
+from girih.language.nodes.answers import Answer, ask, data_text, misshapen, read_data, repair, usage_of
 from girih.language.nodes.conversation import as_json, conversation
-from girih.language.nodes.ports import Message, ModelRequest, NodeContext, ToolCall, ToolSpec, Usage
-from girih.language.spec.tree import JsonObject, JsonValue
+from girih.language.nodes.ports import AppGiven, Message, ModelRequest, NodeContext, ToolCall, ToolSpec, Usage
+from girih.language.spec.tree import JsonObject, JsonSchema, JsonValue
 
 MAX_TOGETHER = 8
 """Calls of one turn that run at the same time."""
@@ -31,6 +33,8 @@ class AgentLoop:
     ctx: NodeContext
     tools: dict[str, Tool] = field(init=False)
     handoffs: dict[str, JsonObject] = field(init=False)
+    given: AppGiven = field(init=False)
+    app_tools: dict[str, AppTool] = field(init=False)
     said: list[Message] = field(default_factory=list)
     """Everything after the messages the agent began with."""
     calls: list[JsonObject] = field(default_factory=list)
@@ -39,10 +43,18 @@ class AgentLoop:
     def __post_init__(self) -> None:
         self.tools = tools_of(self.settings, self.values)
         self.handoffs = {handoff["name"]: handoff for handoff in self.settings["handoffs"]}
+        self.given = accepted(self.settings, self.ctx.given)
+        self.app_tools = {spec.name: AppTool(spec) for spec in self.given.tools}
+
+    @property
+    def schema(self) -> JsonSchema | None:
+        """The shape that the answer has to have: the author's, or the app's."""
+        schema: JsonSchema | None = self.settings["schema"]
+        return schema if self.given.format is None else self.given.format
 
     async def run(self) -> JsonObject:
         """All turns. Raises `NodeError`: `budget` after the last turn, `invalid_output`, what the model raises."""
-        schema, repairs = self.settings["schema"], self.settings["repairs"]
+        schema, repairs = self.schema, self.settings["repairs"]
         for turn in range(1, self.settings["max_turns"] + 1):
             answer = await self._turn(turn, last=repairs == 0)
             self.usage += answer.usage
@@ -55,7 +67,7 @@ class AgentLoop:
                 return self._result(answer.text)
             data, faults = read_data(answer.text, schema)
             if not faults:
-                return self._result(answer.text) | data
+                return self._result(data_text(answer.text)) | (data if self.given.format is None else {})
             self.said += repair(answer.text, faults)
             repairs -= 1
         raise NodeError(
@@ -72,11 +84,13 @@ class AgentLoop:
         """
 
         async def work() -> JsonValue:
-            schema = self.settings["schema"]
-            answer = await ask(self._request(), self.ctx, streamed=schema is None)
-            calls = [_recorded(call) for call in answer.calls]
-            told = {"text": answer.text, "model": answer.model, "provider": answer.provider}
-            completed = {**told, "usage": usage_of(answer.usage)}
+            schema = self.schema
+            request = self._request(turn)
+            # Without tools there is no other turn: each piece is one of the node's answer, and told to be one.
+            marks = {"final": True} if not request.tools or request.tool_choice == "none" else {}
+            answer = await ask(request, self.ctx, streamed=schema is None, **marks)
+            calls = [_recorded(call) for call in self._named(turn, answer.calls)]
+            completed = answer.completed(usage=usage_of(answer.usage))
             self.ctx.emit("message.completed", {**completed, "calls": calls} if calls else completed)
             if last and schema is not None and not calls:
                 _, faults = read_data(answer.text, schema)
@@ -86,14 +100,24 @@ class AgentLoop:
 
         return _answer(await self.ctx.once(f"turn:{turn}", work))
 
-    def _request(self) -> ModelRequest:
+    def _named(self, turn: int, calls: Sequence[ToolCall]) -> Iterator[ToolCall]:
+        """The calls, those for the app under ids of our own: it finds the run by them."""
+        for index, call in enumerate(calls):
+            is_apps = call.name in self.app_tools
+            yield replace(call, id=call_id(self.ctx, f"{turn}.{index}")) if is_apps else call
+
+    def _request(self, turn: int) -> ModelRequest:
+        """What the model is asked. A choice of tools is for the first turn: it would be made again and again."""
         handoffs = [ToolSpec(h["name"], h["description"], h["parameters"]) for h in self.handoffs.values()]
-        tools = (*(tool.spec for tool in self.tools.values()), *handoffs)
-        params = self.settings["params"]
+        tools = (*(tool.spec for tool in self.tools.values()), *handoffs, *self.given.tools)
+        params = {**self.settings["params"], **self.given.params}
         if tools and not self.settings["parallel"]:
             params = {"parallel_tool_calls": False, **params}
-        messages = (*conversation(self.settings, self.values), *self.said)
-        return ModelRequest(tuple(self.settings["models"]), messages, params, self.settings["schema"], tools)
+        begun = instructed(conversation(self.settings, self.values), self.given.instructions)
+        choice = self.given.tool_choice if turn == 1 and tools else None
+        return ModelRequest(
+            tuple(self.settings["models"]), (*begun, *self.said), params, self.schema, tools, tool_choice=choice
+        )
 
     async def _calls(self, turn: int, answer: Answer) -> tuple[str, JsonObject] | None:
         """Do the calls of a turn; a graph that takes over runs when all others are done, and gives the result."""
@@ -112,9 +136,9 @@ class AgentLoop:
             read = fitting(self.handoffs[call.name]["parameters"], call)
             error = read if isinstance(read, str) else "the conversation goes to another"
             return {"arguments": call.arguments, "error": error}
-        tool = self.tools.get(call.name)
+        tool = self.tools.get(call.name) or self.app_tools.get(call.name)
         if tool is None:
-            known = ", ".join([*self.tools, *self.handoffs])
+            known = ", ".join([*self.tools, *self.handoffs, *self.app_tools])
             return {"arguments": call.arguments, "error": f"there is no tool '{call.name[:64]}'; there are: {known}"}
         async with gate:
             done: JsonObject = await self.ctx.once(key, partial(tool.called, call, key, self.ctx))

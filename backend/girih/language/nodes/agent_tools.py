@@ -267,7 +267,7 @@ def told(done: JsonObject) -> str:
     """What the model hears of a call, in at most `MAX_TOLD` characters."""
     if "error" in done:
         return f"Error: {done['error']}"[:MAX_TOLD]
-    text = json.dumps(done["result"], ensure_ascii=False)
+    text = done["result"] if done.get("is_said") else json.dumps(done["result"], ensure_ascii=False)
     if done.get("changed"):
         text = f"(called with changed arguments: {json.dumps(done['arguments'], ensure_ascii=False)})\n{text}"
     return text if len(text) <= MAX_TOLD else f"{text[:MAX_TOLD]}… (cut off)"

@@ -19,7 +19,7 @@ from girih.language.nodes.ports import (
 )
 from girih.language.spec import strict_json
 from girih.language.spec.conform import contract, settled
-from girih.language.spec.tree import JsonObject, JsonSchema
+from girih.language.spec.tree import JsonObject, JsonSchema, JsonValue
 
 REPAIR = """That answer does not have the shape that was asked for:
 {faults}
@@ -42,6 +42,13 @@ class Answer:
     provider: str
     usage: Usage
     calls: tuple[ToolCall, ...] = ()
+    cut_off: bool = False
+    """The model stopped at its limit of tokens."""
+
+    def completed(self, **more: JsonValue) -> JsonObject:
+        """The data of `message.completed`."""
+        told: JsonObject = {"text": self.text, "model": self.model, "provider": self.provider, **more}
+        return {**told, "cut_off": True} if self.cut_off else told
 
 
 def usage_of(usage: Usage) -> JsonObject:
@@ -53,22 +60,22 @@ def usage_of(usage: Usage) -> JsonObject:
     }
 
 
-async def ask(request: ModelRequest, ctx: NodeContext, *, streamed: bool) -> Answer:
-    """Ask once. With `streamed`, each piece of the text is told as it comes; pieces of tool calls always are."""
+async def ask(request: ModelRequest, ctx: NodeContext, *, streamed: bool, **marks: JsonValue) -> Answer:
+    """Ask once. With `streamed`, each piece of the text is told as it comes, with `marks`; those of calls always are."""
     pieces: list[str] = []
     done = ModelDone(Usage(), "", "")
     async for event in ctx.ports.models.stream(request):
         if isinstance(event, TextDelta):
             pieces.append(event.text)
             if streamed:
-                ctx.emit("message.delta", {"text": event.text})
+                ctx.emit("message.delta", {"text": event.text, **marks})
         elif isinstance(event, ToolCallDelta):
             told = {"call_id": event.id, "tool": event.name}
             named = {name: value for name, value in told.items() if value is not None}
             ctx.emit("tool.delta", {"index": event.index, **named, "arguments": event.arguments})
         else:
             done = event
-    return Answer("".join(pieces), done.model, done.provider, done.usage, done.calls)
+    return Answer("".join(pieces), done.model, done.provider, done.usage, done.calls, done.cut_off)
 
 
 async def ask_for_data(
@@ -103,10 +110,15 @@ def misshapen(faults: tuple[str, ...]) -> NodeError:
 
 def read_data(text: str, schema: JsonSchema) -> tuple[JsonObject, tuple[str, ...]]:
     """The data in an answer, and what is wrong with it."""
-    fenced = _FENCE.fullmatch(text.strip())
     try:
-        data = strict_json.loads(fenced[1] if fenced else text)
+        data = strict_json.loads(data_text(text))
     except (ValueError, RecursionError):
         return {}, ("it is not JSON",)
     data = settled(data, schema)
     return data, tuple(map(str, contract(schema).misfits(data)))
+
+
+def data_text(text: str) -> str:
+    """The JSON text in an answer that fits, without the fence that some models put around it."""
+    fenced = _FENCE.fullmatch(text.strip())
+    return fenced[1] if fenced else text

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Annotated, Any, Protocol
 
 from pydantic import AfterValidator, Field, ValidationInfo
 from pydantic_core import PydanticCustomError
 
 from girih.language.nodes.base import STRING, PromptFile, Scope, Slot
-from girih.language.nodes.ports import Message, ToolCall
+from girih.language.nodes.ports import Image, Message, ToolCall
 from girih.language.nodes.prompt import Prompt, PromptField, rendered
 from girih.language.spec.tree import JsonObject, JsonSchema, JsonValue
 
@@ -97,6 +98,8 @@ def as_json(message: Message, id: str) -> JsonObject:
         told["calls"] = [{"id": call.id, "name": call.name, "arguments": call.arguments} for call in message.calls]
     if message.call_id is not None:
         told["call_id"] = message.call_id
+    if message.images:
+        told["images"] = [{name: value for name, value in vars(image).items() if value} for image in message.images]
     return told
 
 
@@ -109,9 +112,9 @@ def _answered(messages: list[Message]) -> Iterator[Message]:
     answers: Mapping[str | None, Message] = {m.call_id: m for m in messages if m.role == "tool"}
     for message in messages:
         calls = tuple(call for call in message.calls if call.id in answers)
-        if message.role == "tool" or not (message.content or calls):
+        if message.role == "tool" or not (message.content or calls or message.images):
             continue
-        yield Message(message.role, message.content, calls)
+        yield replace(message, calls=calls)
         for call in calls:
             yield answers[call.id]
 
@@ -122,7 +125,17 @@ def _read(message: JsonValue) -> Message:
         for call in message.get("calls") or ()
         if isinstance(call, dict)
     )
-    return Message(message["role"], str(message["content"]), calls, _text_or_none(message.get("call_id")))
+    return Message(
+        message["role"], str(message["content"]), calls, _text_or_none(message.get("call_id")), _images(message)
+    )
+
+
+def _images(message: JsonValue) -> tuple[Image, ...]:
+    return tuple(
+        Image(image["url"], image.get("detail"))
+        for image in message.get("images") or ()
+        if isinstance(image, dict) and isinstance(image.get("url"), str)
+    )
 
 
 def _text_or_none(value: Any) -> str | None:

@@ -6,10 +6,11 @@ import re
 from collections.abc import Iterable
 from typing import Annotated, Any, ClassVar
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
-from girih.language.nodes.answers import USAGE, ask, ask_for_data, usage_of
+from girih.language.nodes.accepting import LlmAcceptsField, accepted, instructed, lower_accepts, one_shape
+from girih.language.nodes.answers import USAGE, ask, ask_for_data, data_text, usage_of
 from girih.language.nodes.base import STRING, Need, NodeConfig, NodeKind, Scope, Slot, Use, object_of
 from girih.language.nodes.conversation import (
     AskedField,
@@ -55,6 +56,13 @@ class LlmConfig(NodeConfig):
     returns: dict[Annotated[Name, AfterValidator(_not_own)], TypeSpec] | None = None
     repairs: Annotated[int, Field(ge=0, le=5)] = 2
     cite: str | None = None
+    accepts: LlmAcceptsField = Field(default_factory=list)
+
+    @field_validator("accepts")
+    @classmethod
+    def _one_shape(cls, parts: list[str], info: ValidationInfo) -> list[str]:
+        one_shape(parts, has_returns=info.data.get("returns") is not None)
+        return parts
 
 
 class LlmNode(NodeKind[LlmConfig]):
@@ -72,6 +80,11 @@ class LlmNode(NodeKind[LlmConfig]):
 
     With `cite: "${ search.hits }"` the marks `[1]`, `[2]`, … in the answer are matched with the hits in their order:
     `citations` holds those the answer really names, each with document and place.
+
+    `accepts` names what the app that starts a run may give the model: `params` (settings such as `temperature`, which
+    go before the author's), `format` (the JSON Schema that the answer has to fit; `text` is then that JSON, and not
+    streamed) and `instructions` (said as the system, behind the author's `system`). What no node of an agent accepts
+    is refused when the run is started.
     """
 
     verb: ClassVar[str] = "llm"
@@ -93,6 +106,8 @@ classify:
     def needs(self, config: LlmConfig) -> Iterable[Need]:
         if config.returns is not None:
             yield Need(("llm",), config.llm, "structured_output", "returns")
+        elif "format" in config.accepts:
+            yield Need(("llm",), config.llm, "structured_output", "accepts: [format]")
 
     def slots(self, config: LlmConfig, scope: Scope) -> Iterable[Slot]:
         yield from conversation_slots(config)
@@ -122,25 +137,28 @@ classify:
             "params": config.params,
             "schema": object_schema(config.returns) if config.returns is not None else None,
             "repairs": config.repairs,
+            **lower_accepts(config.accepts),
         }
 
     async def run(self, settings: JsonObject, values: JsonObject, ctx: NodeContext) -> JsonObject:
+        given = accepted(settings, ctx.given)
         request = ModelRequest(
             models=tuple(settings["models"]),
-            messages=conversation(settings, values),
-            params=settings["params"],
-            schema=settings["schema"],
+            messages=instructed(conversation(settings, values), given.instructions),
+            params={**settings["params"], **given.params},
+            schema=settings["schema"] if given.format is None else given.format,
         )
         if request.schema is None:
             answer = await ask(request, ctx, streamed=True)
             result: JsonObject = {"text": answer.text}
         else:
             answer, result = await ask_for_data(request, request.schema, settings["repairs"], ctx)
+            if settings["schema"] is None:
+                result = {"text": data_text(answer.text)}
         extra: JsonObject = {"usage": usage_of(answer.usage)}
         if "cite" in values:
             extra["citations"] = cited(answer.text, values["cite"])
-        completed = {"text": answer.text, "model": answer.model, "provider": answer.provider}
-        ctx.emit("message.completed", {**completed, **extra})
+        ctx.emit("message.completed", answer.completed(**extra))
         return {**result, **extra}
 
 

@@ -12,12 +12,13 @@ from girih.language.spec.tree import JsonObject, JsonSchema, JsonValue
 class PauseRequest:
     """What a node waits for.
 
-    `ask` and `approve` want an answer that fits `schema`; `timer` waits until `timeout` (seconds) is over; `event` for
-    a domain event of the type `details["event"]` whose data has the values of `details["match"]`. `details` is shown to
-    who answers: choices, or the tool and its arguments. After `timeout` the wait is over without an answer.
+    `ask` and `approve` want an answer that fits `schema`; `tool` the result of a tool that the app executes; `timer`
+    waits until `timeout` (seconds) is over; `event` for a domain event of the type `details["event"]` whose data has
+    the values of `details["match"]`. `details` is shown to who answers: choices, or the tool and its arguments. After
+    `timeout` the wait is over without an answer. No node asks for a `breakpoint`: whoever started the run did.
     """
 
-    kind: Literal["ask", "approve", "timer", "event"]
+    kind: Literal["ask", "approve", "timer", "event", "tool", "breakpoint"]
     message: str
     schema: JsonSchema = field(default_factory=dict)
     details: JsonObject = field(default_factory=dict)

@@ -7,33 +7,16 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeAlias
 
 from girih.language.nodes.memories import Memory
+from girih.language.nodes.messages import NOTHING_GIVEN as NOTHING_GIVEN
+from girih.language.nodes.messages import AppGiven as AppGiven
+from girih.language.nodes.messages import Image as Image
+from girih.language.nodes.messages import Message as Message
+from girih.language.nodes.messages import ToolCall as ToolCall
+from girih.language.nodes.messages import ToolSpec as ToolSpec
 from girih.language.nodes.pausing import PauseRequest, Reply
 from girih.language.spec.tree import JsonObject, JsonSchema, JsonValue
 
 # --- models
-
-
-@dataclass(frozen=True)
-class ToolCall:
-    """A tool a model wants called. `arguments` are plain JSON, not yet checked against the tool's parameters.
-
-    `fault` says what is wrong with arguments that cannot be read at all; `arguments` are empty then.
-    """
-
-    id: str
-    name: str
-    arguments: JsonObject
-    fault: str | None = None
-
-
-@dataclass(frozen=True)
-class Message:
-    """One chat message. A `tool` message answers the call with the id `call_id`."""
-
-    role: Literal["system", "user", "assistant", "tool"]
-    content: str
-    calls: tuple[ToolCall, ...] = ()
-    call_id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -53,19 +36,11 @@ class Usage:
 
 
 @dataclass(frozen=True)
-class ToolSpec:
-    """A tool as a model is told of it: `name` is unique in the request, `parameters` the schema of its arguments."""
-
-    name: str
-    description: str
-    parameters: JsonSchema
-
-
-@dataclass(frozen=True)
 class ModelRequest:
     """One model call.
 
-    `models` are logical names in order of preference; `schema` asks for JSON of that shape; `tools` may be called.
+    `models` are logical names in order of preference; `schema` asks for JSON of that shape; `tools` may be called:
+    at the model's will (`auto`), at least one (`required`), the one that `tool_choice` names, or `none`.
     """
 
     models: tuple[str, ...]
@@ -73,6 +48,7 @@ class ModelRequest:
     params: JsonObject = field(default_factory=dict)
     schema: JsonSchema | None = None
     tools: tuple[ToolSpec, ...] = ()
+    tool_choice: str | None = None
 
 
 @dataclass(frozen=True)
@@ -100,6 +76,8 @@ class ModelDone:
     model: str
     provider: str
     calls: tuple[ToolCall, ...] = ()
+    cut_off: bool = False
+    """The model stopped at its limit of tokens."""
 
 
 ModelEvent: TypeAlias = TextDelta | ToolCallDelta | ModelDone
@@ -284,7 +262,7 @@ class NodeContext:
 
     `once(key, work)` gives the recorded result of `work` if it was done before under that key in this visit of the
     node, else does it and records it durably. `pause(key, request)` gives the reply if there is one, else raises
-    `Paused`. `holds(name, binds)` evaluates the `ConditionSlot` of that name.
+    `Paused`. `holds(name, binds)` evaluates the `ConditionSlot` of that name. `given` is what the app has for models.
     """
 
     run_id: str
@@ -297,3 +275,4 @@ class NodeContext:
     once: Callable[[str, Callable[[], Awaitable[JsonValue]]], Awaitable[JsonValue]]
     pause: Callable[[str, PauseRequest], Awaitable[Reply]]
     holds: Callable[[str, Mapping[str, JsonValue]], bool]
+    given: AppGiven = NOTHING_GIVEN

@@ -61,6 +61,7 @@ class _Answer:
     usage: Usage = field(default_factory=Usage)
     calls: list[_Part] = field(default_factory=list)
     finished: bool = False
+    cut_off: bool = False
     _latest: dict[int, int] = field(default_factory=dict)
     """The provider's index → the call that is being written under it."""
 
@@ -70,7 +71,9 @@ class _Answer:
             used = chunk.usage_metadata
             self.usage += self.binding.priced(Usage(used["input_tokens"], used["output_tokens"]))
         self._require_unfiltered(chunk)
-        self.finished = self.finished or bool(chunk.response_metadata.get("finish_reason"))
+        reason = chunk.response_metadata.get("finish_reason")
+        self.finished = self.finished or bool(reason)
+        self.cut_off = self.cut_off or reason == "length"
         if text := chunk.content if isinstance(chunk.content, str) else chunk.text:
             yield TextDelta(text)
         for part in chunk.tool_call_chunks:
@@ -107,7 +110,7 @@ class _Answer:
     def done(self, *, calls: bool = True) -> ModelDone:
         """The end of the answer, each call with an id of its own."""
         read = tuple(_unique(_call(part) for part in self.calls)) if calls else ()
-        return ModelDone(self.usage, self.binding.model, self.binding.provider, read)
+        return ModelDone(self.usage, self.binding.model, self.binding.provider, read, self.cut_off)
 
 
 def _call(part: _Part) -> ToolCall:

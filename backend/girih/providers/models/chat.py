@@ -192,11 +192,14 @@ def _options(binding: Binding, request: ModelRequest) -> dict[str, Any]:
     if not request.tools:
         params.pop("parallel_tool_calls", None)  # providers refuse it without any tools
     if binding.provider == OPENAI:
-        options: dict[str, Any] = load_openai().openai_options(params, request.schema, request.tools)
+        options: dict[str, Any] = load_openai().openai_options(
+            params, request.schema, request.tools, request.tool_choice
+        )
         return options
     known: dict[str, Any] = {key: params[key] for key in _DEMO_PARAMS if key in params}
     if request.schema is not None:
         known["response_format"] = {"type": "json_schema", "json_schema": {"schema": request.schema}}
     if request.tools:
         known["tools"] = [function_of(tool) for tool in request.tools]
+        known["tool_choice"] = request.tool_choice
     return known

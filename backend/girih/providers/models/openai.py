@@ -59,7 +59,9 @@ def openai_model(
     )
 
 
-def openai_options(params: JsonObject, schema: JsonSchema | None, tools: tuple[ToolSpec, ...] = ()) -> dict[str, Any]:
+def openai_options(
+    params: JsonObject, schema: JsonSchema | None, tools: tuple[ToolSpec, ...] = (), choice: str | None = None
+) -> dict[str, Any]:
     """The options of one call. Parameters, the schema and the tools go into the request's body just as they are.
 
     (LangChain's own `response_format` would parse the stream as it goes, and fail on text that we want to repair.)
@@ -78,6 +80,9 @@ def openai_options(params: JsonObject, schema: JsonSchema | None, tools: tuple[T
         body["response_format"] = {"type": "json_schema", "json_schema": described}
     if tools:
         body["tools"] = [_function(tool) for tool in tools]
+        if choice is not None:
+            is_word = choice in ("auto", "none", "required")
+            body["tool_choice"] = choice if is_word else {"type": "function", "function": {"name": choice}}
     return {"extra_body": body} if body else {}
 
 

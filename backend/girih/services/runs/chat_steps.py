@@ -30,9 +30,9 @@ class ToolStep:
 
 @dataclass(frozen=True)
 class CallStep:
-    """A piece of a call of one of the app's own tools: `name` comes with the first, `arguments` is JSON text.
+    """A call of one of the app's own tools, whole: `arguments` is JSON text. `done` is always true.
 
-    `done` comes last, with all of the arguments; the run then waits for the results.
+    Calls come together just before the `WaitStep`, once it is certain that the run waits for their results.
     """
 
     call_id: str
@@ -60,13 +60,16 @@ class WaitStep:
     calls: tuple[CallStep, ...] = ()
     questions: tuple[Question, ...] = ()
     usage: JsonObject = field(default_factory=dict)
+    """Of all the run's model calls so far."""
+    said: str = ""
+    """What the model said beside its calls; it is no part of the answer, and was not streamed."""
 
 
 @dataclass(frozen=True)
 class DoneStep:
-    """The run ended well. `text` is the whole answer; what was not streamed of it came as a last `TextStep`.
+    """The run ended well. `text` is the whole answer: what all `TextStep`s of the run add up to.
 
-    `refused`: the answer is a refusal, in the agent's own words.
+    `refused`: the graph ended itself as failed, and the answer is the reason it gives; there are no outputs then.
     """
 
     message_id: str
@@ -81,7 +84,10 @@ class DoneStep:
 
 @dataclass(frozen=True)
 class FailedStep:
-    """The run failed or was cancelled. `kind` is the error's, `message` one that callers may see."""
+    """The run failed or was cancelled. `kind` is the error's, `message` one that callers may see.
+
+    The kind `diverged` stands for a run that ended well with another answer than the one that was begun here.
+    """
 
     kind: str
     message: str
@@ -91,7 +97,10 @@ class FailedStep:
 
 @dataclass(frozen=True)
 class CustomStep:
-    """Anything else that happened, for doors that show it: an event's type, node and data."""
+    """Anything else that happened, for doors that show it: an event's type, node and data.
+
+    Pieces of messages and of calls, and what models used, are not among it.
+    """
 
     type: str
     node: str | None

@@ -25,6 +25,8 @@ class Link:
     source: UUID | None = None
     checkpoint: str | None = None
     blobs: Sequence[Sequence[str]] = ()
+    chat: JsonObject | None = None
+    """Messages and what the app gave, as they are kept with the run."""
 
     @property
     def is_any(self) -> bool:

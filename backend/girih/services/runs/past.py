@@ -65,3 +65,9 @@ async def waits(work: Work, run: Run) -> Waits:
     timed_out = [name for name in over if name in now]
     news: JsonObject = ({"answers": answers} if answers else {}) | ({"timed_out": timed_out} if timed_out else {})
     return Waits(answered | over, news, {str(one.id): one.expires_at for one in rows})
+
+
+async def chat_of(work: Work, org_id: UUID, run_id: UUID) -> JsonObject | None:
+    """The messages a run was given and what its app has for models, as `stored_chat` keeps them; `None` for neither."""
+    chat: JsonObject | None = await work.session.scalar(select(Run.chat).where(Run.org_id == org_id, Run.id == run_id))
+    return chat

@@ -142,7 +142,7 @@ class RunPage(BaseModel):
     next: str | None = None
 
 
-PauseKind = Literal["ask", "approve", "timer", "event"]
+PauseKind = Literal["ask", "approve", "timer", "event", "tool", "breakpoint"]
 
 
 class InterruptOut(BaseModel):

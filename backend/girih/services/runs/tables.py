@@ -80,6 +80,8 @@ class Run(ProjectOwned, Base):
     outputs: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     error: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     usage: Mapped[dict[str, Any]] = mapped_column(JSON, server_default='{"input_tokens":0,"output_tokens":0}')
+    chat: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True), deferred=True)
+    """The messages it was given, with images, and what the app has for its models: large, so read on demand."""
     run_metadata: Mapped[dict[str, Any]] = mapped_column("metadata", JSON)
     attempt: Mapped[int] = mapped_column(Integer, server_default=text("0"))
     crashes: Mapped[int] = mapped_column(Integer, server_default=text("0"))
@@ -211,7 +213,7 @@ class RunPause(ProjectOwned, Base):
     __table_args__ = (
         project_key(),
         run_key(),
-        CheckConstraint("kind IN ('ask', 'approve', 'timer', 'event')", name="kind"),
+        CheckConstraint("kind IN ('ask', 'approve', 'timer', 'event', 'tool', 'breakpoint')", name="kind"),
         CheckConstraint("state IN ('open', 'answered', 'timed_out', 'dropped')", name="state"),
         CheckConstraint("(state = 'answered') = (answered_at IS NOT NULL)", name="answered"),
         Index(None, "org_id", "run_id"),
