@@ -165,6 +165,7 @@ async def test_numbers_name_routes_and_no_tenant(desk: Client, metrics_url: str,
     assert 'route="unmatched",status="404"' in text
     assert 'girih_model_calls_total{model="demo",outcome="ok",provider="girih-demo"}' in text
     assert "girih_run_first_event_seconds_bucket" in text
+    assert 'girih_graph_lookups_total{outcome="miss"}' in text
     assert 'girih_database_connections{state="used"}' in text
     for secret in ("xxxx", str(scope.org_id), str(scope.project_id), "desk", "hunter2"):
         assert secret not in text

@@ -20,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -108,13 +109,16 @@ def wait_for_port(port: int) -> None:
 
 
 @contextmanager
-def girih() -> Iterator[tuple[Target, int, int]]:
-    """girih as `girih dev` starts it: the target, the API's process id and PostgreSQL's."""
+def girih(metrics: int = 0) -> Iterator[tuple[Target, int, int]]:
+    """girih as `girih dev` starts it: the target, the API's process id and PostgreSQL's; `metrics` is a port."""
     with tempfile.TemporaryDirectory(prefix="girih-bench-") as folder:
         Path(folder).chmod(0o755)  # below a private folder root's database would lie elsewhere
         command = [str(BIN / "girih"), "dev", str(ROOT / "agent_specs" / "bench"), "--port", str(free_port())]
         process = subprocess.Popen(
-            [*command, "--data-dir", folder], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            [*command, "--data-dir", folder],
+            env={**os.environ, "GIRIH_METRICS_PORT": str(metrics)},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
         try:
             facts = wait_for_facts(Path(folder) / "dev.json")
@@ -173,7 +177,19 @@ async def compare(streams: list[int], seconds: float) -> list[str]:
             database = (cpu_seconds(postgres) - before) / figures.runs * 1000
             rows.append(row("**girih, durable**", count, figures, cpu, limit, f" + {database:.1f}"))
         rows.append(f"\nMemory of girih's API process afterwards: {rss_mb(api):.0f} MB.")
+    port = free_port()
+    with girih(port) as (target, _, _):
+        await load(target, 16, seconds)
+        rows.append(f"Runs that found their graph compiled: {compiled_before(port):.2%}.")
     return rows
+
+
+def compiled_before(port: int) -> float:
+    """The part of all runs so far whose graph was compiled already, by the server's own metrics."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+        found = re.findall(r'girih_graph_lookups_total\{outcome="(\w+)"\} (\S+)', answer.read().decode())
+    counts = {outcome: float(count) for outcome, count in found}
+    return counts.get("hit", 0) / sum(counts.values())
 
 
 async def grown(runs: int) -> list[str]:

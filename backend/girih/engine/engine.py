@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from langchain_core.runnables import RunnableConfig
@@ -30,6 +30,12 @@ from girih.language.spec.tree import JsonObject
 
 CACHED_REGIONS = 512
 
+
+def _unheard(is_hit: bool) -> None:
+    """Tell nobody."""
+    del is_hit
+
+
 _END = "end"
 """The key under which the end of a branch of one node is recorded."""
 
@@ -37,8 +43,10 @@ _END = "end"
 class Engine:
     """Executes plans with a set of node kinds. One engine serves any number of runs at once."""
 
-    def __init__(self, kinds: Mapping[str, NodeKind[Any]]) -> None:
+    def __init__(self, kinds: Mapping[str, NodeKind[Any]], looked_up: Callable[[bool], None] = _unheard) -> None:
         self._kinds = kinds
+        self._looked_up = looked_up
+        """Told of each region that is needed: whether it was compiled already."""
         self._regions: OrderedDict[tuple[str, str | None], Region] = OrderedDict()
 
     async def execute(self, plan: Plan, run: RunContext) -> Outcome:
@@ -137,6 +145,7 @@ class Engine:
 
     def _region(self, plan: Plan, entry: str | None) -> Region:
         key = (plan.digest, entry)
+        self._looked_up(key in self._regions)
         if key in self._regions:
             self._regions.move_to_end(key)
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
@@ -72,7 +73,9 @@ async def open_runs(settings: Settings) -> AsyncIterator[RunService]:
             await open_telemetry(stack, settings, engine, uow, port=settings.worker_metrics_port),
             background_after=0,
         )
-        warm_up(*([load_openai, embedders.load_default] if provider else [embedders.load_default]))
+        warm_up(embedders.load_default)
+        if provider:  # before there are runs: no model call pays for it
+            await asyncio.to_thread(load_openai)
         await runs.start()
         stack.push_async_callback(runs.stop)
         yield runs
@@ -108,7 +111,7 @@ async def make_runs(
         agents,
         registry,
         knowledge,
-        Engine(kinds()),
+        Engine(kinds(), telemetry.graph_needed),
         make_models=_models(settings, provider),
         events=events,
         world=make_world(HttpTools(outbound, settings.endpoints, secret_of), memory, ResultService(uow), sandbox),

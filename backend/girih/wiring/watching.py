@@ -40,6 +40,11 @@ class Telemetry:
     metrics: Metrics | None = None
     spans: SpanSink | None = None
 
+    def graph_needed(self, is_compiled: bool) -> None:
+        """A run needs a graph, which is compiled already or has to be."""
+        if self.metrics is not None:
+            self.metrics.graphs.labels("hit" if is_compiled else "miss").inc()
+
     def observers(self) -> tuple[RunObserver, ...]:
         """What watches runs."""
         metrics = [RunMetrics(self.metrics)] if self.metrics is not None else []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
@@ -75,6 +76,7 @@ class ChatModels:
         self._documents = {**BUILT_IN, **documents}
         self._options = options
         self._bindings: dict[str, Binding] = {}
+        self._is_loaded = not options.has_openai
 
     async def stream(self, request: ModelRequest) -> AsyncIterator[ModelEvent]:
         """Stream one answer.
@@ -84,6 +86,10 @@ class ChatModels:
         node's `retry`, so that the two never multiply. With `first_of`, the next model is asked after a failure that
         says nothing about the request (rate limit, time-out, no connection).
         """
+        if not self._is_loaded:
+            # Mostly it was loaded when the process began. Where not, other runs go on meanwhile.
+            await asyncio.to_thread(load_openai)
+            self._is_loaded = True
         failure = NodeError("unavailable", "no model is named", help="name one under use:", can_pass=False)
         for name in request.models:
             try:

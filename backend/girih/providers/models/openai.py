@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import openai.resources.chat.chat
+import openai.resources.chat.completions.completions  # noqa: F401 - else the first call would load them
 from langchain_core.outputs import ChatGenerationChunk
 from langchain_openai import ChatOpenAI
 from pydantic import SecretStr

@@ -49,6 +49,9 @@ class Metrics:
         self.first_token = Histogram(
             "girih_model_first_token_seconds", "Until the first piece of an answer.", of_model, buckets=SHORT, **more
         )
+        self.graphs = Counter(
+            "girih_graph_lookups", "Graphs needed by runs: compiled already, or not.", ["outcome"], **more
+        )
         self.tools = Counter("girih_tool_calls", "Calls of tools, by outcome.", ["outcome"], **more)
         self.failures = Counter("girih_node_failures", "Nodes that failed, by the kind of error.", ["kind"], **more)
         self.requests = Counter("girih_http_requests", "Requests answered.", ["method", "route", "status"], **more)
