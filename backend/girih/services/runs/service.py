@@ -7,23 +7,24 @@ import os
 import socket
 from collections.abc import AsyncIterator, Iterable
 from contextlib import suppress
-from datetime import UTC, datetime
 from uuid import UUID
 
 from girih.db.base import new_id
 from girih.db.direct import DirectPool
 from girih.db.tenancy import OrgScope
-from girih.db.unit_of_work import UnitOfWork, Work
+from girih.db.unit_of_work import UnitOfWork
 from girih.engine.events import RunEvent
 from girih.errors import InvalidInput, NotFound
 from girih.services.runs import repository, search_repository, thread_repository
 from girih.services.runs.admission import Admission
+from girih.services.runs.cancelling import cancel_row
 from girih.services.runs.conditions import Conditions
 from girih.services.runs.crash import CrashPoints
 from girih.services.runs.deadlines import Deadlines
+from girih.services.runs.delays import Delays
 from girih.services.runs.doorbell import Doorbell
 from girih.services.runs.ears import Ears
-from girih.services.runs.executor import Ending, Executor
+from girih.services.runs.executor import Executor
 from girih.services.runs.feed import Hub
 from girih.services.runs.interruption import Interruption
 from girih.services.runs.interrupts import Interrupts
@@ -45,9 +46,9 @@ from girih.services.runs.reminders import Reminders
 from girih.services.runs.replay import Replays
 from girih.services.runs.repository import Claim
 from girih.services.runs.roster import Roster
-from girih.services.runs.schemas import ENDED, ResumeIn, RunIn, RunOut, RunPage
+from girih.services.runs.schemas import ResumeIn, RunIn, RunOut, RunPage
 from girih.services.runs.search_repository import Wanted
-from girih.services.runs.tables import Run
+from girih.services.runs.shown import out
 from girih.services.runs.thread_schemas import ForkIn, ThreadOut
 from girih.services.runs.threads import Threads
 
@@ -131,8 +132,10 @@ class RunService:
             timing=conditions.timing,
             crash=crash,
             watch=conditions.watch,
+            check_url=conditions.check_url,
         )
-        self._admission.on_stopped = self._superseded
+        self._delays = Delays(self._ready)
+        self._admission.on_stopped, self._admission.on_delayed = self._superseded, self._delays.expect
         self.replays = Replays(uow, agents, self._admission, self._reader, conditions.checkpoints_since)
 
     async def start(self) -> None:
@@ -144,6 +147,7 @@ class RunService:
         """Take no more runs, let those under way end within the grace, and hand on the rest for another process."""
         self._roster.close()
         self._deadlines.close()
+        self._delays.close()
         await self._reconciler.settle()
         for run_id in await self._roster.drain(self._conditions.grace):
             self._queue.ring(run_id)
@@ -173,7 +177,7 @@ class RunService:
             row = await repository.run(work, scope, _id(run_id))
             if row is None:
                 raise no_such_run(run_id)
-            return repository.out(row)
+            return out(row)
 
     async def runs(
         self, scope: OrgScope, wanted: Wanted = ANY, *, cursor: str | None = None, limit: int = 50
@@ -184,7 +188,7 @@ class RunService:
         before = _cursor(cursor)
         async with self._uow(scope) as work:
             rows = await search_repository.runs(work, scope, wanted, before=before, limit=limit + 1)
-            items = [repository.out(row) for row in rows[:limit]]
+            items = [out(row) for row in rows[:limit]]
         return RunPage(items=items, next=items[-1].id if len(rows) > limit else None)
 
     async def cancel(self, scope: OrgScope, run_id: UUID | str) -> RunOut:
@@ -194,7 +198,7 @@ class RunService:
             row = await repository.run(work, scope, number, lock=True)
             if row is None:
                 raise no_such_run(run_id)
-            await _cancel(work, row)
+            await cancel_row(work, row)
         self._doorbell.stop(number)
         self._doorbell.news(number)
         held = self._roster.find(number)
@@ -262,20 +266,6 @@ class RunService:
             self._ready(claim.run_id, claim.background)
         elif (moment := interruption.next_deadline) is not None:
             self._deadlines.expect(moment)
-
-
-async def _cancel(work: Work, row: Run) -> None:
-    """End a run that nobody works on; ask whoever works on it to end it."""
-    if row.status in ENDED:
-        return
-    now = datetime.now(UTC)
-    if row.status == "running" and row.lease_until is not None and row.lease_until > now:
-        row.cancel_requested = True
-        await work.session.flush()
-        return
-    duration = round((now - row.started_at).total_seconds() * 1000) if row.started_at else 0
-    event = Ending("cancelled").event(usage={}, duration_ms=max(0, duration))
-    await repository.end_unheld(work, row, event, status="cancelled")
 
 
 def _id(text: UUID | str) -> UUID:
