@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from girih.engine.breakpoints import NO_BREAKPOINTS, Breakpoints
 from girih.engine.context import Outcome, RunContext, Spent
 from girih.engine.engine import Engine
 from girih.engine.events import NewEvent
@@ -17,6 +18,8 @@ from girih.language.expressions.values import references
 from girih.language.nodes.base import NodeConfig, NodeKind, Scope, object_of
 from girih.language.nodes.pausing import Reply
 from girih.language.nodes.ports import (
+    NOTHING_GIVEN,
+    AppGiven,
     Hit,
     ModelDone,
     ModelEvent,
@@ -181,6 +184,8 @@ class World:
     replies: dict[str, Reply] = field(default_factory=dict)
     state: JsonObject = field(default_factory=dict)
     spent: Spent = field(default_factory=Spent)
+    given: AppGiven = NOTHING_GIVEN
+    breakpoints: Breakpoints = NO_BREAKPOINTS
     memory: InProcessMemory = field(default_factory=InProcessMemory)
     domain: RecordedEvents = field(default_factory=RecordedEvents)
     cache: InProcessCache = field(default_factory=InProcessCache)
@@ -213,6 +218,8 @@ class World:
             replies=self.replies,
             state=self.state,
             spent=self.spent,
+            given=self.given,
+            breakpoints=self.breakpoints,
         )
         return await self.engine.execute(plan, context)
 

@@ -32,12 +32,13 @@ async def wanted_runs(
     metadata: Metadata = None,
     since: Annotated[datetime | None, Query(description="Asked for at this moment or later.")] = None,
     until: Annotated[datetime | None, Query(description="Asked for before this moment.")] = None,
+    delayed: Annotated[bool | None, Query(description="Whether it waits for its time to begin.")] = None,
 ) -> Wanted:
     """Which runs: everything that is given has to hold."""
     for name, moment in (("since", since), ("until", until)):
         if moment is not None and moment.tzinfo is None:
             raise InvalidInput(f"`{name}` needs a time zone", help=f"write {moment.isoformat()}Z for UTC")
-    return Wanted(agent, status, thread, user, tag or (), _object(metadata), since, until)
+    return Wanted(agent, status, thread, user, tag or (), _object(metadata), since, until, delayed)
 
 
 async def wanted_threads(

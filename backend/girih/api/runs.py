@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 
-from girih.api.deps import GuardedRoute, Wired, requires
+from girih.api.deps import GuardedRoute, Wired, require, requires
 from girih.api.filters import WantedRuns
 from girih.api.sse import EventStream, resume_after
 from girih.db.tenancy import OrgScope
-from girih.services.runs.schemas import RunIn, RunOut, RunPage
+from girih.services.runs.schemas import RunIn, RunOut, RunPage, StreamIn
 
 router = APIRouter(prefix="/runs", tags=["runs"], route_class=GuardedRoute)
 
@@ -41,11 +42,13 @@ async def create_run(
 
 @router.post("/stream", operation_id="stream_run", response_class=Response, responses=STREAM)
 async def stream_run(
-    girih: Wired, scope: Creator, body: RunIn, request: Request, idempotency_key: Key = None
+    girih: Wired, scope: Creator, body: StreamIn, request: Request, idempotency_key: Key = None
 ) -> Response:
     """Start a run and follow its events. A stream that broke is resumed at the run's `events`."""
     run = await girih.runs.create(scope, body, idempotency_key)
-    return EventStream(request, girih.runs.tail(scope, run.id), {"location": f"/v1/runs/{run.id}"})
+    leaving = partial(girih.runs.cancel, scope, run.id) if body.on_disconnect == "cancel" else None
+    where = {"location": f"/v1/runs/{run.id}"}
+    return EventStream(request, girih.runs.tail(scope, run.id), where, on_leave=leaving)
 
 
 @router.get("", operation_id="list_runs")
@@ -74,9 +77,17 @@ async def cancel_run(girih: Wired, scope: Canceller, run_id: UUID) -> RunOut:
 
 @router.get("/{run_id}/events", operation_id="follow_run", response_class=Response, responses=STREAM)
 async def follow_run(
-    girih: Wired, scope: Reader, run_id: UUID, request: Request, after: Annotated[int, Depends(resume_after)]
+    girih: Wired,
+    scope: Reader,
+    run_id: UUID,
+    request: Request,
+    after: Annotated[int, Depends(resume_after)],
+    cancel_on_disconnect: Annotated[bool, Query(description="Stop the run when this client leaves.")] = False,
 ) -> Response:
     """A run's events after the last one that arrived, to its end; also for those who join when it has ended."""
+    if cancel_on_disconnect:
+        require(scope, "runs:cancel")
     tail = girih.runs.tail(scope, run_id, after)
     await tail.open()
-    return EventStream(request, tail)
+    leaving = partial(girih.runs.cancel, scope, run_id) if cancel_on_disconnect else None
+    return EventStream(request, tail, on_leave=leaving)

@@ -31,6 +31,9 @@ LATER = "flows"
 
 Flow: TypeAlias = Callable[[Receive, Send], Awaitable[None]]
 
+OnLeave: TypeAlias = Callable[[], Awaitable[object]]
+"""Awaited when a client has left a stream that was not over."""
+
 _CURSOR = re.compile(r"[0-9]{1,15}")
 _HEADERS = {
     "content-type": "text/event-stream; charset=utf-8",
@@ -79,6 +82,11 @@ class Streams:
     def __len__(self) -> int:
         return len(self._open)
 
+    @property
+    def is_closing(self) -> bool:
+        """Whether the server is about to stop."""
+        return self._closing
+
     def close(self) -> None:
         """End every open stream between two frames, without a terminal event; new ones end at once."""
         self._closing = True
@@ -115,7 +123,10 @@ class Streams:
 class Source(Protocol):
     """Where a stream's events come from; see `girih.services.runs.reader.Tail`."""
 
-    ended: bool
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will come."""
+        ...
 
     async def take(self) -> Sequence[RunEvent]:
         """What has come since."""
@@ -133,9 +144,10 @@ class Source(Protocol):
 class EventStream(Response):
     """Sends a feed as it grows. It ends after the feed's last event, when the client leaves, or at a shutdown.
 
-    The run is not touched by any of these: it goes on without readers. Between two events a stream only waits for its
-    client to leave. When something has come a task sends it and ends; a reader that is slow keeps that task waiting,
-    and nothing else.
+    The run is not touched by any of these: it goes on without readers. Who wants otherwise names `on_leave`: it is
+    awaited when the client leaves before the stream is over, and not when the server stops. Between two events a stream
+    only waits for its client to leave. When something has come a task sends it and ends; a reader that is slow keeps
+    that task waiting, and nothing else.
     """
 
     def __init__(
@@ -144,12 +156,14 @@ class EventStream(Response):
         source: Source,
         headers: Mapping[str, str] | None = None,
         speaker: Speaker = PLAIN,
+        on_leave: OnLeave | None = None,
     ) -> None:
         self.status_code = 200
         self.background = None
         self.init_headers({**_HEADERS, **(headers or {})})
         self._source = source
         self._speaker = speaker
+        self._on_leave = on_leave
         self._streams: Streams = request.app.state.streams
         self._task: asyncio.Task[None] | None = None
         self._over = False
@@ -169,15 +183,19 @@ class EventStream(Response):
         """Send what comes until the client has left, or the stream is over: the server says that in the same way."""
         self._send, self._context = send, copy_context()
         self._streams.add(self)
+        left = False
         try:
             if not self._over:
                 self._start(self._pump(self._speaker.begin()))
             while (await receive())["type"] != "http.disconnect":
                 continue
+            left = not (self._over or self._speaker.over or self._source.ended)
         finally:
             self._streams.remove(self)
             self._source.close()
             await _stop(self._task)
+        if left and self._on_leave is not None:
+            await self._tell_of_leaving(self._on_leave)
 
     def ping(self) -> None:
         """Break a silence, unless something is being sent already."""
@@ -225,6 +243,12 @@ class EventStream(Response):
     async def _say(self, body: bytes) -> None:
         await self._send({"type": "http.response.body", "body": body, "more_body": True})
         self.spoke = asyncio.get_running_loop().time()
+
+    async def _tell_of_leaving(self, tell: OnLeave) -> None:
+        try:
+            await tell()
+        except Exception as error:  # noqa: BLE001 - nobody is there to be told
+            self._complain(error)
 
     def _complain(self, error: BaseException) -> None:
         if isinstance(error, GirihError):

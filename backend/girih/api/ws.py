@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from functools import partial
 from secrets import token_hex
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -15,7 +16,7 @@ from starlette.websockets import WebSocketDisconnect
 
 from girih.api.deps import allow, asked_for_inside
 from girih.api.errors import problem, status_of
-from girih.api.sse import Streams, resume_after
+from girih.api.sse import OnLeave, Streams, resume_after
 from girih.db.tenancy import OrgScope
 from girih.engine.events import RunEvent
 from girih.errors import Forbidden, GirihError, InvalidInput, NotFound, Unauthorized
@@ -27,6 +28,7 @@ log = structlog.get_logger("girih.api")
 PROTOCOL = "girih.v1"
 KEY = "girih.key."
 """Browsers cannot set headers: they offer `girih.v1` and `girih.key.` with the key behind it as protocols."""
+CANCEL = "cancel_on_disconnect"
 LONGEST_MESSAGE = 65_536
 """Bytes of what a client may send; nothing of it is read."""
 ENDED, RESTARTING, BROKEN = 1000, 1012, 1011
@@ -37,19 +39,22 @@ router = APIRouter(prefix="/runs", tags=["runs"])
 
 @router.websocket("/{run_id}/ws", dependencies=[asked_for_inside("runs:read")])
 async def follow_run_by_socket(socket: WebSocket, run_id: str) -> None:
-    """A run's events after `?from=` (or `Last-Event-ID`), each a message of JSON, to its end."""
+    """A run's events after `?from=` (or `Last-Event-ID`), each a message of JSON, to its end.
+
+    With `?cancel_on_disconnect=true` the run is stopped when the client leaves before that.
+    """
     socket.scope.setdefault("state", {})["request_id"] = token_hex(8)
     girih: Girih = socket.app.state.girih
     try:
         scope = await _caller(socket, girih)
         after = await _after(socket)
-        number = _id(run_id)
+        leaving = _leaving(socket, girih, scope, number := _id(run_id))
         await girih.runs.check_cursor(scope, number, after)
     except GirihError as fault:
         await _refuse(socket, fault)
         return
     await socket.accept(PROTOCOL if PROTOCOL in _offered(socket) else None)
-    await _serve(socket, girih.runs.events(scope, number, after))
+    await _serve(socket, girih.runs.events(scope, number, after), leaving)
 
 
 async def _caller(socket: WebSocket, girih: Girih) -> OrgScope:
@@ -75,10 +80,22 @@ def _check_origin(socket: WebSocket, origins: tuple[str, ...]) -> None:
 
 
 async def _after(socket: WebSocket) -> int:
-    unknown = set(socket.query_params) - {"from"}
+    unknown = set(socket.query_params) - {"from", CANCEL}
     if unknown:
-        raise InvalidInput(f"unknown query parameter '{min(unknown)[:100]}'", help="this address takes: from")
+        taken = f"this address takes: {CANCEL}, from"
+        raise InvalidInput(f"unknown query parameter '{min(unknown)[:100]}'", help=taken)
     return await resume_after(socket.headers.get("last-event-id"), socket.query_params.get("from"))
+
+
+def _leaving(socket: WebSocket, girih: Girih, scope: OrgScope, run_id: UUID) -> OnLeave | None:
+    """What is done when the client leaves. Raises `Forbidden` where it must not be."""
+    said = socket.query_params.get(CANCEL, "false")
+    if said not in ("true", "false"):
+        raise InvalidInput(f"`{CANCEL}` is true or false, not '{said[:20]}'")
+    if said == "false":
+        return None
+    allow(scope, "runs:cancel")
+    return partial(girih.runs.cancel, scope, run_id)
 
 
 def _id(text: str) -> UUID:
@@ -98,7 +115,7 @@ async def _refuse(socket: WebSocket, fault: GirihError) -> None:
     await socket.send_denial_response(answer)
 
 
-async def _serve(socket: WebSocket, events: AsyncIterator[RunEvent]) -> None:
+async def _serve(socket: WebSocket, events: AsyncIterator[RunEvent], leaving: OnLeave | None) -> None:
     """Send what comes until the run ends, the client leaves, or this process stops."""
     pump = asyncio.create_task(_pump(socket, events))
     watch = asyncio.create_task(_until_left(socket))
@@ -106,12 +123,14 @@ async def _serve(socket: WebSocket, events: AsyncIterator[RunEvent]) -> None:
     streams.add(pump)
     try:
         await asyncio.wait({pump, watch}, return_when=asyncio.FIRST_COMPLETED)
-        left = watch.done()
+        left, is_over = watch.done(), pump.done()
     finally:
         for task in (pump, watch):
             task.cancel()
         results = await asyncio.gather(pump, watch, return_exceptions=True)
         streams.remove(pump)
+    if left and not is_over and leaving is not None:
+        await leaving()
     if not left:
         with suppress(WebSocketDisconnect):  # it left just now
             await socket.close(_code(results[0]))

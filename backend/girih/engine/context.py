@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, Literal, Protocol
 
+from girih.engine.breakpoints import NO_BREAKPOINTS, Breakpoints
 from girih.engine.budget import Budget
 from girih.engine.channels import added, usage_of
 from girih.engine.checkpoints import CheckpointStore
@@ -78,10 +79,11 @@ class RunContext:
     attempt: int = 1
     user: str | None = None
     state: JsonObject = field(default_factory=dict)
-    replies: Mapping[str, Reply] = field(default_factory=dict)
     messages: Sequence[JsonObject] = ()
     given: AppGiven = NOTHING_GIVEN
+    replies: Mapping[str, Reply] = field(default_factory=dict)
     spent: Spent = Spent()
+    breakpoints: Breakpoints = NO_BREAKPOINTS
 
 
 @dataclass(frozen=True)
@@ -151,10 +153,10 @@ class Frame:
     """Whether something may be stored of this execution already."""
     is_recorded: bool = False
     """Whether whoever runs this branch records its result."""
-    tally: Mapping[str, float] = field(default_factory=dict)
-    """What the nodes that are done have counted."""
     is_own: bool = True
     """Whether it is a part of the run's own graph, and not of another one that a node of it runs."""
+    tally: Mapping[str, float] = field(default_factory=dict)
+    """What the nodes that are done have counted."""
     lost: Usage = field(default_factory=Usage)
     """What nodes have used that are not done: they failed, or wait."""
     state: JsonObject = field(default_factory=dict)

@@ -16,10 +16,11 @@ from girih.engine.budget import Budget
 from girih.engine.channels import ERRORS, INPUTS, TALLY, executions, shared, slot, usage_of
 from girih.engine.checkpoints import RunSaver
 from girih.engine.context import Frame, Outcome, Owner, RunContext, usage_dict
+from girih.engine.execution import NodeExecution
 from girih.engine.failures import InterruptedRunError, NodeFailedError, over_budget
 from girih.engine.inputs import checked_inputs
 from girih.engine.ledger import stored
-from girih.engine.pauses import Waiting
+from girih.engine.pauses import Waiting, require_passed, stops_after
 from girih.engine.regions import Compiled, Region
 from girih.engine.serializer import pack, unpack
 from girih.engine.shared_state import MESSAGES, answer, merged, question
@@ -79,13 +80,21 @@ class Engine:
         """Run a branch of a fork, from its first node or from where it was, and give its channels."""
         region = self._region(frame.plan, frame.region)
         if region.lone is None:
-            return await self._values(region, frame, {TALLY: {}}, list(region.channels))
-        if frame.resume and not frame.is_recorded:
+            state = await self._values(region, frame, {TALLY: {}}, list(region.channels))
+        else:
+            state = await self._lone(region.lone, frame)
+        require_passed(frame, state.get(TALLY) or {})
+        return state
+
+    async def _lone(self, node: NodeExecution, frame: Frame) -> State:
+        """Run a branch of one node. What it did is recorded unless whoever runs it does that, at once."""
+        is_recorded_here = not frame.is_recorded or stops_after(frame, node.node.name)
+        if frame.resume and is_recorded_here:
             known = await stored(frame.store.recorded(frame.ns))
             if _END in known:
                 return self._restored(frame, unpack(known[_END]))
-        step = await region.lone.step({TALLY: {}}, frame)
-        if not frame.is_recorded:
+        step = await node.step({TALLY: {}}, frame)
+        if is_recorded_here:
             await stored(frame.store.record(frame.ns, {_END: pack(step.update)}))
         return step.update
 
@@ -102,6 +111,7 @@ class Engine:
         start = {INPUTS: frame.inputs, TALLY: {}} | {shared(name): value for name, value in values.items()}
         channels = [TALLY, INPUTS, ERRORS, *map(slot, given_back.nodes), *map(shared, state.names)]
         ended = await self._values(region, frame, start, [name for name in channels if name in region.channels])
+        require_passed(frame, ended.get(TALLY) or {})
         frame.state = {name: ended[shared(name)] for name in state.names}
         outputs = given_back.of(ended, frame)
         if plan.chat:

@@ -18,7 +18,7 @@ from girih.engine.channels import STEPS, TALLY
 from girih.engine.children import Runner
 from girih.engine.context import Frame, usage_dict
 from girih.engine.failures import NodeFailedError, failure_of
-from girih.engine.pauses import Waiting
+from girih.engine.pauses import Waiting, require_passed, stop_before
 from girih.engine.routing import Router, Taken
 from girih.engine.sight import Sight, State
 from girih.engine.updates import Updates
@@ -76,6 +76,7 @@ class NodeExecution:
     async def step(self, state: State, frame: Frame) -> Step:
         """Run once. Raises `NodeFailedError` when the node fails for good, `Waiting` when it cannot go on yet."""
         node = self.node
+        require_passed(frame, state.get(TALLY) or {})
         frame.budget.begin(node.name, f"{frame.path}{node.name}")
         data = self._sight.of(state, frame)
         number = int((state.get(TALLY) or {}).get(node.name, 0)) + 1
@@ -103,6 +104,8 @@ class NodeExecution:
             taken = self._route(state, frame, data, visit.path)
             frame.emit(node.name, "node.skipped", {"verb": node.verb})
             return self._done(frame, {TALLY: {STEPS: 1, **taken.counts}}, taken)
+        if (stop := stop_before(frame, node.name)) is not None:
+            await visit.stop(stop)
         frame.emit(node.name, "node.started", {"verb": node.verb, "title": node.title, "fork": node.fork})
         way = await self._way(visit, frame, data)
         usage = visit.usage

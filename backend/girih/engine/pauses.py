@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from girih.engine.context import Frame, OpenPause
 from girih.errors import Paused
@@ -36,6 +36,39 @@ class Pauses:
             return reply
         self.open[key] = OpenPause(name, self._path, request)
         raise Paused(name)
+
+
+def stop_before(frame: Frame, node: str) -> PauseRequest | None:
+    """What the run waits for before it executes that node, if it is to wait there."""
+    return _request(node, "before") if frame.is_own and frame.run.breakpoints.is_before(node) else None
+
+
+def stops_after(frame: Frame, node: str) -> bool:
+    """Whether the run waits after that node."""
+    return frame.is_own and frame.run.breakpoints.is_after(node)
+
+
+def require_passed(frame: Frame, tally: Mapping[str, float]) -> None:
+    """Wait after the node that was executed last in this region, if the run is to wait there and was not let go on.
+
+    `tally` counts the visits of the nodes. Whoever goes on from a checkpoint finds the same answer in it.
+    """
+    run = frame.run
+    if not frame.is_own or not run.breakpoints.after:
+        return
+    own = [node.name for node in frame.plan.nodes if node.region == frame.region and stops_after(frame, node.name)]
+    visited = [(name, f"{frame.ns}{name}#{int(tally[name])}:$after") for name in own if name in tally]
+    left = [
+        OpenPause(number, f"{frame.path}{name}", _request(name, "after"))
+        for name, place in visited
+        if (number := pause_id(run.run_id, place)) not in run.replies
+    ]
+    if left:
+        raise Waiting(left)
+
+
+def _request(node: str, when: str) -> PauseRequest:
+    return PauseRequest("breakpoint", f"stopped {when} '{node}'", {}, {"when": when, "node": node})
 
 
 def pause_id(run_id: str, place: str) -> str:

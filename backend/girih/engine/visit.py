@@ -89,6 +89,10 @@ class Visit:
             given=run.given if frame.is_own else NOTHING_GIVEN,
         )
 
+    async def stop(self, request: PauseRequest) -> None:
+        """Wait before anything is done, unless somebody has let the run go on. Raises `Paused`."""
+        await self._pauses.pause("$before", request)
+
     async def close(self) -> None:
         """End what the node has left open."""
         await self._models.close()

@@ -82,7 +82,8 @@ class OutboundClient:
     ) -> OutboundResponse:
         """Send one request. `timeout` (seconds) bounds it from the name's look-up to the last byte.
 
-        With `discard` the answer's body is not read. Raises `OutboundError`. Any HTTP status but a redirect is an answer.
+        With `discard` the body of the answer is not read. Raises `OutboundError`. Any HTTP status but a redirect is an
+        answer.
         """
         target = _parsed(url)
         try:

@@ -18,13 +18,23 @@ from girih.services.runs.schemas import ResumeIn
 ROOT = Path(__file__).parents[3]
 
 
-def run_victim(office: Office, url: str, point: str, *, switch: bool = True, asks: bool = False) -> int:
+def run_victim(
+    office: Office, url: str, point: str, *, switch: bool = True, asks: bool = False, webhook: str = ""
+) -> int:
     """A process of its own that makes one run and dies on the way, if the switch is on."""
     scope = office.scope
     arguments = [url, str(scope.org_id), str(scope.project_id), "on" if switch else "off"]
     published = office.agents.by_name["test"]
     done = subprocess.run(
-        [sys.executable, "-m", "tests.services.runs.victim", *arguments, str(published.version_id), *["asks"] * asks],
+        [
+            sys.executable,
+            "-m",
+            "tests.services.runs.victim",
+            *arguments,
+            str(published.version_id),
+            "asks" if asks else "",
+            webhook,
+        ],
         cwd=ROOT,
         env=os.environ | {"GIRIH_CRASH_AT": point, "PYTHONPATH": f"{ROOT}:{ROOT / 'backend'}"},
         capture_output=True,

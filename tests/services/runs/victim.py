@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from tests.engine.plans import node, plan
-from tests.services.runs.office import Office, ask, collect
+from tests.services.runs.office import Office, collect
 
 from girih.db.direct import DirectPool
 from girih.db.engine import make_engine, make_sessions
@@ -17,7 +17,7 @@ from girih.db.unit_of_work import UnitOfWork
 from girih.language.nodes.pausing import PauseRequest
 from girih.language.nodes.ports import NodeContext
 from girih.services.agents.schemas import PublishedAgent
-from girih.services.runs.schemas import ResumeIn
+from girih.services.runs.schemas import ResumeIn, RunIn
 
 LINE = plan(node("a", "b"), node("b", "c"), node("c", "$end"), outputs={"all": "${ a.value + b.value + c.value }"})
 
@@ -27,7 +27,9 @@ async def asking(ctx: NodeContext, values: Any) -> Any:
     return {"value": (await ctx.pause("q", PauseRequest("ask", "Which letter?", {"type": "string"}))).value}
 
 
-async def main(url: str, org: str, project: str, switch: str, version_id: str, asks: str = "") -> None:
+async def main(
+    url: str, org: str, project: str, switch: str, version_id: str, asks: str = "", webhook: str = ""
+) -> None:
     engine = make_engine(url)
     scope = OrgScope(UUID(org), UUID(project))
     office = Office(UnitOfWork(make_sessions(engine), lambda job, job_id: None), scope, DirectPool(url, size=2))
@@ -35,7 +37,7 @@ async def main(url: str, org: str, project: str, switch: str, version_id: str, a
     service = office.service(crash_points=switch == "on")
     if asks == "asks":
         office.probe.acts["b"] = asking
-    run = await service.create(scope, ask())
+    run = await service.create(scope, RunIn(agent="test", webhook=webhook or None))
     if asks == "asks":
         while (await service.run(scope, run.id)).status != "interrupted":
             await asyncio.sleep(0.01)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime
 from uuid import UUID
 
-from girih.db.base import new_id
 from girih.db.direct import DirectPool
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import UnitOfWork
@@ -17,12 +16,14 @@ from girih.engine.inputs import checked_inputs
 from girih.errors import Conflict, InvalidInput
 from girih.language.spec.tree import JsonObject
 from girih.providers.telemetry.context import TRACEPARENT
-from girih.services.agents.schemas import PublishedAgent
 from girih.services.runs import repository
+from girih.services.runs.chats import asked_inputs, stored_chat
 from girih.services.runs.crash import CrashPoints
 from girih.services.runs.executor import started
 from girih.services.runs.feed import Hub
 from girih.services.runs.links import Link, Opened
+from girih.services.runs.new_run import hash_of, new_run
+from girih.services.runs.options import CheckUrl, Options
 from girih.services.runs.plain import dump
 from girih.services.runs.ports import Agents
 from girih.services.runs.queue import Queue
@@ -31,6 +32,7 @@ from girih.services.runs.repository import Claim
 from girih.services.runs.resolutions import Resolution, Resolutions
 from girih.services.runs.roster import Roster
 from girih.services.runs.schemas import RunIn, RunOut
+from girih.services.runs.shown import out
 from girih.services.runs.unstoppable import to_its_end
 from girih.services.runs.watch import Watch
 
@@ -62,6 +64,7 @@ class Admission:
         timing: Timing,
         crash: CrashPoints,
         watch: Watch,
+        check_url: CheckUrl,
     ) -> None:
         self._uow = uow
         self._pool = pool
@@ -73,15 +76,17 @@ class Admission:
         self._timing = timing
         self._crash = crash
         self._watch = watch
+        self._check_url = check_url
+        self.on_delayed: Callable[[datetime, UUID, bool], None] = lambda *_: None
+        """Called with a run that may not begin before that moment, and whether it is one for workers."""
         self.on_stopped: Callable[[Iterable[UUID]], None] = lambda _: None
         """Called with the runs that a new one on their thread has asked to stop, or ended."""
 
     async def create(self, scope: OrgScope, body: RunIn, key: str | None, link: Link | None = None) -> RunOut:
         """Accept a run, or find the one that was accepted with that key."""
         _check_plain(body)
-        _not_yet(body)
         link = link or Link(body.thread_id, body.multitask)
-        asked = _hash(body)
+        asked = hash_of(body)
         known = await self._made_with(scope, key, asked)
         if known is not None:
             return known
@@ -104,12 +109,12 @@ class Admission:
         """What the reference means, and the inputs as that version takes them."""
         found = await self._resolutions.find(scope, body.agent)
         try:
-            return found, checked_inputs(found.agent.plan.inputs, body.inputs)
+            return found, _inputs(found, body)
         except InvalidInput:
             # It may mean another version by now, one that takes these inputs.
             self._resolutions.forget(scope, body.agent)
             found = await self._resolutions.find(scope, body.agent)
-            return found, checked_inputs(found.agent.plan.inputs, body.inputs)
+            return found, _inputs(found, body)
 
     async def _made_with(self, scope: OrgScope, key: str | None, asked: str) -> RunOut | None:
         """The run that was made with the key. Raises `InvalidInput` if something else was asked for then."""
@@ -127,7 +132,7 @@ class Admission:
                     help="use a new key for a new run",
                     run_id=str(row.id),
                 )
-            return repository.out(row)
+            return out(row)
 
     async def _accept(
         self,
@@ -140,13 +145,16 @@ class Admission:
         link: Link,
     ) -> RunOut | None:
         """Record the run, and start it if a slot is free; `None` if another run has the key by now."""
-        is_here = not body.background and self._roster.reserve(new=True)
-        run = _new_run(found.agent, inputs, body, link, is_here=is_here)
+        now = datetime.now(UTC)
+        options = Options.of(body, found.agent.plan, now, self._check_url)
+        is_here = not body.background and options.not_before is None and self._roster.reserve(new=True)
+        run = new_run(found.agent, inputs, body, link, options, now, is_here=is_here)
+        link = replace(link, chat=stored_chat(body, run.id))
         opened = Opened()
         try:
             if not is_here or (link.thread is not None and link.multitask != "reject"):
-                await self._queue.admit(scope)
-            opened = await self._open(scope, found, run, key, asked if key else None, link)
+                await self._queue.admit(scope, delayed=options.not_before is not None)
+            opened = await self._open(scope, found, run, key, asked if key else None, link, options)
         finally:
             if is_here and not (opened.stamp and opened.here):
                 self._roster.give_back()
@@ -157,14 +165,24 @@ class Admission:
         self._crash.here("run.created")
         self.on_stopped(opened.stopped)
         if opened.here:
-            self._start(scope, run, opened, link)
+            self._start(scope, run, opened, link, options)
             return run
-        self._queue.ring(run.id)
-        self._roster.expect()
+        if options.not_before is not None:
+            self.on_delayed(options.not_before, UUID(run.id), run.background)
+        else:
+            self._queue.ring(run.id)
+            self._roster.expect()
         return run.model_copy(update={"status": "queued", "attempt": 0, "started_at": None})
 
     async def _open(
-        self, scope: OrgScope, found: Resolution, run: RunOut, key: str | None, asked: str | None, link: Link
+        self,
+        scope: OrgScope,
+        found: Resolution,
+        run: RunOut,
+        key: str | None,
+        asked: str | None,
+        link: Link,
+        options: Options,
     ) -> Opened:
         is_here = run.status == "running"
         arguments = (
@@ -190,11 +208,11 @@ class Admission:
             scope.actor,
             TRACEPARENT.get(),
         )
-        if link.is_any:
-            return Opened.of(await self._pool.call(scope, "open_linked_run", *arguments, link.text()), link)
-        return Opened(await self._pool.call(scope, "open_run", *arguments), is_here)
+        function, more = _function(link, options)
+        answer = await self._pool.call(scope, function, *arguments, *more)
+        return Opened.of(answer, link) if more else Opened(answer, is_here)
 
-    def _start(self, scope: OrgScope, run: RunOut, opened: Opened, link: Link) -> None:
+    def _start(self, scope: OrgScope, run: RunOut, opened: Opened, link: Link, options: Options) -> None:
         claim = Claim(
             scope=scope,
             run_id=UUID(run.id),
@@ -212,6 +230,8 @@ class Admission:
             thread_id=link.thread,
             state=opened.state,
             continues=link.source is not None,
+            chat=link.chat,
+            breakpoints=options.breakpoints,
         )
         feed = self._hub.open(scope, claim.run_id, 0)
         data = started(run.agent, run.version, run.digest, run.inputs)
@@ -219,44 +239,28 @@ class Admission:
         self._roster.start(claim, feed)
 
 
-def _new_run(agent: PublishedAgent, inputs: JsonObject, body: RunIn, link: Link, *, is_here: bool) -> RunOut:
-    now = datetime.now(UTC)
-    return RunOut(
-        id=str(new_id()),
-        agent=agent.name,
-        version=agent.version,
-        digest=agent.digest,
-        status="running" if is_here else "queued",
-        inputs=inputs,
-        metadata=body.metadata,
-        background=body.background,
-        user=body.user,
-        tags=body.tags,
-        thread_id=str(link.thread) if link.thread else None,
-        source_run_id=str(link.source) if link.source else None,
-        expires_at=now + timedelta(seconds=body.ttl) if body.ttl is not None else None,
-        attempt=1 if is_here else 0,
-        created_at=now,
-        started_at=now if is_here else None,
-    )
+def _function(link: Link, options: Options) -> tuple[str, tuple[str | None, ...]]:
+    """The function that records the run, and what it takes besides what all of them do."""
+    chat = dump(link.chat) if link.chat is not None else None
+    if options.is_any:
+        return "open_run_with_options", (link.text(), chat, options.text())
+    if chat is not None:
+        return "open_chat_run", (link.text(), chat)
+    return ("open_linked_run", (link.text(),)) if link.is_any else ("open_run", ())
+
+
+def _inputs(found: Resolution, body: RunIn) -> JsonObject:
+    plan = found.agent.plan
+    return checked_inputs(plan.inputs, asked_inputs(plan, body))
 
 
 def _check_plain(body: RunIn) -> None:
     try:
-        json.dumps([body.inputs, body.metadata], allow_nan=False)
+        told = [message.model_dump() for message in body.messages or ()]
+        given = body.client.model_dump() if body.client is not None else None
+        json.dumps([body.inputs, body.metadata, told, given], allow_nan=False)
     except (ValueError, TypeError, RecursionError) as fault:
         raise InvalidInput(
-            f"inputs and metadata must be plain JSON: {fault}", help="JSON has no NaN and no infinite numbers"
+            f"inputs, metadata, messages and client must be plain JSON: {fault}",
+            help="JSON has no NaN and no infinite numbers",
         ) from fault
-
-
-def _not_yet(body: RunIn) -> None:
-    given = ("after_seconds", "webhook", "interrupt_before", "interrupt_after")
-    named = [name for name in given if getattr(body, name)] + ["on_completion"] * (body.on_completion == "delete")
-    if named:
-        raise InvalidInput(f"`{named[0]}` is not served yet", help="leave it out")
-
-
-def _hash(body: RunIn) -> str:
-    text = json.dumps(body.model_dump(mode="json"), sort_keys=True)
-    return hashlib.sha256(text.encode("ascii")).hexdigest()

@@ -10,6 +10,7 @@ from typing import TypeAlias
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import Dispatch
 from girih.services.runs.doorbell import Doorbell
+from girih.services.runs.options import CheckUrl, unchecked
 from girih.services.runs.queue import Limits
 from girih.services.runs.reconciler import Timing
 from girih.services.runs.watch import Watch
@@ -37,7 +38,7 @@ class Conditions:
     It begins runs for workers only after `background_after` seconds. `grace` is how long (in seconds) it lets runs end
     before it hands them on in stopping. `crash_points` is for tests that end the process. A question is reminded of
     once the share `remind_after` of the time for its answer is over. `checkpoints_since` tells which runs of a project
-    have lost their checkpoints: those that ended before.
+    have lost their checkpoints: those that ended before. `check_url` refuses webhooks.
     """
 
     slots: int = 64
@@ -49,5 +50,6 @@ class Conditions:
     limits: Limits = field(default_factory=Limits)
     crash_points: bool = False
     watch: Watch = field(default_factory=Watch)
+    check_url: CheckUrl = unchecked
     remind_after: float = 0.5
     checkpoints_since: CheckpointsSince = all_kept

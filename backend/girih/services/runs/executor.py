@@ -20,6 +20,7 @@ from girih.errors import GirihError, LeaseLost, Unavailable
 from girih.language.spec.tree import JsonObject
 from girih.providers.telemetry.context import TRACEPARENT, of_run
 from girih.services.runs import repository
+from girih.services.runs.chats import given_of
 from girih.services.runs.checkpoint_store import SqlCheckpointStore
 from girih.services.runs.crash import CrashPoints
 from girih.services.runs.feed import Hub
@@ -198,8 +199,11 @@ class Executor:
             attempt=claim.attempt,
             user=claim.user,
             state=claim.state,
+            messages=(claim.chat or {}).get("messages", ()),
+            given=given_of(claim.chat),
             replies=claim.waits.replies,
             spent=claim.spent,
+            breakpoints=claim.breakpoints,
         )
 
     def _store(self, claim: Claim, journal: Journal) -> SqlCheckpointStore:

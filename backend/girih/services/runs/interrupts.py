@@ -22,7 +22,9 @@ from girih.services.runs.tables import Run, RunPause
 
 MOST_INTERRUPTS = 200
 """Questions on one page of a list."""
-_FOR_PEOPLE = ("ask", "approve")
+_QUESTIONS = ("ask", "approve", "tool")
+"""What is answered by whoever calls; the app itself gives the results of its tools."""
+_ANSWERED = (*_QUESTIONS, "breakpoint")
 
 
 class Interrupts:
@@ -68,7 +70,7 @@ class Interrupts:
             return InterruptPage(items=[out(row) for row in rows])
 
     async def resume(self, scope: OrgScope, run_id: UUID, body: ResumeIn) -> None:
-        """Give answers, all or none of them; the run goes on with what it has.
+        """Give answers, all or none of them; the run goes on with what it has. None are needed for breakpoints.
 
         Raises `InvalidInput` with every fault of every answer, `NotFound` for an id that is not one of the run's,
         `Conflict` for what is not open any more.
@@ -151,7 +153,8 @@ async def _locked(work: Work, scope: OrgScope, run_id: UUID) -> Run:
 def _named(run: Run, rows: Sequence[RunPause], body: ResumeIn) -> list[tuple[RunPause, JsonValue]]:
     """Each answer with the question it is for."""
     given = "answer" in body.model_fields_set
-    if given == (body.answers is not None):
+    stops = [(row, body.answer) for row in rows if row.state == "open" and row.kind == "breakpoint"]
+    if given == (body.answers is not None) and (given or not stops):
         raise InvalidInput("send either `answers`, by id, or one `answer`")
     if body.answers is not None:
         known = {str(row.id): row for row in rows}
@@ -159,7 +162,9 @@ def _named(run: Run, rows: Sequence[RunPause], body: ResumeIn) -> list[tuple[Run
         if unknown is not None:
             raise no_such_interrupt(unknown[:100])
         return [(known[name.lower()], value) for name, value in body.answers.items()]
-    is_open = [row for row in rows if row.state == "open" and row.kind in _FOR_PEOPLE]
+    is_open = [row for row in rows if row.state == "open" and row.kind in _QUESTIONS]
+    if stops and not (given and is_open):
+        return stops
     if len(is_open) == 1:
         return [(is_open[0], body.answer)]
     if is_open:
@@ -170,7 +175,7 @@ def _named(run: Run, rows: Sequence[RunPause], body: ResumeIn) -> list[tuple[Run
 
 
 def _require_open(run: Run, row: RunPause) -> None:
-    if row.kind not in _FOR_PEOPLE:
+    if row.kind not in _ANSWERED:
         what = "for an event: publish it" if row.kind == "event" else "for time to pass"
         raise InvalidInput(f"interrupt {row.id} is no question; the run waits {what}")
     if run.status in ENDED:

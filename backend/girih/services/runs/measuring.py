@@ -26,9 +26,10 @@ MOST_COUNTED = 100_000
 
 
 async def count_waiting(uow: UnitOfWork) -> int:
-    """How many runs wait for a slot, of all organizations."""
+    """How many runs wait for a slot, of all organizations; not those whose time has not come."""
     async with uow.reading_for("reconcile") as work:
-        waiting = select(tables.Run.id).where(tables.Run.status == "queued").limit(MOST_COUNTED).subquery()
+        may_begin = func.coalesce(tables.Run.not_before, func.now()) <= func.now()
+        waiting = select(tables.Run.id).where(tables.Run.status == "queued", may_begin).limit(MOST_COUNTED).subquery()
         return await work.session.scalar(select(func.count()).select_from(waiting)) or 0
 
 

@@ -28,11 +28,14 @@ class Queue:
         self._dispatch = dispatch
         self._limits = limits
 
-    async def admit(self, scope: OrgScope) -> None:
-        """Let one more run wait. Raises `QueueFull` where too many do already."""
+    async def admit(self, scope: OrgScope, *, delayed: bool = False) -> None:
+        """Let one more run wait. Raises `QueueFull` where too many do already.
+
+        Those whose time has not come count apart from those that wait for a slot.
+        """
         most = max(self._limits.per_org, self._limits.total)
         async with self._uow.reading_for("reconcile") as work:
-            mine, everybody = await search_repository.queued(work, scope.org_id, most=most)
+            mine, everybody = await search_repository.queued(work, scope.org_id, most=most, delayed=delayed)
         if mine >= self._limits.per_org:
             raise QueueFull(f"{mine} of your runs wait already", help="send it again when some of them have started")
         if everybody >= self._limits.total:

@@ -16,6 +16,7 @@ from girih.services.runs import repository
 from girih.services.runs.feed import Feed, Hub, Wake
 from girih.services.runs.mirror import PAGE, Mirror, Mirrors
 from girih.services.runs.schemas import ENDED
+from girih.services.runs.shown import out
 
 GAP = "stream.gap"
 """An event of the stream, not of the run: those after number `after` up to its own `seq` are no longer kept."""
@@ -116,7 +117,7 @@ class Reader:
 
     async def _gap(self, work: Work, scope: OrgScope, first: RunEvent, after: int) -> RunEvent:
         row = await repository.run(work, scope, UUID(first.run_id))
-        run = repository.out(row).model_dump(mode="json") if row is not None else None
+        run = out(row).model_dump(mode="json") if row is not None else None
         data = {"from": after + 1, "to": first.seq - 1, "run": run}
         return RunEvent(first.run_id, first.seq - 1, first.attempt, NewEvent(GAP, data, datetime.now(UTC)))
 

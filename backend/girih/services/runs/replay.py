@@ -12,13 +12,16 @@ from girih.db.unit_of_work import UnitOfWork
 from girih.engine.stored_state import StoredState, read_stored
 from girih.errors import Conflict, GirihError, InvalidInput, LeaseLost, NotFound
 from girih.language.compiler.plan import Plan
+from girih.language.spec.tree import JsonObject
 from girih.services.runs import repository
 from girih.services.runs.admission import LONGEST_KEY, Admission
 from girih.services.runs.backlog import Covers, everything
+from girih.services.runs.chats import asked_again
 from girih.services.runs.checkpoint_store import SqlCheckpointStore
 from girih.services.runs.conditions import CheckpointsSince
 from girih.services.runs.crash import CrashPoints
 from girih.services.runs.links import Link
+from girih.services.runs.past import chat_of
 from girih.services.runs.ports import Agents
 from girih.services.runs.reader import Reader, no_such_run
 from girih.services.runs.replay_schemas import (
@@ -32,6 +35,7 @@ from girih.services.runs.replay_schemas import (
     RunChange,
 )
 from girih.services.runs.schemas import ENDED, RunIn, RunOut
+from girih.services.runs.shown import out
 from girih.services.runs.tables import Run
 
 MOST_CHECKPOINTS = 200
@@ -66,7 +70,7 @@ class Replays:
         Raises `Conflict` for a run that has not ended, ended well where no checkpoint is named, or has lost its
         checkpoints, and `InvalidInput` for a version that cannot go on from there.
         """
-        row = await self._row(scope, run_id)
+        row, chat = await self._row(scope, run_id), await self._chat(scope, run_id)
         if row.status not in ENDED:
             raise Conflict(f"run {run_id} is {row.status}: it has not ended", help="wait for its end, or cancel it")
         if row.status == "succeeded" and body.checkpoint_id is None:
@@ -88,6 +92,7 @@ class Replays:
             tags=row.tags,
             user=row.end_user,
             background=body.background,
+            **asked_again(chat),
         )
         return await self._admission.create(scope, asked, None, link)
 
@@ -115,6 +120,15 @@ class Replays:
         assert found is not None  # noqa: S101 - a named one is there, or it is an error
         return found
 
+    async def beginning(self, scope: OrgScope, row: Run) -> StoredState | None:
+        """The checkpoint that a run made from another one goes on from. Raises as `at`."""
+        if row.source_run_id is None:
+            return None
+        if row.source_checkpoint is not None:
+            return await self.at(scope, row.id, row.source_checkpoint)
+        await self._require_checkpoints(scope, await self._row(scope, row.source_run_id))
+        return await self._stored(scope, row.source_run_id, None)
+
     async def change(self, scope: OrgScope, run_id: UUID, body: RunChange) -> RunOut:
         """Give a run other metadata or tags, also when it has ended."""
         async with self._uow(scope) as work:
@@ -124,17 +138,28 @@ class Replays:
             row.run_metadata = row.run_metadata if body.metadata is None else body.metadata
             row.tags = row.tags if body.tags is None else body.tags
             await work.session.flush()
-            return repository.out(row)
+            return out(row)
 
     async def run_and_wait(self, scope: OrgScope, body: RunIn, key: str | None, seconds: float) -> RunOut:
         """Start a run, and give it once it has ended or waits for something, or after so many seconds as it is then."""
         run = await self._admission.create(scope, body, key)
         return await self.wait(scope, UUID(run.id), seconds)
 
+    async def remove(self, scope: OrgScope, run_id: UUID) -> None:
+        """Remove a run with all that was recorded of it. What it left to its thread stays. Raises `Conflict`."""
+        async with self._uow(scope) as work:
+            row = await repository.run(work, scope, run_id, lock=True)
+            if row is None:
+                raise no_such_run(run_id)
+            if row.status not in ENDED:
+                raise Conflict(f"run {run_id} is {row.status}: it has not ended", help="wait for its end, or cancel it")
+            await work.session.delete(row)
+            await work.session.flush()
+
     async def wait(self, scope: OrgScope, run_id: UUID, seconds: float) -> RunOut:
         """The run, once it has ended or waits for something, or after so many seconds as it is then."""
         standing = await self._reader.check(scope, run_id, 0)
-        run = repository.out(await self._row(scope, run_id))
+        run = out(await self._row(scope, run_id))
         if run.is_settled:
             return run
         with suppress(TimeoutError):
@@ -142,7 +167,7 @@ class Replays:
                 async for event in self._reader.follow(scope, run_id, standing.last):
                     if event.event.type in SETTLED:
                         break
-        return repository.out(await self._row(scope, run_id))
+        return out(await self._row(scope, run_id))
 
     async def batch(self, scope: OrgScope, body: BatchIn, key: str | None) -> BatchOut:
         """Start runs, each accepted or refused on its own. The same key and runs give the same ones again."""
@@ -194,6 +219,10 @@ class Replays:
 
     def _store(self, scope: OrgScope, run_id: UUID) -> SqlCheckpointStore:
         return SqlCheckpointStore(self._uow, _ReadOnly(), scope, run_id, CrashPoints(enabled=False))
+
+    async def _chat(self, scope: OrgScope, run_id: UUID) -> JsonObject | None:
+        async with self._uow(scope) as work:
+            return await chat_of(work, scope.org_id, run_id)
 
     async def _row(self, scope: OrgScope, run_id: UUID) -> Run:
         async with self._uow(scope) as work:

@@ -12,12 +12,13 @@ from sqlalchemy.orm import aliased
 
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import Work
+from girih.engine.breakpoints import NO_BREAKPOINTS, Breakpoints
 from girih.engine.context import Spent, usage_dict
 from girih.engine.events import NewEvent, RunEvent
 from girih.language.spec.tree import JsonObject
 from girih.services.runs import tables
-from girih.services.runs.past import Waits, recorded, waits
-from girih.services.runs.schemas import RunOut
+from girih.services.runs.options import breakpoints_of
+from girih.services.runs.past import Waits, chat_of, recorded, waits
 from girih.services.runs.tables import Run
 from girih.services.runs.thread_repository import state_of
 from girih.services.runs.usage import used_by_model
@@ -56,8 +57,11 @@ class Claim:
     """What its thread holds."""
     continues: bool = False
     """Whether it begins with a checkpoint of another run."""
+    chat: JsonObject | None = None
+    """Messages and what the app gave, as `stored_chat` keeps them."""
     traceparent: str | None = None
     """The W3C trace context of the request that asked for the run."""
+    breakpoints: Breakpoints = NO_BREAKPOINTS
     models_stamp: str | None = None
     """Changes with any of the project's models; known only of a run that was accepted here."""
 
@@ -69,13 +73,6 @@ class Due:
     scope: OrgScope
     run_id: UUID
     fence: int
-
-
-def out(row: Run) -> RunOut:
-    """The row as doors see it."""
-    own = {"id": str(row.id), "metadata": row.run_metadata, "user": row.end_user}
-    own |= {name: str(number) if (number := getattr(row, name)) else None for name in ("thread_id", "source_run_id")}
-    return RunOut.model_validate(own | {name: getattr(row, name) for name in RunOut.model_fields if name not in own})
 
 
 async def run(work: Work, scope: OrgScope, run_id: UUID, *, lock: bool = False) -> Run | None:
@@ -160,6 +157,8 @@ async def _claim_of(work: Work, row: Run) -> Claim:
         thread_id=row.thread_id,
         state=await state_of(work, row.org_id, row.thread_id) if row.thread_id is not None else {},
         continues=row.source_run_id is not None,
+        breakpoints=breakpoints_of(row.breakpoints),
+        chat=await chat_of(work, row.org_id, row.id),
     )
 
 
@@ -271,9 +270,13 @@ def _for_whom(background_after: timedelta) -> ColumnElement[bool]:
 def _is_due() -> ColumnElement[bool]:
     is_wanted = or_(Run.expires_at.is_(None), Run.expires_at > func.now())
     return or_(
-        and_(Run.status == "queued", is_wanted, _is_its_turn()),
+        and_(Run.status == "queued", is_wanted, _may_begin(), _is_its_turn()),
         and_(Run.status == "running", Run.lease_until <= func.now()),
     )
+
+
+def _may_begin() -> ColumnElement[bool]:
+    return or_(Run.not_before.is_(None), Run.not_before <= func.now())
 
 
 def _is_its_turn() -> ColumnElement[bool]:

@@ -36,6 +36,8 @@ Nodes = Annotated[
 ]
 """Names of nodes of the agent's own graph; `*` stands for all of them."""
 
+OnCompletion = Literal["keep", "delete"]
+
 Multitask = Literal["reject", "enqueue", "interrupt", "rollback"]
 """What a new run does where another one is on its thread: is refused, waits in line, stops it and keeps what it did to
 the thread so far, or stops it and drops that."""
@@ -76,8 +78,15 @@ class RunIn(BaseModel):
     """Nodes before which the run waits until it is resumed, at each visit."""
     interrupt_after: Nodes = []
     """Nodes after which the run waits until it is resumed, at each visit."""
-    on_completion: Literal["keep", "delete"] = "keep"
+    on_completion: OnCompletion = "keep"
     """Whether the run is removed, with all that was recorded of it, a minute after it has ended."""
+
+
+class StreamIn(RunIn):
+    """What to run and follow."""
+
+    on_disconnect: Literal["continue", "cancel"] = "continue"
+    """What becomes of the run when the client leaves before its end."""
 
 
 class ModelUsage(BaseModel):
@@ -123,6 +132,13 @@ class RunOut(BaseModel):
     """The run it continues, from a checkpoint of that one."""
     expires_at: datetime | None = None
     """When it ends as `expired` if it still waits then."""
+    not_before: datetime | None = None
+    """When it may begin, where it was asked for with `after_seconds`."""
+    interrupt_before: list[str] = []
+    interrupt_after: list[str] = []
+    webhook: str | None = None
+    """The origin of the URL that is told of the run; the rest of the URL may be a secret."""
+    on_completion: OnCompletion = "keep"
     attempt: int = 0
     """How many times the run was taken up; above 1 after a wait, a crash or a hand-over."""
     created_at: datetime
@@ -174,7 +190,10 @@ class InterruptPage(BaseModel):
 
 
 class ResumeIn(BaseModel):
-    """Answers by the ids of what is open, or the one answer where one question is open."""
+    """Answers by the ids of what is open, or the one answer where one question is open.
+
+    With neither the run goes on from the breakpoints where it stopped.
+    """
 
     model_config = ConfigDict(extra="forbid")
 

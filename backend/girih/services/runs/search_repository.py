@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ARRAY, ColumnElement, Text, case, cast, false, func, select
+from sqlalchemy import ARRAY, ColumnElement, Text, and_, case, cast, false, func, not_, or_, select
 from sqlalchemy.dialects.postgresql import JSONB
 
 from girih.db.tenancy import OrgScope
@@ -31,6 +31,8 @@ class Wanted:
     metadata: JsonObject = field(default_factory=dict)
     since: datetime | None = None
     until: datetime | None = None
+    delayed: bool | None = None
+    """Whether it waits for its time to come."""
 
 
 async def runs(work: Work, scope: OrgScope, wanted: Wanted, *, before: UUID | None, limit: int) -> Sequence[Run]:
@@ -40,15 +42,27 @@ async def runs(work: Work, scope: OrgScope, wanted: Wanted, *, before: UUID | No
     return (await work.session.scalars(query.where(*conditions).order_by(Run.id.desc()).limit(limit))).all()
 
 
-async def queued(work: Work, org_id: UUID, *, most: int) -> tuple[int, int]:
-    """How many runs wait: the organization's, and those of all. Nothing is counted beyond `most`."""
-    waiting = select(Run.org_id).where(Run.status == "queued")
+async def queued(work: Work, org_id: UUID, *, most: int, delayed: bool = False) -> tuple[int, int]:
+    """How many runs wait: the organization's, and those of all. Nothing is counted beyond `most`.
+
+    Counts those that may begin, or, `delayed`, those whose time has not come.
+    """
+    waiting = select(Run.org_id).where(Run.status == "queued", _is_delayed(delayed))
     mine, everybody = (
         select(func.count()).select_from(rows.limit(most).subquery()).scalar_subquery()
         for rows in (waiting.where(Run.org_id == org_id), waiting)
     )
     row = (await work.session.execute(select(mine, everybody))).one()
     return int(row[0]), int(row[1])
+
+
+def _waits_for_its_time(wanted: bool) -> ColumnElement[bool]:
+    waits = and_(Run.status == "queued", _is_delayed(True))
+    return waits if wanted else not_(func.coalesce(waits, false()))
+
+
+def _is_delayed(delayed: bool) -> ColumnElement[bool]:
+    return Run.not_before > func.now() if delayed else or_(Run.not_before.is_(None), Run.not_before <= func.now())
 
 
 def _named(wanted: Wanted) -> list[ColumnElement[bool]]:
@@ -73,4 +87,6 @@ def _told(wanted: Wanted) -> list[ColumnElement[bool]]:
         conditions.append(Run.created_at >= wanted.since)
     if wanted.until is not None:
         conditions.append(Run.created_at < wanted.until)
+    if wanted.delayed is not None:
+        conditions.append(_waits_for_its_time(wanted.delayed))
     return conditions

@@ -29,6 +29,7 @@ from girih.services.runs.thread_tables import Thread
 OVER = "('succeeded', 'failed', 'cancelled', 'expired')"
 """The states a run never leaves, as SQL."""
 
+_TO_REMOVE = "on_completion = 'delete' AND finished_at IS NOT NULL"
 _ON_THREAD = "thread_id IS NOT NULL AND finished_at IS NULL"
 
 
@@ -57,6 +58,8 @@ class Run(ProjectOwned, Base):
         UniqueConstraint("org_id", "id"),
         UniqueConstraint("org_id", "project_id", "idempotency_key"),
         CheckConstraint(f"status IN ('queued', 'running', 'interrupted') OR status IN {OVER}", name="status"),
+        CheckConstraint("on_completion IN ('keep', 'delete')", name="on_completion"),
+        Index("ix_runs_to_remove", "finished_at", postgresql_where=text(_TO_REMOVE)),
         CheckConstraint("(status = 'running') = (lease_until IS NOT NULL)", name="lease"),
         CheckConstraint(f"(status IN {OVER}) = (finished_at IS NOT NULL)", name="finished"),
         Index(None, "org_id", "project_id", "id"),
@@ -77,11 +80,11 @@ class Run(ProjectOwned, Base):
     digest: Mapped[str] = mapped_column(Text)
     status: Mapped[str] = mapped_column(Text)
     inputs: Mapped[dict[str, Any]] = mapped_column(JSON)
+    chat: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True), deferred=True)
+    """The messages it was given, with images, and what the app has for its models: large, so read on demand."""
     outputs: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     error: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     usage: Mapped[dict[str, Any]] = mapped_column(JSON, server_default='{"input_tokens":0,"output_tokens":0}')
-    chat: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True), deferred=True)
-    """The messages it was given, with images, and what the app has for its models: large, so read on demand."""
     run_metadata: Mapped[dict[str, Any]] = mapped_column("metadata", JSON)
     attempt: Mapped[int] = mapped_column(Integer, server_default=text("0"))
     crashes: Mapped[int] = mapped_column(Integer, server_default=text("0"))
@@ -114,6 +117,12 @@ class Run(ProjectOwned, Base):
     """How often it began to wait."""
     idempotency_key: Mapped[str | None] = mapped_column(Text)
     request_hash: Mapped[str | None] = mapped_column(Text)
+    not_before: Mapped[datetime | None]
+    """When it may begin."""
+    breakpoints: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    """`before` and `after`: the nodes where it waits until somebody lets it go on."""
+    webhook: Mapped[str | None] = mapped_column(Text)
+    on_completion: Mapped[str] = mapped_column(Text, server_default="keep")
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
 

@@ -1,0 +1,59 @@
+"""Webhooks as apps see them: what a run's was told, and the secret to check signatures with."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from uuid import UUID
+
+from girih.db.tenancy import OrgScope
+from girih.db.unit_of_work import UnitOfWork
+from girih.errors import NotFound
+from girih.services.runs import repository as runs
+from girih.services.runs.reader import no_such_run
+from girih.services.runs.shown import origin_of
+from girih.services.webhooks import repository
+from girih.services.webhooks.schemas import DeliveryOut, WebhookOut, WebhookSecretOut
+from girih.services.webhooks.signing import message_id, new_secret
+from girih.services.webhooks.tables import WebhookDelivery, WebhookSecret
+
+OVERLAP = timedelta(days=1)
+"""How long the secret before is used along with a new one."""
+
+
+class WebhookService:
+    """Shows what the courier has done and will do."""
+
+    def __init__(self, uow: UnitOfWork) -> None:
+        self._uow = uow
+
+    async def of_run(self, scope: OrgScope, run_id: UUID) -> WebhookOut:
+        """The run's webhook and what it was told. Raises `NotFound` for a run that is not there or has none."""
+        async with self._uow(scope) as work:
+            run = await runs.run(work, scope, run_id)
+            if run is None:
+                raise no_such_run(run_id)
+            if run.webhook is None:
+                raise NotFound(f"run {run_id} has no webhook", help="name one with `webhook` when you start a run")
+            rows = await repository.of_run(work, scope.org_id, run_id)
+            return WebhookOut(origin=origin_of(run.webhook), deliveries=[_delivery(row) for row in rows])
+
+    async def secret(self, scope: OrgScope) -> WebhookSecretOut:
+        """The project's secret, made now if it had none."""
+        async with self._uow(scope) as work:
+            return _secret(await repository.secret(work, scope, new_secret()))
+
+    async def rotate(self, scope: OrgScope) -> WebhookSecretOut:
+        """Another secret. For a day deliveries are signed with the one before as well."""
+        async with self._uow(scope) as work:
+            return _secret(await repository.rotate(work, scope, new_secret(), overlap=OVERLAP))
+
+
+def _delivery(row: WebhookDelivery) -> DeliveryOut:
+    own = {"id": message_id(row.id), "next_at": row.next_at if row.state == "pending" else None}
+    return DeliveryOut.model_validate(
+        own | {name: getattr(row, name) for name in DeliveryOut.model_fields if name not in own}
+    )
+
+
+def _secret(row: WebhookSecret) -> WebhookSecretOut:
+    return WebhookSecretOut(secret=row.secret, made_at=row.made_at, before_until=row.before_until)
