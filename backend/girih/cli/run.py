@@ -8,17 +8,17 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from girih.cli.client import Refused, Server, fail, open_server, segment
+from girih.cli.client import Refused, Server, open_server
 from girih.cli.forms import ask_all, described, has_terminal, questions
-from girih.cli.output import FINDINGS, INTERRUPTED, USAGE, WAITING, complain, harmless, note
+from girih.cli.inputs import given_inputs
+from girih.cli.output import FINDINGS, INTERRUPTED, WAITING, complain, harmless, note
 from girih.cli.stream import Following
 from girih.cli.trace import drawn, duration, grown, tokens
 from girih.engine.events import TERMINAL
-from girih.language.spec import strict_json
 from girih.language.spec.tree import JsonObject, JsonValue
 
 
@@ -41,7 +41,7 @@ def run(
     and with --json, the command ends with exit code 6 and says how to answer.
     """
     with open_server() as server:
-        body = {"agent": agent, "inputs": _inputs(server, agent, input or [], inputs)}
+        body = {"agent": agent, "inputs": given_inputs(server, agent, input or [], inputs)}
         body |= {name: value for name, value in (("thread_id", thread), ("user", user)) if value is not None}
         if detach:
             started = server.call("POST", "/v1/runs", json=body)
@@ -158,59 +158,6 @@ def cited_line(citation: JsonObject) -> str:
     if place.get("heading"):
         where.append(" › ".join(place["heading"]))
     return f"[{citation['number']}] " + ", ".join([citation["document"], *where])
-
-
-def _inputs(server: Server, agent: str, pairs: list[str], file: Path | None) -> JsonObject:
-    given = _from_file(file) if file is not None else {}
-    split = [_pair(text) for text in pairs]
-    names = [name for name, _ in split]
-    if twice := next((name for name in names if names.count(name) > 1), None):
-        fail(f"the input '{twice}' is given twice", "give a list as JSON: --input name='[1, 2]'", code=USAGE)
-    if split:
-        properties = _declared(server, agent)
-        given |= {name: _typed(text, properties.get(name)) for name, text in split}
-    return given
-
-
-def _pair(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not equals or not name:
-        fail(f"'{text}' is not an input", "write --input name=value", code=USAGE)
-    return name, value
-
-
-def _from_file(file: Path) -> JsonObject:
-    try:
-        text = sys.stdin.read() if str(file) == "-" else file.read_text("utf-8-sig")
-        found = strict_json.loads(text)
-    except OSError as error:
-        fail(f"cannot read {file}: {error.strerror}", code=USAGE)
-    except ValueError as error:
-        fail(f"{file} is not JSON: {error}", code=USAGE)
-    if not isinstance(found, dict):
-        fail(f"{file} must hold one JSON object, name to value", code=USAGE)
-    return found
-
-
-def _declared(server: Server, agent: str) -> JsonObject:
-    """The schemas of the agent's inputs; a server that cannot tell will judge the run itself."""
-    try:
-        found = server.attempt("GET", f"/v1/agents/{segment(agent)}")
-    except Refused:
-        return {}
-    properties: JsonObject = (found.get("inputs") or {}).get("properties") or {}
-    return properties
-
-
-def _typed(text: str, schema: Any) -> JsonValue:
-    """The value that `text` means: text where the input takes text, else JSON."""
-    kind = schema.get("type") if isinstance(schema, dict) else "string"
-    if kind == "string" or (isinstance(kind, list) and "string" in kind):
-        return text
-    try:
-        return strict_json.loads(text)
-    except ValueError:
-        return text
 
 
 def _cancel(server: Server, run_id: str | None) -> None:

@@ -1,0 +1,131 @@
+"""Schedules, threads, usage and retention on the command line, against a real server."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from tests.cli.conftest import Girih
+
+COUNTER = """\
+kind: graph/v1
+name: counter
+inputs: { by: { type: integer, default: 1 } }
+state: { total: { type: integer, merge: sum, default: 0 } }
+nodes:
+  add: { set: { n: "${ inputs.by }" }, write: { total: "${ add.n }" }, next: $end }
+outputs: { n: "${ add.n }" }
+"""
+
+
+@pytest.fixture
+def counter(girih: Girih, tmp_path: Path) -> None:
+    (tmp_path / "counter.yaml").write_text(COUNTER)
+    assert girih("apply", str(tmp_path)).code == 0
+
+
+@pytest.mark.usefixtures("counter")
+def test_a_schedule_from_its_making_to_its_end(girih: Girih) -> None:
+    assert "there are no schedules" in girih("schedules").err
+    made = girih(
+        "schedules", "create", "nightly", "--cron", "0 3 * * *", "--agent", "counter", "-i", "by=5",
+        "--timezone", "Europe/Berlin", "--overlap", "allow", "--catch-up", "none",
+    )  # fmt: skip
+    assert made.code == 0, made.err
+    number = made.out.strip()
+    assert "the first run is due at" in made.err
+    (shown,) = json.loads(girih("schedules", "--format", "json").out)["schedules"]
+    assert (shown["id"], shown["overlap"], shown["catch_up"]) == (number, "allow", "none")
+    assert (shown["run"]["agent"], shown["run"]["inputs"]) == ("counter", {"by": 5})
+    listed = girih("schedules").out
+    for part in (number, "nightly", "0 3 * * * Europe/Berlin", "counter"):
+        assert part in listed
+    run = json.loads(girih("schedules", "run", number).out)
+    assert json.loads(girih("schedules", "history", number).out)["items"][0]["run_id"] == run["id"]
+    assert json.loads(girih("schedules", "pause", number).out)["next_at"] is None
+    assert "paused" in girih("schedules").out
+    assert json.loads(girih("schedules", "resume", number).out)["next_at"]
+    taken = girih("schedules", "create", "nightly", "--cron", "0 3 * * *", "--agent", "counter")
+    assert (taken.code, taken.out) == (5, "")
+    assert "named 'nightly' already" in taken.err
+    done = girih("schedules", "delete", number)
+    assert (done.code, done.out) == (0, "")
+    assert girih("schedules", "pause", number).code == 1
+
+
+@pytest.mark.usefixtures("counter")
+@pytest.mark.parametrize(
+    ("args", "code", "words"),
+    [
+        (["create"], 2, "a schedule needs a name, --cron and --agent"),
+        (["create", "x", "--cron", "0 3 * * *"], 2, "a schedule needs a name, --cron and --agent"),
+        (["create", "x", "--cron", "now and then", "--agent", "counter"], 1, "cron"),
+        (["create", "x", "--cron", "0 3 * * *", "--agent", "counter", "--timezone", "Mars"], 1, "no time zone"),
+        (["create", "x", "--cron", "0 3 * * *", "--agent", "counter", "-i", "by"], 2, "is not an input"),
+        (["pause"], 2, "needs the id of a schedule"),
+        (["pause", "../keys"], 1, ""),
+        (["forget", "x"], 2, "forget"),
+    ],
+)
+def test_a_schedule_that_is_none_is_said(girih: Girih, args: list[str], code: int, words: str) -> None:
+    done = girih("schedules", *args)
+    assert (done.code, done.out) == (code, "")
+    assert words in done.err
+
+
+@pytest.mark.usefixtures("counter")
+def test_a_thread_from_its_making_to_its_end(girih: Girih) -> None:
+    assert "there are no threads like that" in girih("threads").err
+    number = girih("threads", "--new").out.strip()
+    for _ in range(2):
+        assert girih("run", "counter", "--thread", number, "-i", "by=3").code == 0
+    assert json.loads(girih("threads", number).out) == {"total": 6}
+    assert number in girih("threads", "--status", "idle").out
+    assert girih("threads", "--status", "busy").out == ""
+    (shown,) = json.loads(girih("threads", "--format", "json", "--limit", "1").out)["threads"]
+    assert (shown["id"], shown["status"], shown["agent"], shown["version"]) == (number, "idle", "counter", 2)
+    assert girih("threads", number, "--delete").code == 0
+    gone = girih("threads", number)
+    assert (gone.code, gone.out) == (1, "")
+    assert "there is no thread" in gone.err
+    assert girih("threads", "--status", "sleepy").code == 2
+
+
+@pytest.mark.usefixtures("published")
+def test_usage_is_shown_as_it_was_grouped(girih: Girih) -> None:
+    assert "no model was called in these days" in girih("usage").err
+    for _ in range(2):
+        assert girih("run", "hello", "-i", "question=why").code == 0
+    lines = girih("usage").out.splitlines()
+    assert lines[0].split() == ["agent", "calls", "errors", "tokens", "in", "tokens", "out", "USD"]
+    assert lines[1].split()[:3] == ["hello", "2", "0"]
+    (row,) = json.loads(girih("usage", "--by", "agent,node,model", "--format", "json").out)["usage"]
+    assert (row["agent"], row["node"], row["calls"], row["output_tokens"]) == ("hello", "answer", 2, 24)
+    assert "no model was called" in girih("usage", "--from", "2020-01-01", "--to", "2020-01-02").err
+    assert len(girih("usage", "--by", "day", "--organization").out.splitlines()) == 2
+    for args, words in (
+        (["--by", "weather"], "cannot be grouped by 'weather'"),
+        (["--by", "agent,node,model,day"], "three things at most"),
+        (["--from", "yesterday"], "'yesterday' is not a day"),
+    ):
+        done = girih("usage", *args)
+        assert (done.code, done.out) == (2, "")
+        assert words in done.err
+
+
+def test_retention_is_shown_and_set_in_parts(girih: Girih) -> None:
+    shown = girih("retention")
+    assert shown.code == 0, shown.err
+    assert "checkpoints       30 days (default)" in shown.out
+    assert "runs              for ever (default)" in shown.out
+    assert "nothing was removed yet" in shown.err
+    assert "runs              365 days\n" in girih("retention", "--runs", "365", "--events", "forever").out
+    changed = json.loads(girih("retention", "--events", "default", "--checkpoints", "0.5", "--format", "json").out)
+    assert changed["own"]["runs_days"] == 365
+    assert changed["own"]["run_events_days"] is None
+    assert changed["effective"]["checkpoints_days"] == 0.5
+    for text in ("0", "-3", "soon", "nan", "40000"):
+        done = girih("retention", "--runs", text)
+        assert (done.code, done.out) == (2, "")
+        assert f"'{text}' is no number of days" in done.err
