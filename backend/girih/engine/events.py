@@ -48,8 +48,10 @@ EventType = Literal[
   became of it) model, provider, usage, duration_ms, and as they apply first_token_ms, error (its kind, or
   `cancelled`) · `tool.delta` a piece of a call as it arrives · `tool.started` tool, arguments · `tool.finished` tool,
   result · `retrieval.finished` collection, hits
-- `state.updated` values: what the node wrote, by name under `state:` · `memory.stored`, `memory.recalled` namespace,
-  and what was stored or found · `custom` what a node of another package says, under its own `name`
+- `state.updated` values: what the node wrote, by name under `state:`, and for a fork whose branches wrote something
+  `merged`: all of it by name, in the order in which it counts (what a branch wrote counts from then on) ·
+  `memory.stored`, `memory.recalled` namespace, and what was stored or found · `custom` what a node of another package
+  says, under its own `name`
 """
 
 TERMINAL: frozenset[str] = frozenset({"run.finished", "run.failed", "run.cancelled"})

@@ -78,12 +78,17 @@ class Updates:
         return new
 
     def tell(self, update: Mapping[str, Any], frame: Frame) -> None:
-        """Emit what the node itself wrote to the shared state."""
-        if not self._node.writes:
+        """Emit what the node itself wrote to the shared state; for a fork that is in no other one, what all wrote."""
+        if not self._node.writes and self._node.shape != "fork":
             return
         written = update.get(WRITES) or [
             [name, value] for name in self._state.names for value in update.get(shared(name), ())
         ]
         values = {name: value for name, value in written if name in self._node.writes}
-        if values:
-            frame.emit(self._node.name, "state.updated", {"values": values})
+        data: JsonObject = {"values": values}
+        if self._node.shape == "fork" and frame.region is None and len(written) > len(values):
+            data["merged"] = {}
+            for name, value in written:
+                data["merged"].setdefault(name, []).append(value)
+        if len(data) > 1 or values:
+            frame.emit(self._node.name, "state.updated", data)

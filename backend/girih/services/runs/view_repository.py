@@ -1,0 +1,61 @@
+"""Where a run's values began, and since when it goes on: what its rows and those of its thread tell."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from sqlalchemy import and_, func, or_, select, true
+from sqlalchemy.orm import aliased
+
+from girih.db.tenancy import OrgScope
+from girih.db.unit_of_work import Work
+from girih.services.runs import tables
+from girih.services.runs.tables import Run
+from girih.services.runs.thread_tables import ThreadState
+
+
+async def state_before(work: Work, row: Run) -> ThreadState | None:
+    """The state in which the run's thread was when the run began, or is as long as it has not.
+
+    A run has its thread for itself: nothing but an earlier run, or somebody before it, can have left that state. What
+    the run has left itself tells it by its parent.
+    """
+    state, earlier = ThreadState, aliased(Run)
+    mine = and_(state.org_id == row.org_id, state.thread_id == row.thread_id)
+    own = select(state.parent_id).where(mine, state.run_id == row.id, state.source == "run")
+    left = (await work.session.execute(own)).first()
+    if left is not None:
+        return await work.session.get(state, (row.org_id, row.thread_id, left.parent_id)) if left.parent_id else None
+    of_earlier = and_(earlier.org_id == state.org_id, earlier.id == state.run_id)
+    before = or_(
+        and_(state.source == "run", earlier.thread_seq < row.thread_seq),
+        and_(state.source != "run", true() if row.finished_at is None else state.created_at <= row.finished_at),
+    )
+    query = select(state).outerjoin(earlier, of_earlier).where(mine, before).order_by(state.id.desc()).limit(1)
+    found: ThreadState | None = await work.session.scalar(query)
+    return found
+
+
+async def taken_up_after(work: Work, row: Run) -> int:
+    """The number of the last event with which the run began to wait and was answered since; 0 where there is none."""
+    event = tables.RunEvent
+    mine = and_(event.org_id == row.org_id, event.run_id == row.id)
+    last = select(func.max(event.seq)).where(mine).scalar_subquery()
+    query = select(func.max(event.seq)).where(mine, event.type == "run.interrupted", event.seq < last)
+    return int(await work.session.scalar(query) or 0)
+
+
+async def runs_of(work: Work, scope: OrgScope, thread_id: UUID, *, after: int, limit: int) -> list[tuple[UUID, int]]:
+    """The thread's runs after number `after`, in line: their ids and numbers."""
+    query = (
+        select(Run.id, Run.thread_seq)
+        .where(
+            Run.org_id == scope.org_id,
+            Run.project_id == scope.project_id,
+            Run.thread_id == thread_id,
+            Run.thread_seq > after,
+        )
+        .order_by(Run.thread_seq)
+        .limit(limit)
+    )
+    return [(found.id, int(found.thread_seq or 0)) for found in await work.session.execute(query)]
