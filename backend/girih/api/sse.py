@@ -82,11 +82,6 @@ class Streams:
     def __len__(self) -> int:
         return len(self._open)
 
-    @property
-    def is_closing(self) -> bool:
-        """Whether the server is about to stop."""
-        return self._closing
-
     def close(self) -> None:
         """End every open stream between two frames, without a terminal event; new ones end at once."""
         self._closing = True
