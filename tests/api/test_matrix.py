@@ -70,6 +70,8 @@ OF_NO_THING = {
     "list_threads",
     "create_runs",
     "get_retention",
+    "get_webhook_secret",
+    "rotate_webhook_secret",
     "set_retention",
     "run_and_wait",
 }

@@ -28,6 +28,7 @@ from girih.api import (
     threads,
     traces,
     usage,
+    webhooks,
     workspace,
     ws,
 )
@@ -56,6 +57,7 @@ _TAGS = [
     {"name": "keys", "description": "API keys."},
     {"name": "usage", "description": "What model calls cost, and budgets."},
     {"name": "retention", "description": "How long what has ended is kept."},
+    {"name": "webhooks", "description": "What runs tell to URLs of their callers."},
     {"name": "system", "description": "Whether the server is there, and what it is."},
 ]
 PARTS = (
@@ -75,8 +77,21 @@ PARTS = (
     usage,
     traces,
     retention,
+    webhooks,
 )
 """The files of `/v1`, each with the routes of one resource, in the order in which they are described."""
+EXPOSED = [
+    "content-location",
+    "location",
+    "openai-processing-ms",
+    "retry-after",
+    "retry-after-ms",
+    "x-girih-run",
+    "x-girih-thread",
+    "x-request-id",
+    "x-should-retry",
+]
+"""What scripts of other origins may read of an answer's headers."""
 _FAULTS = {"4XX": "The request cannot be served as it is.", "5XX": "The server could not do it."}
 
 
@@ -138,7 +153,7 @@ def _surround(app: FastAPI, origins: tuple[str, ...], telemetry: Telemetry) -> N
             allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
             # A key is never sent by the browser on its own, so what other headers a client adds does no harm.
             allow_headers=["*"],
-            expose_headers=["content-location", "location", "retry-after", "x-request-id"],
+            expose_headers=EXPOSED,
         )
 
 

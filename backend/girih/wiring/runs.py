@@ -24,6 +24,7 @@ from girih.services.registry.service import RegistryService
 from girih.services.results.service import ResultService
 from girih.services.runs.conditions import CheckpointsSince, Conditions
 from girih.services.runs.doorbell import Doorbell
+from girih.services.runs.options import CheckUrl
 from girih.services.runs.ports import MakeModels
 from girih.services.runs.queue import Limits
 from girih.services.runs.reconciler import Timing
@@ -36,6 +37,7 @@ from girih.wiring.environment import dispatch_of, endpoints_of, provider_of, sec
 from girih.wiring.knowledge import make_embedders, make_knowledge, warm_up
 from girih.wiring.retention import make_retention, start_sweeper
 from girih.wiring.watching import Telemetry, make_usage, open_telemetry
+from girih.wiring.webhooks import check_of, start_courier
 from girih.wiring.world import make_world
 
 DOORBELL = "girih_doorbell"
@@ -105,6 +107,8 @@ async def make_runs(
     stack.push_async_callback(sandbox.close)
     retention = make_retention(settings, uow)
     await start_sweeper(stack, settings, uow, retention, telemetry)
+    observers = *telemetry.observers(), await start_courier(stack, uow, outbound)
+    watch = Watch(usage.allowances, observers)
     return RunService(
         uow,
         direct,
@@ -115,14 +119,16 @@ async def make_runs(
         make_models=_models(settings, provider),
         events=events,
         world=make_world(HttpTools(outbound, settings.endpoints, secret_of), memory, ResultService(uow), sandbox),
-        conditions=_conditions(
-            settings, Watch(usage.allowances, telemetry.observers()), background_after, retention.checkpoints_since
-        ),
+        conditions=_conditions(settings, watch, background_after, retention.checkpoints_since, check_of(outbound)),
     )
 
 
 def _conditions(
-    settings: Settings, watch: Watch, background_after: float, checkpoints_since: CheckpointsSince
+    settings: Settings,
+    watch: Watch,
+    background_after: float,
+    checkpoints_since: CheckpointsSince,
+    check_url: CheckUrl,
 ) -> Conditions:
     return Conditions(
         slots=settings.run_slots,
@@ -134,6 +140,7 @@ def _conditions(
         limits=Limits(settings.queued_runs_per_org, settings.queued_runs),
         crash_points=settings.test_build,
         watch=watch,
+        check_url=check_url,
         remind_after=settings.remind_after,
         checkpoints_since=checkpoints_since,
     )

@@ -29,7 +29,9 @@ from girih.services.retention.service import RetentionService
 from girih.services.runs.service import RunService
 from girih.services.runs.traces import Traces
 from girih.services.schedules.service import ScheduleService
+from girih.services.store.service import StoreService
 from girih.services.usage.service import UsageService
+from girih.services.webhooks.service import WebhookService
 from girih.settings import Settings
 from girih.wiring.database import open_database, require_usable
 from girih.wiring.environment import dispatch_of, origins_of, provider_of, require_no_crash
@@ -81,7 +83,9 @@ class Girih:
     traces: Traces
     telemetry: Telemetry
     retention: RetentionService
+    webhooks: WebhookService
     schedules: ScheduleService
+    store: StoreService
     facts: Facts
     readiness: Callable[[], Awaitable[Readiness]]
     warm_up: Callable[[], None]
@@ -128,8 +132,9 @@ async def open_girih(settings: Settings) -> AsyncIterator[Girih]:
         loads = (load_openai, embedders.load_default) if provider else (embedders.load_default,)
         traces, requests = make_traces(settings, uow), RequestService(uow)
         nouns = (identity, registry, knowledge, agents, runs, events, requests, memory, usage, traces, telemetry)
-        retention = make_retention(settings, uow)
-        yield Girih(*nouns, retention, ScheduleService(uow, runs), facts, readiness, lambda: warm_up(*loads))
+        store = StoreService(uow, embedders)
+        more = make_retention(settings, uow), WebhookService(uow), ScheduleService(uow, runs), store
+        yield Girih(*nouns, *more, facts, readiness, lambda: warm_up(*loads))
 
 
 def _readiness(engine: AsyncEngine, redis_url: str) -> Callable[[], Awaitable[Readiness]]:

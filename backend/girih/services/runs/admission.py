@@ -232,6 +232,7 @@ class Admission:
             continues=link.source is not None,
             chat=link.chat,
             breakpoints=options.breakpoints,
+            has_webhook=options.webhook is not None,
         )
         feed = self._hub.open(scope, claim.run_id, 0)
         data = started(run.agent, run.version, run.digest, run.inputs)

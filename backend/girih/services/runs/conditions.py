@@ -39,6 +39,7 @@ class Conditions:
     before it hands them on in stopping. `crash_points` is for tests that end the process. A question is reminded of
     once the share `remind_after` of the time for its answer is over. `checkpoints_since` tells which runs of a project
     have lost their checkpoints: those that ended before. `check_url` refuses webhooks.
+    A run that is not to be kept is removed `removal_after` seconds after its end.
     """
 
     slots: int = 64
@@ -51,5 +52,6 @@ class Conditions:
     crash_points: bool = False
     watch: Watch = field(default_factory=Watch)
     check_url: CheckUrl = unchecked
+    removal_after: float = 60.0
     remind_after: float = 0.5
     checkpoints_since: CheckpointsSince = all_kept

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
 from uuid import UUID
 
@@ -13,7 +13,7 @@ import structlog
 
 from girih.db.unit_of_work import UnitOfWork
 from girih.engine.events import NewEvent
-from girih.services.runs import pause_repository, repository, thread_repository
+from girih.services.runs import pause_repository, removal_repository, repository, thread_repository
 from girih.services.runs.feed import Hub
 from girih.services.runs.reminders import Reminders
 from girih.services.runs.tables import Run
@@ -67,6 +67,14 @@ class Deadlines:
         for scope, thread_id in found:
             async with self._uow(scope) as work:
                 await thread_repository.remove_overdue(work, scope.org_id, thread_id)
+
+    async def remove_unwanted(self, after: float) -> None:
+        """Remove the runs that are not to be kept, so many seconds after their end: their readers have seen it."""
+        async with self._uow.reading_for("reconcile") as work:
+            found = await removal_repository.unwanted_runs(work, after=timedelta(seconds=after), limit=AT_ONCE)
+        for scope, run_ids in found.items():
+            async with self._uow(scope) as work:
+                await removal_repository.remove_unwanted(work, scope, run_ids)
 
     async def _time_out(self, due: repository.Due) -> None:
         async with self._uow(due.scope) as work:

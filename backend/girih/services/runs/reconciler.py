@@ -50,7 +50,8 @@ class Timing:
 class Reconciler:
     """Brings every accepted run on its way, whoever accepted it: nothing but its row is needed.
 
-    Runs for workers are taken over once they have waited for `background_after` seconds, or when rung for.
+    Runs for workers are taken over once they have waited for `background_after` seconds, or when rung for. Those that
+    are not to be kept are removed `removal_after` seconds after their end.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class Reconciler:
         crash: CrashPoints,
         deadlines: Deadlines,
         background_after: float = 0.0,
+        removal_after: float = 60.0,
     ) -> None:
         self._uow = uow
         self._hub = hub
@@ -74,6 +76,7 @@ class Reconciler:
         self._deadlines = deadlines
         self._looked = self._renewed = -math.inf
         self._ended = False
+        self._removal_after = removal_after
         self._background_after = timedelta(seconds=background_after)
         self._is_asked = False
         """Whether a run that is held here may be asked to stop."""
@@ -131,6 +134,7 @@ class Reconciler:
             self._renewed = self._looked
             await self._deadlines.forget_threads()
             await self._deadlines.remind()
+            await self._deadlines.remove_unwanted(self._removal_after)
         await self._stop_asked()
         await self._deadlines.pass_due()
         await self._take_over()

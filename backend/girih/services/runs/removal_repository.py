@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from datetime import datetime
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime, timedelta
 from typing import TypeAlias
+from uuid import UUID
 
-from sqlalchemy import ColumnElement, CursorResult, and_, delete, select, true
+from sqlalchemy import ColumnElement, CursorResult, and_, delete, func, select, true
 
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import Work
@@ -50,6 +51,23 @@ async def remove_runs(work: Work, scope: OrgScope, before: datetime, *, limit: i
     oldest = query.order_by(Run.finished_at).limit(limit)
     gone = delete(Run).where(Run.org_id == scope.org_id, Run.id.in_(oldest)).returning(Run.id)
     return len((await work.session.scalars(gone)).all())
+
+
+async def unwanted_runs(work: Work, *, after: timedelta, limit: int) -> dict[OrgScope, list[UUID]]:
+    """Runs of all organizations that were to be removed once they had ended so long ago, the earliest first."""
+    query = select(Run.id, Run.org_id, Run.project_id).where(
+        Run.on_completion == "delete", Run.finished_at <= func.now() - after
+    )
+    found: dict[OrgScope, list[UUID]] = {}
+    for row in await work.session.execute(query.order_by(Run.finished_at).limit(limit)):
+        found.setdefault(OrgScope(row.org_id, row.project_id), []).append(row.id)
+    return found
+
+
+async def remove_unwanted(work: Work, scope: OrgScope, run_ids: Sequence[UUID]) -> None:
+    """Remove these of the project's runs, with all that belongs to them."""
+    mine = Run.org_id == scope.org_id, Run.project_id == scope.project_id, Run.finished_at.is_not(None)
+    await work.session.execute(delete(Run).where(*mine, Run.id.in_(run_ids)))
 
 
 async def _remove(

@@ -119,6 +119,7 @@ class RunService:
             crash=crash,
             deadlines=self._deadlines,
             background_after=conditions.background_after,
+            removal_after=conditions.removal_after,
         )
         self._ears = Ears(self._mirrors, self._reconciler)
         self._admission = Admission(

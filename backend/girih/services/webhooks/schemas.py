@@ -31,9 +31,9 @@ class DeliveryOut(BaseModel):
 
 
 class WebhookOut(BaseModel):
-    """A run's webhook: the origin of its URL, and what it was told, in order."""
+    """A run's webhook: the origin of its URL (`null`: it has none), and what it was told, in order."""
 
-    origin: str
+    origin: str | None
     deliveries: list[DeliveryOut]
 
 

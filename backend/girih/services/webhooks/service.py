@@ -7,7 +7,6 @@ from uuid import UUID
 
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import UnitOfWork
-from girih.errors import NotFound
 from girih.services.runs import repository as runs
 from girih.services.runs.reader import no_such_run
 from girih.services.runs.shown import origin_of
@@ -27,15 +26,14 @@ class WebhookService:
         self._uow = uow
 
     async def of_run(self, scope: OrgScope, run_id: UUID) -> WebhookOut:
-        """The run's webhook and what it was told. Raises `NotFound` for a run that is not there or has none."""
+        """The run's webhook and what it was told. Raises `NotFound` for a run that is not there."""
         async with self._uow(scope) as work:
             run = await runs.run(work, scope, run_id)
             if run is None:
                 raise no_such_run(run_id)
-            if run.webhook is None:
-                raise NotFound(f"run {run_id} has no webhook", help="name one with `webhook` when you start a run")
             rows = await repository.of_run(work, scope.org_id, run_id)
-            return WebhookOut(origin=origin_of(run.webhook), deliveries=[_delivery(row) for row in rows])
+            origin = origin_of(run.webhook) if run.webhook is not None else None
+            return WebhookOut(origin=origin, deliveries=[_delivery(row) for row in rows])
 
     async def secret(self, scope: OrgScope) -> WebhookSecretOut:
         """The project's secret, made now if it had none."""

@@ -1,0 +1,32 @@
+"""What runs tell to the outside: the courier of a process, and which URLs it would go to."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+
+from girih.db.unit_of_work import UnitOfWork
+from girih.errors import InvalidInput
+from girih.providers.outbound import OutboundClient, OutboundError
+from girih.services.runs.options import CheckUrl
+from girih.services.webhooks.bell import Bell
+from girih.services.webhooks.courier import Courier
+
+
+async def start_courier(stack: AsyncExitStack, uow: UnitOfWork, client: OutboundClient) -> Bell:
+    """The courier, until the stack is closed; gives the bell that runs of this process ring."""
+    courier = Courier(uow, client)
+    await courier.start()
+    stack.push_async_callback(courier.stop)
+    return Bell(courier)
+
+
+def check_of(client: OutboundClient) -> CheckUrl:
+    """Refuses the URLs that the client would refuse, as far as that is known without a look-up."""
+
+    def check(url: str) -> None:
+        try:
+            client.check(url)
+        except OutboundError as fault:
+            raise InvalidInput(f"`webhook` cannot be used: {fault.message}", help=fault.help) from None
+
+    return check
