@@ -25,12 +25,13 @@ def upgrade() -> None:
         for statement in guard(table):
             op.execute(statement)
     op.add_column("schedules", sa.Column("end_at", MOMENT, nullable=True))
+    op.add_column("schedules", sa.Column("new_threads", sa.Boolean(), server_default=sa.text("false"), nullable=False))
     op.add_column("schedules", sa.Column("metadata", JSONB(), server_default="{}", nullable=False))
     op.add_column("schedules", sa.Column("updated_at", MOMENT, server_default=sa.func.now(), nullable=False))
 
 
 def downgrade() -> None:
-    for name in ("updated_at", "metadata", "end_at"):
+    for name in ("updated_at", "metadata", "new_threads", "end_at"):
         op.drop_column("schedules", name)
     op.drop_table("store_vectors")
     op.drop_table("store_items")

@@ -20,6 +20,7 @@ async def agents(work: Work, scope: OrgScope, name: str | None = None) -> list[A
             title=row.title,
             description=row.description,
             version=row.version.version,
+            number=row.version.number,
             digest=row.version.digest,
             chat=row.chat,
             aliases=aliases[row.agent.id],
@@ -40,7 +41,7 @@ async def agent(work: Work, scope: OrgScope, name: str, version_id: UUID | None 
     else:
         shown = await repository.version(work, scope, version_id)
     said = {key: shown.plan[key] for key in ("title", "description", "inputs", "outputs", "chat")}
-    own = {key: getattr(shown, key) for key in ("version", "digest", "path", "source")}
+    own = {key: getattr(shown, key) for key in ("version", "number", "digest", "path", "source")}
     return AgentDetail(**(found[0].model_dump() | said | own))
 
 
@@ -51,6 +52,7 @@ async def versions(work: Work, scope: OrgScope, name: str) -> list[VersionOut]:
     return [
         VersionOut(
             version=row.version,
+            number=row.number,
             digest=row.digest,
             aliases=[alias for alias, version in aliases[row.agent_id].items() if version == row.version],
             path=row.path,

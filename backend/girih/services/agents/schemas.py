@@ -38,6 +38,8 @@ class AgentOut(BaseModel):
     title: str | None
     description: str | None
     version: str
+    number: int
+    """Counts the agent's versions from 1."""
     digest: str
     chat: JsonObject | None
     """Which input and output a chat is about; `None` for an agent that cannot be spoken to."""
@@ -57,9 +59,10 @@ class AgentDetail(AgentOut):
 
 
 class VersionOut(BaseModel):
-    """One version of an agent."""
+    """One version of an agent; `number` counts them from 1."""
 
     version: str
+    number: int
     digest: str
     aliases: list[str]
     path: str

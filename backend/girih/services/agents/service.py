@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import UnitOfWork, Work
@@ -14,6 +15,7 @@ from girih.language.spec.diagnostics import has_errors
 from girih.language.spec.suggest import hint
 from girih.services.agents import listing, repository
 from girih.services.agents.catalog import catalog_of
+from girih.services.agents.drawing import inner_of
 from girih.services.agents.files import to_workspace
 from girih.services.agents.plans import Plans
 from girih.services.agents.ports import AllFacilities, Collections, Facilities
@@ -115,6 +117,16 @@ class AgentService:
             return known
         async with self._uow(scope) as work:
             return await self._plan(work, scope, digest)
+
+    async def inner_plans(self, scope: OrgScope, plan: Plan, depth: int) -> dict[str, Plan]:
+        """The plans of the graphs inside of that one, to that depth, by digest; of those that are still published."""
+        found: dict[str, Plan] = {}
+        wanted = {inner.digest for inner in inner_of(plan)} if depth > 0 else set()
+        for digest in sorted(wanted):
+            with suppress(NotFound):
+                child = await self.plan(scope, digest)
+                found |= {digest: child} | await self.inner_plans(scope, child, depth - 1)
+        return found
 
     async def _plan(self, work: Work, scope: OrgScope, digest: str) -> Plan:
         known = self._plans.find(scope, digest)

@@ -30,6 +30,8 @@ Permission = Literal[
     "knowledge:write",
     "memory:read",
     "memory:write",
+    "store:read",
+    "store:write",
     "keys:manage",
     "usage:read",
     "budgets:manage",

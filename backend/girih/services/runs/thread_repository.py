@@ -47,15 +47,15 @@ async def thread(work: Work, scope: OrgScope, thread_id: UUID, *, lock: bool = F
 
 async def shown(work: Work, scope: OrgScope, thread_id: UUID) -> ThreadOut | None:
     """The project's thread of that id, as doors see it."""
-    row = (await work.session.execute(select(Thread, _status()).where(*_of(scope), Thread.id == thread_id))).first()
-    return _out(row[0], row[1]) if row is not None else None
+    row = (await work.session.execute(select(Thread, status_of()).where(*_of(scope), Thread.id == thread_id))).first()
+    return out(row[0], row[1]) if row is not None else None
 
 
 async def threads(
     work: Work, scope: OrgScope, wanted: WantedThreads, *, before: UUID | None, limit: int
 ) -> list[ThreadOut]:
     """The project's threads, the newest first, from below the id `before`."""
-    status = _status()
+    status = status_of()
     query = select(Thread, status).where(*_of(scope)).order_by(Thread.id.desc()).limit(limit)
     for condition in (
         Thread.id < before if before is not None else None,
@@ -64,7 +64,7 @@ async def threads(
         status == wanted.status if wanted.status is not None else None,
     ):
         query = query if condition is None else query.where(condition)
-    return [_out(row, status) for row, status in await work.session.execute(query)]
+    return [out(row, status) for row, status in await work.session.execute(query)]
 
 
 async def add(
@@ -208,7 +208,8 @@ def _of(scope: OrgScope) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     return Thread.org_id == scope.org_id, Thread.project_id == scope.project_id
 
 
-def _status() -> ColumnElement[str]:
+def status_of() -> ColumnElement[str]:
+    """How the thread of a query's row stands."""
     mine = (Run.org_id == Thread.org_id) & (Run.thread_id == Thread.id)
     first: ScalarSelect[str] = (
         select(Run.status).where(mine, Run.finished_at.is_(None)).order_by(Run.thread_seq).limit(1).scalar_subquery()
@@ -225,7 +226,8 @@ def _status() -> ColumnElement[str]:
     )
 
 
-def _out(row: Thread, status: str) -> ThreadOut:
+def out(row: Thread, status: str) -> ThreadOut:
+    """The thread as doors see it."""
     return ThreadOut(
         id=str(row.id),
         status=status,

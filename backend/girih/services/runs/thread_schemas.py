@@ -41,6 +41,8 @@ class ThreadChange(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     metadata: JsonObject | None = None
+    merge: bool = False
+    """Keep the metadata that is not named."""
     ttl: Seconds = None
 
 
@@ -99,7 +101,6 @@ class StateIn(BaseModel):
     """The earlier state to begin with, instead of the newest: the thread goes back to it."""
     version: Annotated[int | None, Field(ge=0)] = None
     """The thread's version the change was made for: with another one the answer is 409."""
-
 
     @model_validator(mode="after")
     def _one_way(self) -> StateIn:

@@ -98,7 +98,7 @@ class Threads:
         async with self._uow(scope) as work:
             row = await _locked(work, scope, thread_id)
             if body.metadata is not None:
-                row.thread_metadata = body.metadata
+                row.thread_metadata = (row.thread_metadata if body.merge else {}) | body.metadata
             if "ttl" in body.model_fields_set:
                 row.ttl = _time(body.ttl)
             await thread_repository.touch(work, row)

@@ -105,8 +105,8 @@ async def settle(
     )
 
 
-async def advance(work: Work, seen: Due, next_at: datetime) -> None:
-    """Wait for the next moment, unless somebody changed the schedule or did the same meanwhile."""
+async def advance(work: Work, seen: Due, next_at: datetime | None) -> None:
+    """Wait for the next moment, if there is one, unless somebody changed the schedule or did the same meanwhile."""
     await work.session.execute(
         update(Schedule)
         .where(Schedule.org_id == seen.scope.org_id, Schedule.id == seen.id, Schedule.next_at == seen.next_at)
@@ -133,7 +133,7 @@ async def firings(work: Work, org_id: UUID, number: UUID, *, limit: int) -> list
 
 def out(row: Schedule) -> ScheduleOut:
     """The row as doors see it."""
-    own = {"id": str(row.id), "run": row.request}
+    own = {"id": str(row.id), "run": row.request, "metadata": row.schedule_metadata}
     return ScheduleOut.model_validate(
         own | {name: getattr(row, name) for name in ScheduleOut.model_fields if name not in own}
     )

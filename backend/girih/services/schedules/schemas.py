@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
+from girih.language.spec.tree import JsonObject
 from girih.services.runs.schemas import Printable, RunIn
 
 Overlap = Literal["skip", "allow"]
@@ -33,6 +34,18 @@ class ScheduleIn(BaseModel):
     overlap: Overlap = "skip"
     catch_up: CatchUp = "last"
     enabled: bool = True
+    end_at: AwareDatetime | None = None
+    """No run is started after that."""
+    new_threads: bool = False
+    """Give each run a thread of its own, which stays when the run has ended."""
+    metadata: JsonObject = Field(default_factory=dict)
+    """The caller's own data, to find the schedule by."""
+
+    @model_validator(mode="after")
+    def _one_kind_of_thread(self) -> ScheduleIn:
+        if self.new_threads and self.run.thread_id is not None:
+            raise ValueError("the runs have either threads of their own, or the one that `run` names")
+        return self
 
 
 class ScheduleChange(BaseModel):
@@ -46,10 +59,14 @@ class ScheduleChange(BaseModel):
     run: RunIn | None = None
     overlap: Overlap | None = None
     catch_up: CatchUp | None = None
+    end_at: AwareDatetime | None = None
+    """`null` lets the schedule go on for ever."""
+    new_threads: bool | None = None
+    metadata: JsonObject | None = None
 
 
 class ScheduleOut(BaseModel):
-    """A schedule as it stands; `next_at` is its next moment, `None` while it is paused."""
+    """A schedule as it stands; `next_at` is its next moment, `None` while it is paused and when it has ended."""
 
     id: str
     name: str
@@ -60,7 +77,11 @@ class ScheduleOut(BaseModel):
     catch_up: CatchUp
     enabled: bool
     next_at: datetime | None = None
+    end_at: datetime | None = None
+    new_threads: bool = False
+    metadata: JsonObject = {}
     created_at: datetime
+    updated_at: datetime
     created_by: str
 
 

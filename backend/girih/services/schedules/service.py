@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Protocol
-from uuid import UUID
+from uuid import UUID, uuid5
 
 import structlog
 
 from girih.db.base import new_id
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import UnitOfWork, Work
-from girih.errors import BadCursor, Conflict, GirihError, NotFound, QueueFull, Unavailable
+from girih.errors import BadCursor, Conflict, GirihError, InvalidInput, NotFound, QueueFull, Unavailable
 from girih.services.runs.schemas import RunIn, RunOut
-from girih.services.schedules import repository
-from girih.services.schedules.cron import moments, next_moment
+from girih.services.runs.thread_schemas import ThreadIn, ThreadOut
+from girih.services.schedules import repository, search_repository
+from girih.services.schedules.due import AT_ONCE, come_of, next_of
 from girih.services.schedules.repository import Due
 from girih.services.schedules.schemas import (
     FiringList,
@@ -25,18 +26,27 @@ from girih.services.schedules.schemas import (
     ScheduleOut,
     SchedulePage,
 )
+from girih.services.schedules.search_repository import ScheduleSearch
 from girih.services.schedules.tables import Schedule
 
 log = structlog.get_logger("girih.schedules")
 
-AT_ONCE = 100
-"""So many schedules are looked at in one go, and so many missed moments of one are made up for."""
-LATE = timedelta(seconds=60)
-"""A moment that nobody has fired for so long was missed."""
+
+class Threads(Protocol):
+    """The threads that runs have, as schedules see them."""
+
+    async def create(self, scope: OrgScope, body: ThreadIn) -> ThreadOut:
+        """Make a thread."""
+        ...
 
 
 class Runs(Protocol):
     """The runs service, as schedules see it."""
+
+    @property
+    def threads(self) -> Threads:
+        """The threads."""
+        ...
 
     async def create(self, scope: OrgScope, body: RunIn, idempotency_key: str | None = None) -> RunOut:
         """Accept a run."""
@@ -66,7 +76,9 @@ class ScheduleService:
 
     async def create(self, scope: OrgScope, body: ScheduleIn) -> ScheduleOut:
         """A new schedule. Raises `InvalidInput` for what never comes true, `Conflict` for a name that is taken."""
-        next_at = next_moment(body.cron, body.timezone, datetime.now(UTC))
+        next_at = next_of(body, datetime.now(UTC))
+        if next_at is None:
+            raise InvalidInput("the schedule would end before its first moment", help="choose a later `end_at`")
         async with self._uow(scope) as work:
             await _check_name(work, scope, body.name)
             row = Schedule(
@@ -82,6 +94,9 @@ class ScheduleService:
                 catch_up=body.catch_up,
                 enabled=body.enabled,
                 next_at=next_at if body.enabled else None,
+                end_at=body.end_at,
+                new_threads=body.new_threads,
+                schedule_metadata=body.metadata,
                 created_by=scope.actor,
             )
             work.session.add(row)
@@ -105,6 +120,16 @@ class ScheduleService:
             items = [repository.out(row) for row in rows[:limit]]
         return SchedulePage(items=items, next=items[-1].id if len(rows) > limit else None)
 
+    async def search(self, scope: OrgScope, wanted: ScheduleSearch) -> list[ScheduleOut]:
+        """The project's schedules that fit, in order."""
+        async with self._uow(scope) as work:
+            return [repository.out(row) for row in await search_repository.page(work, scope, wanted)]
+
+    async def count(self, scope: OrgScope, wanted: ScheduleSearch) -> int:
+        """How many of the project's schedules fit."""
+        async with self._uow(scope) as work:
+            return await search_repository.count(work, scope, wanted)
+
     async def change(self, scope: OrgScope, number: UUID, body: ScheduleChange) -> ScheduleOut:
         """Change a schedule; it goes on from now."""
         async with self._uow(scope) as work:
@@ -115,12 +140,13 @@ class ScheduleService:
             if "run" in given:
                 given["request"] = given.pop("run")
                 given["agent"] = given["request"]["agent"]
+            given |= {"end_at": body.end_at} if "end_at" in body.model_fields_set else {}
+            if "metadata" in given:
+                given["schedule_metadata"] = given.pop("metadata")
             for name, value in given.items():
                 setattr(row, name, value)
-            next_at = next_moment(row.cron, row.timezone, datetime.now(UTC))
-            row.next_at = next_at if row.enabled else None
-            await work.session.flush()
-            return repository.out(row)
+            _require_one_kind_of_thread(row)
+            return await _changed(work, row)
 
     async def enable(self, scope: OrgScope, number: UUID, *, enabled: bool) -> ScheduleOut:
         """Pause a schedule, or let it go on from now: what it would have done meanwhile is not made up for."""
@@ -128,8 +154,7 @@ class ScheduleService:
             row = await _found(work, scope, number, lock=True)
             if row.enabled != enabled:
                 row.enabled = enabled
-                row.next_at = next_moment(row.cron, row.timezone, datetime.now(UTC)) if enabled else None
-                await work.session.flush()
+                return await _changed(work, row)
             return repository.out(row)
 
     async def delete(self, scope: OrgScope, number: UUID) -> None:
@@ -147,10 +172,11 @@ class ScheduleService:
         """Start its run now, whatever is under way; its moments stay as they are."""
         moment = datetime.now(UTC)
         async with self._uow(scope) as work:
-            request = RunIn.model_validate((await _found(work, scope, number)).request)
+            row = await _found(work, scope, number)
+            request, is_new = RunIn.model_validate(row.request), row.new_threads
             await repository.take(work, scope.org_id, number, moment, manual=True)
         try:
-            run = await self._runs.create(scope, request)
+            run = await self._start(scope, number, moment, request, new_thread=is_new)
         except GirihError as fault:
             await self._settle(scope, number, moment, "failed", error=fault.message)
             raise
@@ -173,27 +199,28 @@ class ScheduleService:
             row = await repository.schedule(work, seen.scope, seen.id)
             if row is None or row.next_at != seen.next_at:
                 return
-            come, next_at = _come(row, seen)
-            overlap, request = row.overlap, RunIn.model_validate(row.request)
-        is_done = all([await self._fire(seen, moment, request, overlap) for moment in come])
+            come, next_at = come_of(row, seen)
+            request = RunIn.model_validate(row.request)
+            work.session.expunge(row)
+        is_done = all([await self._fire(seen, moment, request, row) for moment in come])
         if is_done:
             async with self._uow(seen.scope) as work:
                 await repository.advance(work, seen, next_at)
 
-    async def _fire(self, seen: Due, moment: datetime, request: RunIn, overlap: str) -> bool:
+    async def _fire(self, seen: Due, moment: datetime, request: RunIn, row: Schedule) -> bool:
         """Fire one moment, if it is this process's turn. False while another process is about to."""
         org_id = seen.scope.org_id
         async with self._uow(seen.scope) as work:
             if not await repository.take(work, org_id, seen.id, moment):
                 return await repository.is_settled(work, org_id, seen.id, moment)
-            is_under_way = overlap == "skip" and await repository.is_under_way(work, org_id, seen.id)
+            is_under_way = row.overlap == "skip" and await repository.is_under_way(work, org_id, seen.id)
         if is_under_way:
             await self._settle(seen.scope, seen.id, moment, "skipped")
             return True
         try:
             # The key makes one run of it even if a process vanishes between this and the next line.
             key = f"schedule:{seen.id}:{moment.isoformat()}"
-            run = await self._runs.create(seen.scope, request, key)
+            run = await self._start(seen.scope, seen.id, moment, request, new_thread=row.new_threads, key=key)
         except (QueueFull, Unavailable):
             raise
         except GirihError as fault:
@@ -201,6 +228,23 @@ class ScheduleService:
             return True
         await self._settle(seen.scope, seen.id, moment, "started", run=run)
         return True
+
+    async def _start(
+        self,
+        scope: OrgScope,
+        number: UUID,
+        moment: datetime,
+        request: RunIn,
+        *,
+        new_thread: bool,
+        key: str | None = None,
+    ) -> RunOut:
+        if new_thread:
+            # The same one however often the moment is tried.
+            thread = ThreadIn(id=uuid5(number, moment.isoformat()), if_exists="do_nothing")
+            made = await self._runs.threads.create(scope, thread)
+            request = request.model_copy(update={"thread_id": UUID(made.id)})
+        return await self._runs.create(scope, request, key)
 
     async def _settle(
         self,
@@ -225,26 +269,17 @@ class ScheduleService:
             await asyncio.sleep(self._look)
 
 
-def _come(row: Schedule, seen: Due) -> tuple[list[datetime], datetime]:
-    """The moments to fire now, and the next one to wait for."""
-    come, last = [seen.next_at], seen.next_at
-    while len(come) < AT_ONCE and (following := next_moment(row.cron, row.timezone, last)) <= seen.now:
-        come.append(following)
-        last = following
-    next_at = next_moment(row.cron, row.timezone, seen.now if row.catch_up != "all" else last)
-    if row.catch_up == "last":
-        before = moments_before(row, seen, last)
-        return [before], next_at
-    if row.catch_up == "none":
-        return [moment for moment in come if moment >= seen.now - LATE], next_at
-    return come, next_at
+async def _changed(work: Work, row: Schedule) -> ScheduleOut:
+    """The schedule after a change, from which it goes on."""
+    row.updated_at = datetime.now(UTC)
+    row.next_at = next_of(row, row.updated_at) if row.enabled else None
+    await work.session.flush()
+    return repository.out(row)
 
 
-def moments_before(row: Schedule, seen: Due, last: datetime) -> datetime:
-    """The last moment that has come, also where more were missed than are looked through one by one."""
-    while (following := moments(row.cron, row.timezone, last, 1000))[0] <= seen.now:
-        last = max(moment for moment in following if moment <= seen.now)
-    return last
+def _require_one_kind_of_thread(row: Schedule) -> None:
+    if row.new_threads and row.request.get("thread_id") is not None:
+        raise InvalidInput("the runs have either threads of their own, or the one that `run` names")
 
 
 async def _check_name(work: Work, scope: OrgScope, name: str, *, but: UUID | None = None) -> None:

@@ -37,6 +37,7 @@ class Schedule(ProjectOwned, Base):
     enabled: Mapped[bool] = mapped_column(server_default=text("true"))
     next_at: Mapped[datetime | None]
     end_at: Mapped[datetime | None]
+    new_threads: Mapped[bool] = mapped_column(server_default=text("false"))
     schedule_metadata: Mapped[dict[str, Any]] = mapped_column("metadata", JSONB, server_default="{}")
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
     created_by: Mapped[str] = mapped_column(Text)

@@ -1,0 +1,45 @@
+"""A thread at one moment: between two runs, or in the middle of one."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from pydantic import BaseModel
+
+from girih.language.spec.tree import JsonObject
+from girih.services.runs.schemas import InterruptOut
+
+Source = Literal["input", "loop", "update", "fork"]
+"""What made it: a run that began, a run that went on, an edit, or going back to an earlier one."""
+
+
+class SnapshotTask(BaseModel):
+    """A node that comes next, what it waits for, and the failure of the run that stopped at it."""
+
+    node: str
+    error: str | None = None
+    pauses: list[InterruptOut] = []
+
+
+class Snapshot(BaseModel):
+    """What a thread holds at one moment.
+
+    `id` is the id of a state of the thread, or, where `is_within_run`, of a checkpoint of the run `run_id`; `None` for
+    a thread that has held nothing yet. Both kinds are found by their ids alone. `outputs` are those of the last run
+    that ended before it.
+    """
+
+    id: str | None = None
+    parent_id: str | None = None
+    thread_id: UUID
+    source: Source | None = None
+    is_within_run: bool = False
+    is_newest: bool = False
+    run_id: UUID | None = None
+    agent: str | None = None
+    state: JsonObject = {}
+    outputs: JsonObject | None = None
+    tasks: list[SnapshotTask] = []
+    created_at: datetime | None = None
