@@ -30,9 +30,9 @@ def has_terminal() -> bool:
 def described(run_id: str, interrupt: JsonObject) -> Iterator[str]:
     """A question in lines: what it asks, its form, and the command that answers it."""
     yield f"{interrupt['id']}  {interrupt['kind']} in {interrupt['node']}: {interrupt['message']}"
-    if interrupt["kind"] == "approve":
+    if interrupt["kind"] in ("approve", "tool"):
         yield f"  {interrupt['details'].get('tool')}({json.dumps(interrupt['details'].get('arguments'))})"
-    if interrupt["kind"] in FOR_PEOPLE:
+    if interrupt["kind"] in (*FOR_PEOPLE, "tool"):
         fields = _fields(interrupt["schema"])
         values = " ".join(f"{name}={_hint(schema)}" for name, schema in fields) or "--json 'ANSWER'"
         yield f"  girih answer {run_id} {interrupt['id']} {values}"

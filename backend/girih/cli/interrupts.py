@@ -15,7 +15,8 @@ from girih.cli.output import harmless, note
 def interrupts(
     agent: Annotated[str | None, typer.Option("--agent", help="Only of this agent.")] = None,
     kind: Annotated[
-        Literal["ask", "approve", "timer", "event"] | None, typer.Option("--kind", help="Only of this kind.")
+        Literal["ask", "approve", "timer", "event", "tool", "breakpoint"] | None,
+        typer.Option("--kind", help="Only of this kind."),
     ] = None,
     node: Annotated[str | None, typer.Option("--node", help="Only of this node.")] = None,
     all_projects: Annotated[bool, typer.Option("--all-projects", help="Of the whole organization.")] = False,

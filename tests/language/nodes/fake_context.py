@@ -12,6 +12,8 @@ from girih.language.expressions.cel import Condition
 from girih.language.nodes.base import GraphContract, ModelContract, NodeKind, Scope, ToolContract
 from girih.language.nodes.pausing import PauseRequest, Reply
 from girih.language.nodes.ports import (
+    NOTHING_GIVEN,
+    AppGiven,
     Branches,
     ModelDone,
     ModelEvent,
@@ -76,6 +78,7 @@ class World:
     handed: list[tuple[str, JsonObject, str]] = field(default_factory=list)
     events: list[tuple[str, JsonObject]] = field(default_factory=list)
     conditions: dict[str, str] = field(default_factory=dict)
+    given: AppGiven = NOTHING_GIVEN
 
     async def call(
         self, contract: JsonObject, arguments: JsonObject, *, timeout: float, idempotency_key: str
@@ -118,6 +121,7 @@ class World:
             once=self.once,
             pause=self.pause,
             holds=self.holds,
+            given=self.given,
         )
 
 

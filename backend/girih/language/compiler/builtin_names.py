@@ -24,6 +24,11 @@ RUN_SCHEMA = object_of(
 ERROR_SCHEMA = object_of({"kind": {"enum": list(ERROR_KINDS)}, "message": _TEXT})
 """The type of `errors.NODE`."""
 
+IMAGE_SCHEMA: JsonSchema = {
+    "type": "object",
+    "properties": {"url": _TEXT, "detail": {"enum": ["auto", "low", "high"]}},
+    "required": ["url"],
+}
 MESSAGES = "messages"
 MESSAGES_SCHEMA: JsonSchema = {
     "type": "array",
@@ -33,6 +38,7 @@ MESSAGES_SCHEMA: JsonSchema = {
             "id": _TEXT,
             "role": {"enum": ["user", "assistant", "system", "tool"]},
             "content": _TEXT,
+            "images": {"type": "array", "items": IMAGE_SCHEMA},
         },
         "required": ["id", "role", "content"],
     },

@@ -61,7 +61,7 @@ def usage_of(usage: Usage) -> JsonObject:
 
 
 async def ask(request: ModelRequest, ctx: NodeContext, *, streamed: bool, **marks: JsonValue) -> Answer:
-    """Ask once. With `streamed`, each piece of the text is told as it comes, with `marks`; those of calls always are."""
+    """Ask once. With `streamed`, each piece of text is told as it comes, with `marks`; those of calls always are."""
     pieces: list[str] = []
     done = ModelDone(Usage(), "", "")
     async for event in ctx.ports.models.stream(request):

@@ -168,12 +168,14 @@ class ToolContract:
 class ModelContract:
     """What a `model/v1` document says its model can do; how it is done when the model cannot is the provider's matter.
 
-    `tools` and `structured_output`: `native`, by a `prompted` envelope that is checked, or `none`.
+    `tools` and `structured_output`: `native`, by a `prompted` envelope that is checked, or `none`. `images`: whether it
+    can be shown some.
     """
 
     name: str
     tools: Literal["native", "prompted", "none"] = "native"
     structured_output: Literal["native", "prompted", "none"] = "native"
+    images: Literal["native", "none"] = "native"
 
 
 @dataclass(frozen=True)

@@ -61,6 +61,7 @@ class Capabilities(Strict):
 
     tools: Ability = "native"
     structured_output: Ability = "native"
+    images: Literal["native", "none"] = "native"
 
 
 class PriceList(Strict):

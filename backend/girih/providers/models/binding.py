@@ -37,6 +37,8 @@ class Binding:
     params: JsonObject = field(default_factory=dict)
     tools: Ability = "native"
     structured_output: Ability = "native"
+    images: bool = True
+    """Whether it can be shown images."""
     price: Price = Price()
 
     def priced(self, usage: Usage) -> Usage:
@@ -45,10 +47,14 @@ class Binding:
         return Usage(usage.input_tokens, usage.output_tokens, cost)
 
 
-def abilities_of(document: JsonObject) -> tuple[Ability, Ability]:
-    """How a `model/v1` document says that tools and structured output are done; by the provider, if it says nothing."""
+def abilities_of(document: JsonObject) -> tuple[Ability, Ability, bool]:
+    """How a `model/v1` document says that tools and structured output are done, and whether the model sees images.
+
+    What it does not speak of is done by the provider.
+    """
     declared = document.get("capabilities") or {}
-    return declared.get("tools", "native"), declared.get("structured_output", "native")
+    is_seeing = declared.get("images", "native") != "none"
+    return declared.get("tools", "native"), declared.get("structured_output", "native"), is_seeing
 
 
 def price_of(document: JsonObject) -> Price:

@@ -110,6 +110,8 @@ class ChatModels:
 
     def _answer(self, binding: Binding, request: ModelRequest) -> AsyncGenerator[ModelEvent]:
         """The answer of one model, by whatever means it has. Raises `NodeError` for what it cannot do at all."""
+        if any(message.images for message in request.messages):
+            _require_able(binding, "native" if binding.images else "none", "be shown images")
         if request.tools:
             _require_able(binding, binding.tools, "call tools")
             if binding.tools == "prompted":

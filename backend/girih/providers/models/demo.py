@@ -19,6 +19,7 @@ from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
 
+from girih.providers.models.demo_images import without_images
 from girih.providers.models.demo_reply import Reply, ToolCall, reply_to
 
 PROVIDER: Final = "girih-demo"
@@ -117,7 +118,7 @@ class DemoChatModel(BaseChatModel):
         yield ChatGenerationChunk(message=self._last(messages, reply, len(pieces)))
 
     def _last(self, messages: list[BaseMessage], reply: Reply, pieces: int) -> AIMessageChunk:
-        read = sum(len(_PIECE.findall(str(message.content))) for message in messages)
+        read = sum(len(_PIECE.findall(str(message.content))) for message in without_images(messages)[0])
         written = pieces + len(reply.calls)
         reason: Literal["tool_calls", "stop"] = "tool_calls" if reply.calls else "stop"
         return AIMessageChunk(

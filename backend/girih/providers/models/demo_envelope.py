@@ -26,6 +26,9 @@ class Asked:
     tools: Sequence[Mapping[str, Any]] = ()
     schema: Mapping[str, Any] | None = None
     """The shape of the answer; `None` where it is a text."""
+    is_envelope: bool = False
+    must_call: bool = False
+    """Whether only a call is taken."""
 
 
 def unwrapped(messages: Sequence[BaseMessage]) -> Asked | None:
@@ -36,7 +39,8 @@ def unwrapped(messages: Sequence[BaseMessage]) -> Asked | None:
         schema = read_json(found[1]) if (found := _ANSWER.search(offered)) else {}
         is_text = list(schema.get("properties") or {}) == ["text"]
         talk = [message for index, said in enumerate(messages[1:]) for message in _native(said, index)]
-        return Asked([*_system(system), *talk], _tools(offered), None if is_text else schema)
+        answer = None if is_text or found is None else schema
+        return Asked([*_system(system), *talk], _tools(offered), answer, is_envelope=True, must_call=found is None)
     system, asks, schema_text = told.partition(ASKS_FOR_JSON)
     return Asked([*_system(system), *messages[1:]], schema=read_json(schema_text)) if asks else None
 

@@ -12,6 +12,7 @@ from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
 from girih.providers.models.demo_answer import answer
 from girih.providers.models.demo_envelope import Asked, read_json, unwrapped
 from girih.providers.models.demo_fields import fill
+from girih.providers.models.demo_images import said_of, without_images
 from girih.providers.models.demo_words import Request, since_asked, understand, words_of
 from girih.providers.models.envelope import FINAL
 
@@ -46,6 +47,7 @@ def reply_to(
     response_format: Mapping[str, Any] | None,
 ) -> Reply:
     """The answer to a conversation. The same arguments give the same answer."""
+    messages, images = without_images(messages)
     if (asked := unwrapped(messages)) is not None:
         answer_format = {"json_schema": {"schema": asked.schema}} if asked.schema is not None else None
         inner = reply_to(
@@ -53,10 +55,10 @@ def reply_to(
             script=script,
             tokens=tokens,
             tools=asked.tools,
-            tool_choice=tool_choice,
+            tool_choice="required" if asked.must_call else tool_choice,
             response_format=answer_format,
         )
-        return _wrapped(inner, asked) if asked.tools else inner
+        return _wrapped(inner, asked) if asked.is_envelope else inner
     if script:
         turn = sum(isinstance(message, AIMessage) for message in messages)
         return _scripted(script[min(turn, len(script) - 1)])
@@ -71,7 +73,7 @@ def reply_to(
     if told := [message for message in since_asked(messages) if isinstance(message, ToolMessage)]:
         answers = [f"The tool {message.name or ''} answered: {message.content}" for message in told]
         return Reply(f"{LABEL} {' '.join(answers)}".replace("  ", " "))
-    return Reply(f"{LABEL} {answer(request)}")
+    return Reply(f"{LABEL} {answer(request)}{said_of(images)}")
 
 
 def _wrapped(reply: Reply, asked: Asked) -> Reply:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Final
 
 from girih.errors import NodeError
@@ -53,9 +54,14 @@ _ENVELOPE = (
 {tools}
 
 Answer with one JSON object only, without any other text:
-{{"tool": "<name of the tool>", "args": {{…its arguments…}}}} to call a tool, or
-{{"tool": "final_answer", "args": {{…}}}} when you have all that the answer needs. Its arguments: {final}"""
+{turns}"""
 )
+
+_CALLS = '{"tool": "<name of the tool>", "args": {…its arguments…}} to call a tool'
+
+_ANSWERS = '{{"tool": "final_answer", "args": {{…}}}} when you have all that the answer needs. Its arguments: {final}'
+
+_NO_TOOL = "(none at the moment)"
 
 _FAULTY = """That answer does not have the shape that was asked for:
 {faults}
@@ -66,8 +72,11 @@ Ask = Callable[[ModelRequest], AsyncIterator[ModelEvent]]
 
 def envelope_schema(tools: Iterable[ToolSpec], answer: JsonSchema | None) -> JsonSchema:
     """The schema of one turn: a call of one of the tools, or the final answer (`answer`, else a text)."""
-    turns = [(tool.name, tool.parameters) for tool in tools]
-    return {"anyOf": [_turn(name, arguments) for name, arguments in [*turns, (FINAL, answer or _TEXT)]]}
+    return _any_of({**{tool.name: tool.parameters for tool in tools}, FINAL: answer or _TEXT})
+
+
+def _any_of(turns: Mapping[str, JsonSchema]) -> JsonSchema:
+    return {"anyOf": [_turn(name, arguments) for name, arguments in turns.items()]}
 
 
 _TEXT: JsonSchema = {
@@ -153,16 +162,28 @@ class _Envelope:
 
     whole: ModelRequest
 
-    @property
-    def schema(self) -> JsonSchema:
-        return envelope_schema(self.whole.tools, self.whole.schema)
+    @cached_property
+    def turns(self) -> dict[str, JsonSchema]:
+        """What the model may do now, with its arguments: the choice of tools leaves some of it, or all."""
+        tools, choice = {tool.name: tool.parameters for tool in self.whole.tools}, self.whole.tool_choice
+        if choice in tools:
+            return {choice: tools[choice]}
+        final = {FINAL: self.whole.schema or _TEXT}
+        return tools if choice == "required" else final if choice == "none" else {**tools, **final}
+
+    def _told(self) -> str:
+        """The envelope in words. The answer stands last: its schema ends the line."""
+        tools = [_offered(tool) for tool in self.whole.tools if tool.name in self.turns]
+        turns = [_CALLS] if tools else []
+        if FINAL in self.turns:
+            turns.append(_ANSWERS.format(final=json.dumps(self.turns[FINAL], ensure_ascii=False)))
+        return _ENVELOPE.format(tools="\n".join(tools) or _NO_TOOL, turns=", or\n".join(turns))
 
     def request(self, *, constrained: bool) -> ModelRequest:
         """The request as it goes to the model: the tools in words, earlier calls as the envelopes they were."""
-        tools = "\n".join(map(_offered, self.whole.tools))
-        told = _ENVELOPE.format(tools=tools, final=json.dumps(self.whole.schema or _TEXT, ensure_ascii=False))
-        messages = _merged(_with_system(tuple(_plain(self.whole.messages)), told))
-        return replace(self.whole, messages=messages, tools=(), schema=self.schema if constrained else None)
+        messages = _merged(_with_system(tuple(_plain(self.whole.messages)), self._told()))
+        schema = _any_of(self.turns) if constrained else None
+        return replace(self.whole, messages=messages, tools=(), tool_choice=None, schema=schema)
 
     def read(self, text: str) -> tuple[JsonObject, tuple[str, ...]]:
         """The turn in an answer, and what is wrong with it."""
@@ -173,11 +194,10 @@ class _Envelope:
             return {}, ("it is not JSON",)
         if not isinstance(turn, dict) or "tool" not in turn:
             return {}, ('it is not a JSON object with "tool" and "args"',)
-        known = {tool.name: tool.parameters for tool in self.whole.tools} | {FINAL: self.whole.schema or _TEXT}
-        if turn["tool"] not in known:
-            return {}, (f"there is no tool '{str(turn['tool'])[:64]}'; there are: {', '.join(known)}",)
+        if turn["tool"] not in self.turns:
+            return {}, (f"there is no tool '{str(turn['tool'])[:64]}'; there are: {', '.join(self.turns)}",)
         # Held against the one shape it means, so that the faults are about that one and not about all alternatives.
-        schema = _turn(str(turn["tool"]), known[turn["tool"]])
+        schema = _turn(str(turn["tool"]), self.turns[turn["tool"]])
         fitting: JsonValue = settled(turn, schema)
         return fitting, tuple(map(str, contract(schema).misfits(fitting)))
 
@@ -231,7 +251,8 @@ def _merged(messages: tuple[Message, ...]) -> tuple[Message, ...]:
     result: list[Message] = []
     for message in messages:
         if result and result[-1].role == message.role:
-            result[-1] = replace(result[-1], content=f"{result[-1].content}\n\n{message.content}")
+            content = "\n\n".join(filter(None, (result[-1].content, message.content)))
+            result[-1] = replace(result[-1], content=content, images=(*result[-1].images, *message.images))
         else:
             result.append(message)
     return tuple(result)
