@@ -21,6 +21,7 @@ from girih.services.retention import repository, sweeper
 from girih.services.retention.schemas import KINDS, RetentionIn
 from girih.services.retention.service import RetentionService
 from girih.services.retention.sweeper import Sweeper
+from girih.services.runs import removal_repository
 from girih.services.runs.redaction import Redaction
 from girih.services.runs.replay_schemas import RetryIn
 from girih.services.runs.schemas import ResumeIn, RunIn, RunOut
@@ -218,6 +219,30 @@ async def test_whole_runs_go_in_batches_and_their_thread_stays(
     run = await done(office, service, on(here))
     assert run.id not in {one.id for one in made}
     assert await total(service, office, here) == 6
+
+
+@pytest.mark.parametrize("days", [{"run_events_days": 1, "checkpoints_days": 1}, {"runs_days": 1}])
+async def test_a_run_of_many_rows_goes_in_several_steps(
+    office: Office,  # noqa: F811
+    service: RunService,
+    retention: RetentionService,
+    monkeypatch: pytest.MonkeyPatch,
+    days: dict[str, float],
+) -> None:
+    monkeypatch.setattr(removal_repository, "MOST", 4)
+    await publish(office)
+    made = [await done(office, service) for _ in range(3)]
+    await retention.set_retention(office.scope, RetentionIn(**days))
+    steps: list[int] = []
+    gone = await Sweeper(office.uow, retention, on_removed=lambda _, rows: steps.append(rows)).sweep(
+        office.scope, later(2)
+    )
+    assert gone is not None
+    assert max(steps) <= 4 * 4
+    left = [await office.recorded(run.id) for run in made]
+    assert [len(events) for events in left] == [0 if "runs_days" in days else 1] * 3
+    assert await office.sql("SELECT count(*) FROM run_checkpoint_blobs") == [(0,)]
+    assert await office.sql("SELECT count(*) FROM run_checkpoints") == [(0,)]
 
 
 async def test_of_runs_that_stay_every_one_is_reached_over_batches_and_sweeps(

@@ -109,9 +109,10 @@ class Sweeper:
         return removed
 
     async def _all(self, scope: OrgScope, kind: str, step: Step, gone: Counter[str]) -> None:
-        """One kind, batch by batch; others get a turn in between."""
-        more = True
+        """One kind, batch by batch."""
+        clock, more = asyncio.get_running_loop().time, True
         while more:
+            began = clock()
             async with self._uow(scope) as work:
                 if not await repository.is_alone(work):
                     raise _Busy
@@ -120,7 +121,8 @@ class Sweeper:
             if self._on_removed is not None:
                 self._on_removed(kind, batch.removed)
             more = batch.more
-            await asyncio.sleep(0)
+            # As long a rest as the work took: what is served meanwhile comes first.
+            await asyncio.sleep(clock() - began if more else 0)
 
     async def _steps(self, scope: OrgScope, now: datetime) -> dict[str, Step]:
         """What is to be done, by kind: what has a time of its own, and what the project's days are for."""
@@ -178,6 +180,8 @@ class _OfRuns:
             return Batch(0)
         end = await runs.end_of_batch(work, self._scope, self._after, self._before, limit=RUNS_AT_ONCE)
         removed = await self._remove(work, self._scope, self._after, end or self._before)
+        if removed >= runs.MOST:
+            return Batch(removed, more=True)
         self._after = end or self._before
         await repository.put(work, self._scope, **{self._column: self._after})
         return Batch(removed, more=end is not None)
@@ -211,7 +215,6 @@ def _rows(scope: OrgScope, before: datetime, remove: Callable[[Work, OrgScope, d
 
 def _runs(scope: OrgScope, before: datetime) -> Step:
     async def step(work: Work) -> Batch:
-        removed = await runs.remove_runs(work, scope, before, limit=RUNS_AT_ONCE)
-        return Batch(removed, removed == RUNS_AT_ONCE)
+        return Batch(*await runs.remove_runs(work, scope, before, limit=RUNS_AT_ONCE))
 
     return step

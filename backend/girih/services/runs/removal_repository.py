@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import TypeAlias
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, CursorResult, and_, delete, func, select, true
+from sqlalchemy import ColumnElement, CursorResult, Select, and_, delete, func, inspect, select, true, tuple_
 
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import Work
@@ -22,8 +22,15 @@ from girih.services.runs.tables import (
     RunRecord,
 )
 
+STORED: tuple[type[OfRun], ...] = (RunCheckpointWrite, RunCheckpointBlob, RunCheckpoint, RunRecord)
+"""What a run can be continued from."""
+
 RemoveOf: TypeAlias = Callable[[Work, OrgScope, datetime | None, datetime], Awaitable[int]]
-"""Removes something of the project's runs that ended after one moment and up to another; gives how many rows."""
+"""Removes something of the project's runs that ended after one moment and up to another; gives how many rows. Where
+they are `MOST` or more, there may be others left."""
+
+MOST = 5000
+"""So many rows of a table are removed in one transaction: a single run may have more."""
 
 
 async def end_of_batch(
@@ -36,21 +43,30 @@ async def end_of_batch(
 
 async def remove_checkpoints(work: Work, scope: OrgScope, after: datetime | None, end: datetime) -> int:
     """Remove all that the runs could be continued from."""
-    tables = (RunCheckpointWrite, RunCheckpointBlob, RunCheckpoint, RunRecord)
-    return sum([await _remove(work, scope, table, after, end) for table in tables])
+    ended = select(Run.id).where(*_ended(scope, after), Run.finished_at <= end)
+    return sum([await _remove(work, scope, table, ended) for table in STORED])
 
 
 async def remove_events(work: Work, scope: OrgScope, after: datetime | None, end: datetime) -> int:
     """Remove the runs' events but the last, which tells how each of them ended."""
-    return await _remove(work, scope, RunEvent, after, end, RunEvent.type.not_in(sorted(TERMINAL)))
+    ended = select(Run.id).where(*_ended(scope, after), Run.finished_at <= end)
+    return await _remove(work, scope, RunEvent, ended, RunEvent.type.not_in(sorted(TERMINAL)))
 
 
-async def remove_runs(work: Work, scope: OrgScope, before: datetime, *, limit: int) -> int:
-    """Remove the runs that ended first, with all that belongs to them; gives how many."""
+async def remove_runs(work: Work, scope: OrgScope, before: datetime, *, limit: int) -> tuple[int, bool]:
+    """Remove the runs that ended first, with all that belongs to them; gives how many, and whether others may be left.
+
+    Where they have too many rows for one transaction, some of these go first.
+    """
     query = select(Run.id).where(*_ended(scope, None), Run.finished_at < before)
     oldest = query.order_by(Run.finished_at).limit(limit)
+    everything: tuple[type[OfRun], ...] = (*STORED, RunEvent)
+    for table in everything:
+        if await _remove(work, scope, table, oldest) >= MOST:
+            return 0, True
     gone = delete(Run).where(Run.org_id == scope.org_id, Run.id.in_(oldest)).returning(Run.id)
-    return len((await work.session.scalars(gone)).all())
+    removed = len((await work.session.scalars(gone)).all())
+    return removed, removed == limit
 
 
 async def unwanted_runs(work: Work, *, after: timedelta, limit: int) -> dict[OrgScope, list[UUID]]:
@@ -74,13 +90,13 @@ async def _remove(
     work: Work,
     scope: OrgScope,
     table: type[OfRun],
-    after: datetime | None,
-    end: datetime,
+    of: Select[UUID],
     which: ColumnElement[bool] = true(),  # noqa: B008 - never changed
 ) -> int:
-    ended = select(Run.id).where(*_ended(scope, after), Run.finished_at <= end)
-    gone = delete(table).where(and_(table.org_id == scope.org_id, table.run_id.in_(ended), which))
-    result = await work.session.execute(gone)
+    """Remove at most `MOST` rows of these runs."""
+    key = inspect(table).primary_key
+    some = select(*key).where(and_(table.org_id == scope.org_id, table.run_id.in_(of), which)).limit(MOST)
+    result = await work.session.execute(delete(table).where(tuple_(*key).in_(some)))
     return result.rowcount if isinstance(result, CursorResult) else 0
 
 
