@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import Literal
 
 import structlog
@@ -17,6 +18,7 @@ from girih.db.unit_of_work import UnitOfWork
 from girih.engine.context import RunContext, usage_dict
 from girih.engine.events import NewEvent
 from girih.errors import GirihError, LeaseLost, Unavailable
+from girih.language.compiler.plan import Plan
 from girih.language.spec.tree import JsonObject
 from girih.providers.telemetry.context import TRACEPARENT, of_run
 from girih.services.runs import repository
@@ -161,7 +163,7 @@ class Executor:
 
     async def _execute(self, claim: Claim, journal: Journal) -> Ending:
         self._announce(claim, journal)
-        plan = await self._agents.plan(claim.scope, claim.digest)
+        plan = await self._plan(claim)
         outcome = await self._engine.execute(plan, run=self._context(claim, journal))
         journal.check()
         if outcome.status != "interrupted":
@@ -236,7 +238,7 @@ class Executor:
             store = self._store(held.claim, journal)
             function, left = (
                 "finish_run_on_thread",
-                await left_to_thread(held.claim, ending.status, ending.state, store),
+                await left_to_thread(held.claim, ending.status, ending.state, store, partial(self._plan, held.claim)),
             )
         await journal.end(
             function,
@@ -252,6 +254,9 @@ class Executor:
         self._crash.here("finish.after")
         if held.claim.thread_id is not None:
             await self.on_left(held.claim)
+
+    async def _plan(self, claim: Claim) -> Plan:
+        return await self._agents.plan(claim.scope, claim.digest)
 
     async def _release(self, claim: Claim, journal: Journal) -> None:
         """Hand the run on. What was emitted since the last checkpoint will be emitted again by who goes on from it."""

@@ -49,8 +49,11 @@ from girih.services.runs.roster import Roster
 from girih.services.runs.schemas import ResumeIn, RunIn, RunOut, RunPage
 from girih.services.runs.search_repository import Wanted
 from girih.services.runs.shown import out
+from girih.services.runs.snapshots import Snapshots
 from girih.services.runs.thread_schemas import ForkIn, ThreadOut
+from girih.services.runs.thread_search import ThreadViews
 from girih.services.runs.threads import Threads
+from girih.services.runs.views import Views
 
 MOST_RUNS = 200
 """Runs on one page of a list."""
@@ -138,6 +141,9 @@ class RunService:
         self._delays = Delays(self._ready)
         self._admission.on_stopped, self._admission.on_delayed = self._superseded, self._delays.expect
         self.replays = Replays(uow, agents, self._admission, self._reader, conditions.checkpoints_since)
+        self.views = Views(uow, agents, self._reader, self.replays)
+        self.snapshots = Snapshots(uow, agents, self.threads, self.replays)
+        self.thread_views = ThreadViews(uow, self.threads, self.snapshots)
 
     async def start(self) -> None:
         """Begin to look after runs in the background."""
@@ -192,14 +198,18 @@ class RunService:
             items = [out(row) for row in rows[:limit]]
         return RunPage(items=items, next=items[-1].id if len(rows) > limit else None)
 
-    async def cancel(self, scope: OrgScope, run_id: UUID | str) -> RunOut:
-        """Stop a run; one that has ended stays as it is. Answers within a second, maybe before the run has stopped."""
+    async def cancel(self, scope: OrgScope, run_id: UUID | str, *, keeps_state: bool = False) -> RunOut:
+        """Stop a run; one that has ended stays as it is. Answers within a second, maybe before the run has stopped.
+
+        With `keeps_state` its thread keeps what it did so far.
+        """
         number = _id(run_id)
         async with self._uow(scope) as work:
             row = await repository.run(work, scope, number, lock=True)
             if row is None:
                 raise no_such_run(run_id)
-            await cancel_row(work, row)
+            if await cancel_row(work, row, keeps_state=keeps_state):
+                self._ready(number, row.background)
         self._doorbell.stop(number)
         self._doorbell.news(number)
         held = self._roster.find(number)

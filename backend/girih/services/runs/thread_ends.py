@@ -2,24 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 from girih.db.base import new_id
 from girih.engine.checkpoints import CheckpointStore
+from girih.engine.events import NewEvent, RunEvent
 from girih.engine.stored_state import read_stored
+from girih.language.compiler.plan import Plan
 from girih.language.spec.tree import JsonObject
 from girih.services.runs.plain import dump
 from girih.services.runs.repository import Claim
+from girih.services.runs.values_fold import ValuesFold
 
 
 async def left_to_thread(
-    claim: Claim, status: str, state: JsonObject | None, store: CheckpointStore
+    claim: Claim, status: str, state: JsonObject | None, store: CheckpointStore, plan: Callable[[], Awaitable[Plan]]
 ) -> tuple[object, ...]:
     """The last arguments of `finish_run_on_thread`: the id and the values of the thread's next state, or no values.
 
-    A run that was stopped leaves what its last checkpoint holds; the database decides whether the thread keeps that.
+    A run that was stopped leaves what its last checkpoint holds, before the first one what it began with; the database
+    decides whether the thread keeps that.
     """
     if status == "cancelled":
         stored = await store.get("", None)
-        state = read_stored(stored).state if stored is not None else None
+        state = read_stored(stored).state if stored is not None else begun(await plan(), claim)
     elif status != "succeeded":
         state = None
     return new_id(), dump(claim.state | state) if state is not None else None
+
+
+def begun(plan: Plan, claim: Claim) -> JsonObject:
+    """What `state:` holds when the run begins."""
+    fold = ValuesFold(plan, str(claim.run_id), claim.state, None, (claim.chat or {}).get("messages") or ())
+    data = {"inputs": claim.inputs}
+    fold.take(RunEvent(str(claim.run_id), 1, 1, NewEvent("run.started", data, claim.started_at)))
+    return fold.state

@@ -4,8 +4,17 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from girih.api.compat.langgraph import server
+from girih.api.compat.langgraph import (
+    assistant_routes,
+    cron_routes,
+    runs,
+    runs_alone,
+    server,
+    state_routes,
+    store_routes,
+    thread_routes,
+)
 
 router = APIRouter()
-for part in (server,):
+for part in (server, assistant_routes, store_routes, cron_routes, thread_routes, state_routes, runs, runs_alone):
     router.include_router(part.router)

@@ -1,0 +1,163 @@
+"""The stream modes `messages` and `messages-tuple`: what models say, piece by piece.
+
+A piece of a chat's answer has the id that the message has among the thread's afterwards.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from girih.api.compat.langgraph.moment import Moment, Said
+from girih.language.spec.tree import JsonObject
+from girih.services.runs.chat_fold import ChatFold
+from girih.services.runs.chat_steps import CallStep, DoneStep, TextStep, WaitStep
+from girih.services.runs.message_dicts import called
+from girih.services.runs.views import RunView
+
+
+@dataclass(slots=True)
+class _Message:
+    """A message as far as it is known."""
+
+    id: str
+    text: str = ""
+    calls: list[JsonObject] = field(default_factory=list)
+    is_new: bool = True
+
+    def chunk(self, text: str, pieces: list[JsonObject]) -> JsonObject:
+        """A piece of it as LangChain writes it."""
+        return {
+            "content": text,
+            "additional_kwargs": {},
+            "response_metadata": {},
+            "type": "AIMessageChunk",
+            "name": None,
+            "id": self.id,
+            "tool_calls": [],
+            "invalid_tool_calls": [],
+            "usage_metadata": None,
+            "tool_call_chunks": pieces,
+        }
+
+    def whole(self) -> JsonObject:
+        """All of it so far."""
+        return {
+            "content": self.text,
+            "additional_kwargs": {},
+            "response_metadata": {},
+            "type": "ai",
+            "name": None,
+            "id": self.id,
+            "tool_calls": self.calls,
+            "invalid_tool_calls": [],
+            "usage_metadata": None,
+        }
+
+
+@dataclass(slots=True)
+class _Piece:
+    """What an event adds to a message: some text, pieces of calls, or its end."""
+
+    message: _Message
+    text: str = ""
+    calls: list[JsonObject] = field(default_factory=list)
+    is_last: bool = False
+
+
+class Pieces:
+    """Puts a run's messages together. A chat has those of its answer, any other graph those of all its models."""
+
+    def __init__(self, view: RunView) -> None:
+        self._run_id = view.run.id
+        self._chat = ChatFold(view.plan, view.run.id) if view.plan.chat else None
+        self._messages: dict[str, _Message] = {}
+        self._spoken: dict[str, int] = {}
+        self._now: list[_Piece] = []
+
+    def take(self, moment: Moment) -> None:
+        """Take an event, before the modes are asked."""
+        self._now = list(self._of_chat(moment) if self._chat is not None else self._of_models(moment))
+
+    def tuples(self, moment: Moment) -> Iterator[Said]:
+        """Each piece with its metadata."""
+        for piece in self._now:
+            if piece.text or piece.calls:
+                yield Said("messages", [piece.message.chunk(piece.text, piece.calls), moment.metadata], _ns(moment))
+
+    def partials(self, moment: Moment) -> Iterator[Said]:
+        """Each message as far as it is known, its metadata once before, and the whole at its end."""
+        for piece in self._now:
+            message = piece.message
+            if message.is_new:
+                message.is_new = False
+                yield Said("messages/metadata", {message.id: {"metadata": moment.metadata}}, _ns(moment))
+            if piece.text or piece.calls:
+                yield Said("messages/partial", [message.whole()], _ns(moment))
+            if piece.is_last:
+                yield Said("messages/complete", [message.whole()], _ns(moment))
+
+    def _of_chat(self, moment: Moment) -> Iterator[_Piece]:
+        assert self._chat is not None  # noqa: S101 - asked for chats alone
+        for step in self._chat.take(moment.event):
+            if isinstance(step, TextStep):
+                yield self._text(step.message_id, step.text)
+            elif isinstance(step, CallStep):
+                yield from self._call(step)
+            elif isinstance(step, DoneStep | WaitStep):
+                yield from (_Piece(message, is_last=True) for message in self._messages.values())
+                self._messages.clear()
+
+    def _of_models(self, moment: Moment) -> Iterator[_Piece]:
+        if moment.where is None:
+            return
+        number = self._spoken.get(moment.where.task, 0)
+        name = f"run--{uuid.uuid5(uuid.NAMESPACE_OID, f'{moment.where.task}:{number}')}"
+        if moment.type == "message.delta":
+            yield self._text(name, moment.data.get("text", ""))
+        elif moment.type == "message.completed":
+            self._spoken[moment.where.task] = number + 1
+            message = self._message(name)
+            rest = "" if message.text else moment.data.get("text", "")
+            message.text += rest
+            pieces = [_begun(at, call) for at, call in enumerate(moment.data.get("calls") or ())]
+            message.calls = [called(call["id"], call["name"], _read(call)) for call in moment.data.get("calls") or ()]
+            del self._messages[name]
+            yield _Piece(message, rest, pieces, is_last=True)
+
+    def _call(self, step: CallStep) -> Iterator[_Piece]:
+        message = self._message(step.call_id.rpartition("_")[0])
+        if step.done:
+            message.calls.append(called(step.call_id, step.name, json.loads(step.arguments or "{}")))
+            piece = {"type": "tool_call_chunk", "id": step.call_id, "name": step.name, "args": step.arguments}
+            yield _Piece(message, calls=[piece | {"index": len(message.calls) - 1}])
+
+    def _text(self, name: str, text: str) -> _Piece:
+        message = self._message(name)
+        message.text += text
+        return _Piece(message, text)
+
+    def _message(self, name: str) -> _Message:
+        return self._messages.setdefault(name, _Message(name))
+
+
+def _begun(at: int, call: JsonObject) -> JsonObject:
+    arguments = call.get("arguments", "")
+    text = arguments if isinstance(arguments, str) else json.dumps(arguments)
+    return {"type": "tool_call_chunk", "id": call["id"], "name": call["name"], "args": text, "index": at}
+
+
+def _read(call: JsonObject) -> JsonObject:
+    arguments = call.get("arguments")
+    if isinstance(arguments, str):
+        try:
+            arguments = json.loads(arguments)
+        except ValueError:
+            arguments = None
+    return arguments if isinstance(arguments, dict) else {}
+
+
+def _ns(moment: Moment) -> tuple[str, ...]:
+    return moment.where.ns if moment.where is not None else ()

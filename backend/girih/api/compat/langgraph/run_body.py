@@ -1,0 +1,152 @@
+"""What clients of the LangGraph server protocol send to start or resume a run, each option by its name there."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from girih.errors import InvalidInput
+from girih.language.spec.durations import LONGEST_DURATION
+from girih.language.spec.tree import JsonObject, JsonValue
+from girih.services.runs.schemas import Multitask, Nodes
+
+StreamMode = Literal[
+    "values",
+    "messages",
+    "messages-tuple",
+    "updates",
+    "events",
+    "tasks",
+    "checkpoints",
+    "debug",
+    "custom",
+    "tools",
+]
+
+
+def _listed(value: object) -> object:
+    if value is None:
+        return ["values"]
+    return [value] if isinstance(value, str) else value
+
+
+StreamModes = Annotated[list[StreamMode], BeforeValidator(_listed), Field(min_length=1, max_length=20)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class CommandIn(_Strict):
+    """What to do with a thread besides giving it an input."""
+
+    resume: JsonValue = None
+    update: JsonValue = None
+    goto: JsonValue = None
+
+
+class CheckpointIn(_Strict):
+    """A state of a thread to begin with."""
+
+    thread_id: UUID | None = None
+    checkpoint_ns: str | None = None
+    checkpoint_id: str | None = None
+    checkpoint_map: JsonObject | None = None
+
+
+class ConfigIn(_Strict):
+    """How the run is carried out."""
+
+    tags: list[str] = []
+    metadata: JsonObject | None = None
+    recursion_limit: int | None = None
+    configurable: JsonObject | None = None
+
+
+class RunBody(_Strict):
+    """A run to start, or to resume with a `command`."""
+
+    assistant_id: Annotated[str, Field(min_length=1, max_length=300)]
+    input: JsonValue = None
+    command: CommandIn | None = None
+    config: ConfigIn | None = None
+    context: JsonObject | None = None
+    metadata: JsonObject | None = None
+    stream_mode: StreamModes = ["values"]
+    stream_subgraphs: bool | None = None
+    stream_resumable: bool | None = None
+    interrupt_before: Nodes | None = None
+    interrupt_after: Nodes | None = None
+    feedback_keys: list[str] | None = None
+    webhook: str | None = None
+    checkpoint: CheckpointIn | None = None
+    checkpoint_id: str | None = None
+    checkpoint_during: bool | None = None
+    multitask_strategy: Multitask | None = None
+    if_not_exists: Literal["create", "reject"] | None = None
+    on_disconnect: Literal["cancel", "continue"] | None = None
+    on_completion: Literal["delete", "keep"] | None = None
+    after_seconds: Annotated[float | None, Field(ge=0, le=LONGEST_DURATION)] = None
+    durability: Literal["sync", "async", "exit"] | None = None
+    strict_resume: bool | None = None
+    langsmith_tracer: JsonObject | None = None
+
+    @property
+    def is_resume(self) -> bool:
+        """Whether it answers what the thread's run waits for."""
+        return self.command is not None and "resume" in self.command.model_fields_set
+
+    @property
+    def checkpoint_named(self) -> str | None:
+        """The id of the state to begin with."""
+        return self.checkpoint_id or (self.checkpoint.checkpoint_id if self.checkpoint is not None else None)
+
+
+_KNOWN = frozenset({"thread_id", "assistant_id", "graph_id", "run_id", "user_id", "checkpoint_id", "checkpoint_ns"})
+"""What clients and servers of that project note under `configurable` by themselves."""
+
+
+def check(body: RunBody, thread_id: UUID | None) -> None:
+    """Raise `InvalidInput`, with its name, for an option that cannot be served; nothing is dropped without a word."""
+    refused: list[tuple[str, Any, str]] = [
+        ("context", body.context, "graphs here have no static context: give what they need as inputs"),
+        ("feedback_keys", body.feedback_keys, "feedback is not collected here"),
+        ("langsmith_tracer", body.langsmith_tracer, "runs are traced with OpenTelemetry, as the operator sets it up"),
+        ("durability: exit", body.durability == "exit", "every step is durable here; send sync or async"),
+        ("checkpoint_during: false", body.checkpoint_during is False, "every step is durable here"),
+        ("command.goto", body.command and body.command.goto, "where a run goes is what its graph says"),
+        ("command.update", body.command and body.command.update, "update the thread's state first, then run"),
+    ]
+    for name, given, instead in refused:
+        if given:
+            raise InvalidInput(f"`{name}` is not served", help=instead, param=name)
+    if body.is_resume and body.input is not None:
+        raise InvalidInput("`input` and `command` cannot come together", param="input")
+    _check_config(body, thread_id)
+    _check_checkpoint(body, thread_id)
+
+
+def _check_config(body: RunBody, thread_id: UUID | None) -> None:
+    given = (body.config.configurable if body.config is not None else None) or {}
+    for name, value in given.items():
+        if name in _KNOWN or name.startswith(("__pregel_", "langgraph_")) or value is None:
+            continue
+        raise InvalidInput(
+            f"`config.configurable.{name}` is not served: agents here are configured by their specs",
+            help="give what the agent needs as an input",
+            param=f"config.configurable.{name}",
+        )
+    if given.get("thread_id") not in (None, str(thread_id)):
+        raise InvalidInput("`config.configurable.thread_id` names another thread than the address does")
+
+
+def _check_checkpoint(body: RunBody, thread_id: UUID | None) -> None:
+    point = body.checkpoint
+    if point is not None and point.thread_id not in (None, thread_id):
+        raise InvalidInput("`checkpoint.thread_id` names another thread than the address does")
+    if point is not None and (point.checkpoint_ns or point.checkpoint_map):
+        raise InvalidInput("a run begins with a state of the whole graph: leave `checkpoint_ns` empty")
+    if body.checkpoint_named is not None and thread_id is None:
+        raise InvalidInput("`checkpoint_id` is a state of a thread: name the thread")

@@ -1,0 +1,94 @@
+"""How a run begins for a client of the LangGraph server protocol: anew, from an earlier state, or by an answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from girih.api.compat.langgraph.assistants import agent_of
+from girih.api.compat.langgraph.frames import LAST, START, Place
+from girih.api.compat.langgraph.run_body import RunBody, check
+from girih.api.compat.langgraph.run_input import run_in
+from girih.api.compat.langgraph.run_waits import answers_to, waiting_run
+from girih.db.tenancy import OrgScope
+from girih.errors import Conflict, InvalidInput
+from girih.services.runs.replay_schemas import RetryIn
+from girih.services.runs.schemas import Multitask, ResumeIn, RunIn, RunOut
+from girih.services.runs.search_repository import Wanted
+from girih.services.runs.thread_schemas import ThreadIn
+from girih.wiring.server import Girih
+
+
+@dataclass(frozen=True)
+class Started:
+    """A run, and the place after which its answer to this request comes."""
+
+    run: RunOut
+    after: Place = START
+
+
+async def start(girih: Girih, scope: OrgScope, thread_id: UUID | None, body: RunBody, key: str | None) -> Started:
+    """Start what was asked for, or resume the thread's run. Raises `InvalidInput` with the name of what is refused."""
+    check(body, thread_id)
+    thread_id = await _thread(girih, scope, thread_id, body)
+    if thread_id is None:
+        if body.is_resume:
+            raise InvalidInput("`command.resume` answers the run of a thread: name the thread", param="command.resume")
+        agent = await agent_of(girih, scope, body.assistant_id)
+        return Started(await girih.runs.create(scope, run_in(agent, body, None), key))
+    waiting = await waiting_run(girih, scope, thread_id)
+    if body.is_resume or (waiting is not None and body.input is None and body.checkpoint_named is None):
+        return await _resumed(girih, scope, thread_id, body, waiting)
+    agent = await agent_of(girih, scope, body.assistant_id)
+    asked = run_in(agent, body, thread_id)
+    if body.checkpoint_named is not None:
+        return await _from_checkpoint(girih, scope, thread_id, body, asked, waiting)
+    if body.input is None and (failed := await _failed(girih, scope, thread_id)) is not None:
+        return Started(await girih.runs.replays.retry(scope, UUID(failed.id), RetryIn(multitask=asked.multitask)))
+    multitask: Multitask = "interrupt" if waiting is not None else asked.multitask
+    return Started(await girih.runs.create(scope, asked.model_copy(update={"multitask": multitask}), key))
+
+
+async def _thread(girih: Girih, scope: OrgScope, thread_id: UUID | None, body: RunBody) -> UUID | None:
+    """The thread to run on, made if that was asked for."""
+    if thread_id is not None and body.if_not_exists == "create":
+        await girih.runs.threads.create(scope, ThreadIn(id=thread_id, if_exists="do_nothing"))
+    if thread_id is None and body.on_completion == "keep":
+        return UUID((await girih.runs.threads.create(scope, ThreadIn())).id)
+    return thread_id
+
+
+async def _resumed(girih: Girih, scope: OrgScope, thread_id: UUID, body: RunBody, waiting: RunOut | None) -> Started:
+    """The thread's run, which goes on with the answer; without one, from its breakpoint."""
+    if waiting is None:
+        await girih.runs.threads.thread(scope, thread_id)
+        raise Conflict(f"nothing waits for an answer on thread {thread_id}", help="send an `input` to start a run")
+    number = UUID(waiting.id)
+    last = (await girih.runs.tail(scope, number).open()).last
+    given = ResumeIn()
+    if body.is_resume and body.command is not None:
+        pauses = (await girih.runs.interrupts.of_run(scope, number)).items
+        given = answers_to(pauses, body.command.resume)
+    return Started(await girih.runs.resume(scope, number, given), Place(last, LAST))
+
+
+async def _from_checkpoint(
+    girih: Girih, scope: OrgScope, thread_id: UUID, body: RunBody, asked: RunIn, waiting: RunOut | None
+) -> Started:
+    """A run that begins at an earlier moment of the thread; what waits there gives way."""
+    found = await girih.runs.snapshots.snapshot(scope, thread_id, str(body.checkpoint_named))
+    if waiting is not None:
+        await girih.runs.cancel(scope, waiting.id)
+    if found.is_within_run and found.run_id is not None and body.input is None:
+        again = RetryIn(checkpoint_id=found.id, multitask=asked.multitask)
+        return Started(await girih.runs.replays.retry(scope, found.run_id, again))
+    if not found.is_newest:
+        await girih.runs.snapshots.edit(scope, thread_id, {}, at=found.id)
+    return Started(await girih.runs.create(scope, asked))
+
+
+async def _failed(girih: Girih, scope: OrgScope, thread_id: UUID) -> RunOut | None:
+    """The thread's last run, if it failed: without an input it is what goes on."""
+    last: Any = (await girih.runs.runs(scope, Wanted(thread_id=thread_id), limit=1)).items
+    return last[0] if last and last[0].status == "failed" else None

@@ -1,0 +1,107 @@
+"""What doors of other projects need to tell of a run besides its events: its plan, and where its values began."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from girih.db.tenancy import OrgScope
+from girih.db.unit_of_work import UnitOfWork
+from girih.engine.events import RunEvent
+from girih.errors import Conflict, NotFound
+from girih.language.compiler.plan import Plan
+from girih.language.spec.tree import JsonObject
+from girih.services.runs import repository, snapshot_repository, view_repository
+from girih.services.runs.past import chat_of
+from girih.services.runs.ports import Agents
+from girih.services.runs.reader import Reader, no_such_run
+from girih.services.runs.replay import Replays
+from girih.services.runs.schemas import RunOut
+from girih.services.runs.shown import out
+from girih.services.runs.tables import Run
+from girih.services.runs.values_fold import ValuesFold
+
+
+@dataclass(frozen=True)
+class RunView:
+    """A run as it stands, its plan, and what its values begin with."""
+
+    run: RunOut
+    plan: Plan
+    beginning: JsonObject
+    outputs: JsonObject | None
+    """Those of the run before it on its thread."""
+    messages: Sequence[JsonObject]
+    goes_on: bool
+
+    def fold(self) -> ValuesFold:
+        """Its values before its first event."""
+        return ValuesFold(self.plan, self.run.id, self.beginning, self.outputs, self.messages, goes_on=self.goes_on)
+
+
+class Views:
+    """Looks at runs on behalf of doors."""
+
+    def __init__(self, uow: UnitOfWork, agents: Agents, reader: Reader, replays: Replays) -> None:
+        self._uow = uow
+        self._agents = agents
+        self._reader = reader
+        self._replays = replays
+
+    async def of(self, scope: OrgScope, run_id: UUID) -> RunView:
+        """What there is to know of the run. Raises `NotFound`."""
+        async with self._uow(scope) as work:
+            row = await repository.run(work, scope, run_id)
+            if row is None:
+                raise no_such_run(run_id)
+            run = out(row)
+            before = await view_repository.state_before(work, row) if row.thread_id is not None else None
+            outputs = await snapshot_repository.outputs_at(work, before) if before is not None else None
+        plan = await self._agents.plan(scope, row.digest)
+        source = await self._source(scope, row) if row.source_run_id is not None else None
+        return RunView(
+            run,
+            plan,
+            beginning=(before.state if before is not None else {}) | (source or {}),
+            outputs=outputs,
+            messages=await self._messages(scope, run_id) if plan.chat else (),
+            goes_on=source is not None,
+        )
+
+    async def so_far(self, scope: OrgScope, run_id: UUID) -> ValuesFold:
+        """The run's values after all it has recorded so far."""
+        view = await self.of(scope, run_id)
+        fold = view.fold()
+        async for event in self._recorded(scope, run_id):
+            fold.take(event)
+        return fold
+
+    async def taken_up(self, scope: OrgScope, run_id: UUID) -> int:
+        """The number of the event after which the run went on last with an answer; 0 where it never waited."""
+        async with self._uow(scope) as work:
+            row = await repository.run(work, scope, run_id)
+            if row is None:
+                raise no_such_run(run_id)
+            return await view_repository.taken_up_after(work, row)
+
+    async def _messages(self, scope: OrgScope, run_id: UUID) -> Sequence[JsonObject]:
+        async with self._uow(scope) as work:
+            return (await chat_of(work, scope.org_id, run_id) or {}).get("messages") or ()
+
+    async def _recorded(self, scope: OrgScope, run_id: UUID) -> AsyncIterator[RunEvent]:
+        tail = self._reader.tail(scope, run_id, 0)
+        try:
+            while events := await tail.take():
+                for event in events:
+                    yield event
+        finally:
+            tail.close()
+
+    async def _source(self, scope: OrgScope, row: Run) -> JsonObject | None:
+        """What the checkpoint holds that the run goes on from; `None` where it is not kept any more."""
+        try:
+            stored = await self._replays.beginning(scope, row)
+        except (NotFound, Conflict):
+            return None
+        return stored.state if stored is not None else None
