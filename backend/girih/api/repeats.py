@@ -23,7 +23,23 @@ PARAMETER: JsonObject = {
 """The header, as the description of each operation that takes it shows it."""
 
 BY_THEMSELVES = frozenset(
-    {"create_run", "stream_run", "create_runs", "run_and_wait", "create_thread_run", "upload_document"}
+    {
+        "create_run",
+        "stream_run",
+        "create_runs",
+        "run_and_wait",
+        "create_thread_run",
+        "upload_document",
+        "openai_chat",
+        "ai_sdk_chat",
+        "ag_ui_run",
+        "langgraph_create_run",
+        "langgraph_stream_run",
+        "langgraph_wait_run",
+        "langgraph_create_run_alone",
+        "langgraph_stream_run_alone",
+        "langgraph_wait_run_alone",
+    }
 )
 """Operations that see to it by themselves: runs keep the key in their own row, a document is known by its content."""
 
