@@ -8,15 +8,17 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from tests.providers.servers import chunk, serving, streams, used
 from tests.services.runs.office import Office, collect, ended
 
-from girih.errors import InvalidInput
+from girih.errors import Conflict, InvalidInput
 from girih.language.compiler.folder import read_folder
 from girih.language.compiler.pipeline import compile_workspace
 from girih.language.compiler.plan import Plan
 from girih.providers.models.chat import ModelOptions, make_models
 from girih.services.runs.chat_schemas import ClientIn
 from girih.services.runs.chats import asked_again, run_of_call, stored_chat
+from girih.services.runs.replay_schemas import RetryIn
 from girih.services.runs.schemas import ResumeIn, RunIn
 from girih.services.runs.service import RunService
 from girih.services.runs.thread_schemas import ThreadIn
@@ -212,3 +214,68 @@ def test_what_is_stored_of_a_chat_asks_for_the_same_again() -> None:
     assert first["messages"][0]["images"] == [{"url": PIXEL, "detail": "low"}]
     assert first["messages"][0]["content"] == "Look"
     assert stored_chat(RunIn(agent="a"), "r1") is None
+
+
+async def test_all_that_is_given_reaches_the_provider(service: RunService, office: Office) -> None:
+    schema = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
+    async with serving(streams(chunk('{"n": 1}'), chunk(finish="stop"), used(7, 2))) as server:
+        options = ModelOptions(openai_api_key="sk", openai_base_url=f"{server.url}/v1", openai_model="test-model")
+        office.models = make_models({}, options)  # type: ignore[assignment]
+        asked = asking(
+            user([{"type": "text", "text": "How many?"}, {"type": "image", "url": PIXEL}]),
+            client={
+                "tools": [WEATHER],
+                "tool_choice": "auto",
+                "params": {"temperature": 0.3, "stop": ["END"]},
+                "format": schema,
+                "instructions": "Count well.",
+            },
+        )
+        run = await ended(service, office.scope, (await office.service().create(office.scope, asked)).id)
+    assert run.outputs == {"text": '{"n": 1}'}, run.error
+    body = server.asked[0].json()
+    assert body["messages"] == [
+        {"role": "system", "content": "You are a helpful assistant.\n\nCount well."},
+        {
+            "role": "user",
+            "content": [{"type": "text", "text": "How many?"}, {"type": "image_url", "image_url": {"url": PIXEL}}],
+        },
+    ]
+    assert (body["temperature"], body["stop"], body["tool_choice"]) == (0.3, ["END"], "auto")
+    assert body["tools"][0]["function"] == {**WEATHER, "parameters": WEATHER["parameters"]}
+    assert body["response_format"]["json_schema"]["schema"] == schema
+
+
+async def test_a_retry_has_the_same_chat(service: RunService, office: Office) -> None:
+    broken = make_models({"default": {"provider": "openai"}}, ModelOptions())
+    office.models = broken  # type: ignore[assignment]
+    failing = office.service()
+    asked = asking(
+        user([{"type": "text", "text": "Look"}, {"type": "image", "url": PIXEL}]), client={"params": {"seed": 1}}
+    )
+    failed = await ended(failing, office.scope, (await failing.create(office.scope, asked)).id)
+    assert failed.status == "failed"
+    office.models = make_models({}, ModelOptions())  # type: ignore[assignment]
+    again = office.service()
+    office.agents.by_name["assistant@1.0.0"] = office.agents.by_name["assistant"]
+    retried = await again.replays.retry(office.scope, UUID(failed.id), RetryIn())
+    run = await ended(again, office.scope, retried.id)
+    assert "It was shown 1 image." in (run.outputs or {})["text"]
+    rows = await office.sql("SELECT id, chat FROM runs ORDER BY id")
+    assert rows[0].chat == rows[1].chat
+    assert rows[0].chat["client"] == {"params": {"seed": 1}}
+
+
+async def test_a_call_is_answered_once_and_only_as_long_as_it_is_open(service: RunService, office: Office) -> None:
+    asked = asking(user("What is the weather?"), client={"tools": [WEATHER], "tool_choice": "get_weather"})
+    made = await service.create(office.scope, asked)
+    await _until_waiting(service, office, made.id)
+    (call,) = (await service.interrupts.of_run(office.scope, UUID(made.id))).items
+    assert (await service.interrupts.listed(office.scope)).items == [], "it is no question to people"
+    assert [one.id for one in (await service.interrupts.listed(office.scope, kind="tool")).items] == [call.id]
+    await service.resume(office.scope, UUID(made.id), ResumeIn(answer={"degrees": 18}))
+    with pytest.raises(Conflict, match="was answered already"):
+        await service.resume(office.scope, UUID(made.id), ResumeIn(answers={call.id: "again"}))
+    await service._reconciler.look()
+    run = await ended(service, office.scope, made.id)
+    assert '{"degrees": 18}' in (run.outputs or {})["text"]
