@@ -16,7 +16,7 @@ from tests.api.serving import served
 
 from girih.api import errors, sse
 from girih.api.middleware import Envelope
-from girih.api.speakers import frame
+from girih.api.speakers import PLAIN, Plain, frame
 from girih.api.sse import EventStream, Streams, resume_after
 from girih.cli.stream import frames
 from girih.engine.events import NewEvent, RunEvent
@@ -33,6 +33,7 @@ class Feed:
 
     def __init__(self) -> None:
         self.readers = 0
+        self.left = 0
         self.more = asyncio.Event()
 
     def tail(self, after: int) -> Tail:
@@ -106,6 +107,14 @@ def app(feed: Feed) -> FastAPI:
     @app.get("/events")
     async def follow(request: Request, after: Annotated[int, Depends(resume_after)]) -> Response:
         return EventStream(request, feed.tail(after))
+
+    @app.get("/watched")
+    async def watched(request: Request, speaker: str = "plain") -> Response:
+        async def note() -> None:
+            feed.left += 1
+
+        said = Brief() if speaker == "brief" else PLAIN
+        return EventStream(request, feed.tail(0), speaker=said, on_leave=note)
 
     @app.get("/broken")
     async def broken(request: Request) -> Response:
@@ -187,6 +196,37 @@ async def test_a_feed_is_left_when_its_reader_leaves(client: httpx.AsyncClient, 
         await until(lambda: feed.readers == 1)
     await until(lambda: feed.readers == 0)
     assert len(app.state.streams) == 0
+
+
+class Brief(Plain):
+    """Has said all there is with the first event."""
+
+    def say(self, event: RunEvent) -> bytes:
+        self.over = True
+        return super().say(event)
+
+
+async def test_who_leaves_before_the_end_is_noticed_once(client: httpx.AsyncClient, feed: Feed) -> None:
+    async with client.stream("GET", "/watched") as answer:
+        await anext(answer.aiter_lines())
+    await until(lambda: feed.left)
+    await until(lambda: feed.readers == 0)
+    assert feed.left == 1
+
+
+async def test_an_end_of_the_stream_the_server_or_the_speaker_is_no_leaving(
+    client: httpx.AsyncClient, feed: Feed, app: FastAPI
+) -> None:
+    await client.get("/watched?speaker=brief")
+    async with client.stream("GET", "/watched") as answer:
+        lines = answer.aiter_lines()
+        await anext(lines)
+        app.state.streams.close()
+        assert [line async for line in lines]
+    feed.more.set()
+    await client.get("/watched")
+    await until(lambda: feed.readers == 0)
+    assert feed.left == 0
 
 
 async def test_many_that_leave_leave_nothing_behind(client: httpx.AsyncClient, feed: Feed, app: FastAPI) -> None:
