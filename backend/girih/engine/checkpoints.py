@@ -186,7 +186,8 @@ class RunSaver(BaseCheckpointSaver[str]):
         put = self._prepared(config, checkpoint, metadata, new_versions)
         self._contained = put.parent_id
         if self._held is not None:
-            put = replace(put, parent_id=None, blobs=_merged(self._held.blobs, put.blobs))
+            held = [blob for blob in self._held.blobs if blob[0] in checkpoint["channel_values"]]
+            put = replace(put, parent_id=None, blobs=_merged(held, put.blobs))
             self._held = None
         if self._empty and metadata.get("step", 0) <= 0:
             self._held = put

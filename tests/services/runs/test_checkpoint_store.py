@@ -121,6 +121,9 @@ async def test_a_node_has_finished_only_once_its_checkpoint_is_there(store: SqlC
     run_id = str(store._run_id)
     for kind, name in (("message.delta", "a"), ("node.finished", "a"), *[("message.delta", "b")] * 30):
         store._journal.emit(NewEvent(kind, {}, datetime.now(UTC), name))
+    async with asyncio.timeout(10):
+        while not await office.recorded(run_id):
+            await asyncio.sleep(0.01)
     await asyncio.sleep(0.1)
     assert await office.recorded(run_id) == [(1, "message.delta")]
     await store.put("", "0001", None, b"c", b"m", [])

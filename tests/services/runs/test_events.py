@@ -97,8 +97,8 @@ async def test_few_transactions_carry_many_tokens(office: Office) -> None:
     await collect(service, office.scope, run_id)
     assert calls[0] == "open_run"
     assert calls[-1] == "finish_run_with_checkpoint"
-    assert set(calls[1:-1]) == {"append_run_events"}
-    assert len(calls) <= 8, calls
+    assert set(calls[1:-1]) <= {"append_run_events"}
+    assert len(calls) <= 6, calls
 
 
 async def test_the_first_token_does_not_wait_for_the_tenth(office: Office) -> None:

@@ -28,7 +28,7 @@ from girih.services.runs.crash import CrashPoints
 from girih.services.runs.feed import Hub
 from girih.services.runs.held import Held
 from girih.services.runs.interruption import Interruption
-from girih.services.runs.journal import QUEUED, REFUSED, Journal
+from girih.services.runs.journal import QUEUED, REFUSED, Journal, Pace
 from girih.services.runs.plain import dump
 from girih.services.runs.ports import (
     Agents,
@@ -107,6 +107,7 @@ class Executor:
         self._world = world
         self._crash = crash
         self._watch = watch
+        self._pace = Pace()
         self.on_waiting: Callable[[Claim, Interruption, bool], None] = lambda *_: None
         """Called when a run waits; with `True` when something it waits for is there already and it is queued."""
         self.on_left: Callable[[Claim], Awaitable[None]] = _go_on
@@ -115,7 +116,7 @@ class Executor:
     async def execute(self, held: Held) -> None:
         """Execute a claimed run. Stops without a word when the lease is lost or the database stays away."""
         watch = self._watch.of(held.claim)
-        journal = Journal(self._pool, held.feed, held.claim, lambda: held.stop("cancel"), watch)
+        journal = Journal(self._pool, held.feed, held.claim, lambda: held.stop("cancel"), watch, self._pace)
         journal.crash = self._crash
         _name(held.claim)
         await self._to_its_end(held, journal)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import stamina
 
@@ -22,7 +23,10 @@ from girih.services.runs.watch import RunWatch
 BATCH = 10
 """So many events are written at once."""
 PATIENCE = 0.015
-"""Fewer wait at most so long (seconds). After as long a silence the first one goes at once."""
+"""Fewer wait at most so long (seconds)."""
+GATHERED = 0.004
+"""Even the first one after a silence, and a full batch, wait so long (seconds): what comes with them, often the run's
+end, is written with them."""
 LONGEST_PATIENCE = 0.1
 """Where a write takes long because many runs write, they wait longer and write more at once, up to this (seconds)."""
 PERSISTENCE = 25.0
@@ -37,6 +41,27 @@ LOST, HELD, ASKED_TO_STOP, REFUSED, QUEUED = range(5)
 written because the run is asked to stop, and `QUEUED`, something it would wait for is there already."""
 
 
+@dataclass
+class Pace:
+    """How long writes take in this process, as of late: the longer they take, the more is written at once."""
+
+    took: float = 0.0
+
+    def note(self, took: float) -> None:
+        """A write took so long (seconds)."""
+        self.took += (took - self.took) / 4
+
+    @property
+    def patience(self) -> float:
+        """So long (seconds) events wait for others."""
+        return min(max(2 * self.took, PATIENCE), LONGEST_PATIENCE)
+
+    @property
+    def gathered(self) -> float:
+        """So long at least."""
+        return min(max(self.took, GATHERED), 2 * PATIENCE)
+
+
 class Journal:
     """Numbers a run's events and writes them in batches, alone or together with what must be true at the same moment.
 
@@ -46,7 +71,13 @@ class Journal:
     """
 
     def __init__(
-        self, pool: DirectPool, feed: Feed, claim: Claim, on_asked_to_stop: Callable[[], None], watch: RunWatch
+        self,
+        pool: DirectPool,
+        feed: Feed,
+        claim: Claim,
+        on_asked_to_stop: Callable[[], None],
+        watch: RunWatch,
+        pace: Pace | None = None,
     ) -> None:
         self._pool = pool
         self._feed = feed
@@ -59,7 +90,7 @@ class Journal:
         self._timer: asyncio.TimerHandle | None = None
         self._flushing: asyncio.Task[None] | None = None
         self._flushed = asyncio.get_running_loop().time()
-        self._patience = PATIENCE
+        self._pace = pace or Pace()
         self.tally = Tally(claim.spent.usage, claim.models)
         """What all model calls so far have used, over all attempts."""
         self.crash = CrashPoints()
@@ -184,8 +215,7 @@ class Journal:
             return verdict
         if committed is not None:
             committed()
-        took = asyncio.get_running_loop().time() - began
-        self._patience = min(max(2 * took, PATIENCE), LONGEST_PATIENCE)
+        self._pace.note(asyncio.get_running_loop().time() - began)
         self._publish(events, texts)
         return verdict
 
@@ -225,12 +255,14 @@ class Journal:
         if self._flushing is not None or not self._backlog.ready:
             return
         loop = asyncio.get_running_loop()
-        wait = self._flushed + self._patience - loop.time()
-        is_full = self._backlog.ready >= BATCH and self._patience == PATIENCE
-        if is_full or wait <= 0:
-            self._flush()
-        elif self._timer is None:
-            self._timer = loop.call_later(wait, self._flush)
+        patience = self._pace.patience
+        is_full = self._backlog.ready >= BATCH and patience == PATIENCE
+        soonest = loop.time() + self._pace.gathered
+        due = soonest if is_full else max(self._flushed + patience, soonest)
+        if self._timer is not None and self._timer.when() > due:
+            self._disarm()
+        if self._timer is None:
+            self._timer = loop.call_at(due, self._flush)
 
     def _flush(self) -> None:
         self._disarm()
