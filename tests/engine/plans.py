@@ -185,6 +185,7 @@ class World:
     state: JsonObject = field(default_factory=dict)
     spent: Spent = field(default_factory=Spent)
     given: AppGiven = NOTHING_GIVEN
+    messages: list[JsonObject] = field(default_factory=list)
     breakpoints: Breakpoints = NO_BREAKPOINTS
     memory: InProcessMemory = field(default_factory=InProcessMemory)
     domain: RecordedEvents = field(default_factory=RecordedEvents)
@@ -219,6 +220,7 @@ class World:
             state=self.state,
             spent=self.spent,
             given=self.given,
+            messages=self.messages,
             breakpoints=self.breakpoints,
         )
         return await self.engine.execute(plan, context)

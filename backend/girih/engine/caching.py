@@ -4,24 +4,35 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from girih.engine.context import ResultCache
 from girih.errors import GirihError, LeaseLost
 from girih.language.compiler.plan import PlanNode, digest_of
 from girih.language.expressions.values import evaluate
+from girih.language.nodes.accepting import accepted
+from girih.language.nodes.messages import NOTHING_GIVEN, AppGiven
 from girih.language.spec.tree import JsonObject
 
 logger = logging.getLogger(__name__)
 
 
-def cache_key(node: PlanNode, values: JsonObject, data: Mapping[str, Any]) -> str | None:
-    """The digest of all that decides a result; `None` for a node that is not cached. Raises `ExpressionError`."""
+def cache_key(
+    node: PlanNode, values: JsonObject, data: Mapping[str, Any], given: AppGiven = NOTHING_GIVEN
+) -> str | None:
+    """The digest of all that decides a result; `None` for a node that is not cached. Raises `ExpressionError`.
+
+    What the app has for the node's model always counts, also where the author names a key.
+    """
     if node.cache is None:
         return None
     by = evaluate(node.cache.key[0], data) if node.cache.key else values
     own_key = bool(node.cache.key)
-    return digest_of({"verb": node.verb, "settings": node.settings, "returns": node.returns, "own": own_key, "by": by})
+    taken = accepted(node.settings, given)
+    more = {} if taken == NOTHING_GIVEN else {"given": asdict(taken)}
+    told = {"verb": node.verb, "settings": node.settings, "returns": node.returns, "own": own_key, "by": by}
+    return digest_of({**told, **more})
 
 
 async def found(cache: ResultCache, key: str) -> JsonObject | None:

@@ -168,6 +168,11 @@ class Frame:
         """What this execution has used, over all attempts as far as checkpoints know."""
         return usage_of(self.tally) + self.lost
 
+    @property
+    def given(self) -> AppGiven:
+        """What the app has for the models of this graph: something only where it is the run's own."""
+        return self.run.given if self.is_own else NOTHING_GIVEN
+
     @cached_property
     def facts(self) -> JsonObject:
         """What expressions see as `run`."""

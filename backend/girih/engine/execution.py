@@ -149,7 +149,7 @@ class NodeExecution:
     async def _work(self, visit: Visit, frame: Frame, data: dict[str, Any]) -> Way:
         node = self.node
         values = {name: evaluate(value, data) for name, value in node.values.items()}
-        key = cache_key(node, values, data)
+        key = cache_key(node, values, data, frame.given)
         if key is not None and (result := await found(frame.run.cache, key)) is not None:
             return Way(result, is_cached=True)
         if self._is_tried_once:

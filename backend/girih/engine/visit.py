@@ -15,7 +15,7 @@ from girih.engine.pauses import Pauses
 from girih.language.compiler.plan import PlanNode
 from girih.language.expressions.cel import Condition
 from girih.language.nodes.pausing import PauseRequest
-from girih.language.nodes.ports import NOTHING_GIVEN, NodeContext, Ports, Usage
+from girih.language.nodes.ports import NodeContext, Ports, Usage
 from girih.language.spec.tree import JsonValue
 
 
@@ -86,7 +86,7 @@ class Visit:
             once=self._once,
             pause=self._pauses.pause,
             holds=self._holds,
-            given=run.given if frame.is_own else NOTHING_GIVEN,
+            given=frame.given,
         )
 
     async def stop(self, request: PauseRequest) -> None:

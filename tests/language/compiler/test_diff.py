@@ -83,3 +83,20 @@ def test_verdict(changes: dict[str, str], expected: str) -> None:
 )
 def test_bounds_of_an_input(old: str, new: str, expected: str) -> None:
     assert verdict(plan(inputs=f"{{ a: {old} }}"), plan(inputs=f"{{ a: {new} }}")) == expected
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("[params]", "[params, format]", "minor"),
+        ("[params, format]", "[params]", "major"),
+        ("[format, params]", "[params, format]", "patch"),
+    ],
+)
+def test_what_apps_may_give_is_a_part_of_the_contract(old: str, new: str, expected: str) -> None:
+    def accepting(parts: str) -> Plan:
+        head = "kind: graph/v1\nname: a\nuse: { m: model://default }\n"
+        node = f"nodes: {{ a: {{ llm: m, prompt: hi, accepts: {parts}, next: $end }} }}\n"
+        return compile_workspace(Workspace({"a.yaml": head + node})).plans["a"]
+
+    assert verdict(accepting(old), accepting(new)) == expected

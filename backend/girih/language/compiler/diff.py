@@ -8,6 +8,7 @@ from typing import Literal
 
 from girih.language.compiler.plan import Plan
 from girih.language.expressions.kinds import field, field_names, is_kind, items, misfit, phrase
+from girih.language.nodes.accepting import accepted_parts
 from girih.language.spec.tree import JsonSchema, Path
 
 Verdict = Literal["major", "minor", "patch"]
@@ -19,6 +20,7 @@ def verdict(old: Plan, new: Plan) -> Verdict:
         return "major"
     gained = set(field_names(new.inputs)) - set(field_names(old.inputs))
     gained |= set(field_names(new.outputs)) - set(field_names(old.outputs))
+    gained |= _accepted(new) - _accepted(old)
     return "minor" if gained or old.inputs != new.inputs or old.outputs != new.outputs else "patch"
 
 
@@ -42,8 +44,15 @@ def breaks(old: Plan, new: Plan) -> Iterator[Break]:
     if old.chat != new.chat:
         became = "is gone" if new.chat is None else "maps onto others" if old.chat else "is new"
         yield Break(("chat",) if new.chat else ("name",), f"the mapping of chat messages {became}")
+    for part in sorted(_accepted(old) - _accepted(new)):
+        yield Break(("nodes",), f"'{part}' is accepted from apps no more")
     for name, what in _gives_less(old.outputs, new.outputs):
         yield Break(_written("outputs", name, new.outputs), f"output '{name}' {what}")
+
+
+def _accepted(plan: Plan) -> set[str]:
+    """What an app may give the models of this graph."""
+    return {part for node in plan.nodes for part in accepted_parts(node.settings)}
 
 
 def _written(part: str, name: str, schema: JsonSchema) -> Path:
