@@ -13,6 +13,9 @@ from girih.services.runs import tables
 from girih.services.runs.tables import Run
 from girih.services.runs.thread_tables import ThreadState
 
+BY_ITSELF = frozenset({"timer", "event"})
+"""Kinds of waits that end without anybody who asks the run to go on."""
+
 
 async def state_before(work: Work, row: Run) -> ThreadState | None:
     """The state in which the run's thread was when the run began, or is as long as it has not.
@@ -37,12 +40,18 @@ async def state_before(work: Work, row: Run) -> ThreadState | None:
 
 
 async def taken_up_after(work: Work, row: Run) -> int:
-    """The number of the last event with which the run began to wait and was answered since; 0 where there is none."""
+    """The number of the last event with which the run began to wait for somebody and went on since; 0 for none.
+
+    What waits for a time or an event goes on by itself: that is no such wait.
+    """
     event = tables.RunEvent
     mine = and_(event.org_id == row.org_id, event.run_id == row.id)
     last = select(func.max(event.seq)).where(mine).scalar_subquery()
-    query = select(func.max(event.seq)).where(mine, event.type == "run.interrupted", event.seq < last)
-    return int(await work.session.scalar(query) or 0)
+    query = select(event.seq, event.data).where(mine, event.type == "run.interrupted", event.seq < last)
+    for seq, data in await work.session.execute(query.order_by(event.seq.desc())):
+        if any(pause["kind"] not in BY_ITSELF for pause in data["interrupts"]):
+            return int(seq)
+    return 0
 
 
 async def runs_of(work: Work, scope: OrgScope, thread_id: UUID, *, after: int, limit: int) -> list[tuple[UUID, int]]:
