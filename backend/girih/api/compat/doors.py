@@ -6,6 +6,10 @@ from dataclasses import dataclass
 
 from fastapi import APIRouter, FastAPI
 
+from girih.api.compat.ag_ui import problems as ag_ui_problems
+from girih.api.compat.ag_ui import router as ag_ui
+from girih.api.compat.ai_sdk import problems as ai_sdk_problems
+from girih.api.compat.ai_sdk import router as ai_sdk
 from girih.api.compat.langgraph import problems as langgraph_problems
 from girih.api.compat.langgraph import router as langgraph
 from girih.api.errors import Shape, shape_problems
@@ -20,7 +24,11 @@ class Door:
     shape: Shape
 
 
-DOORS: tuple[Door, ...] = (Door("/langgraph", langgraph.router, langgraph_problems.shape),)
+DOORS: tuple[Door, ...] = (
+    Door("/langgraph", langgraph.router, langgraph_problems.shape),
+    Door("/ai-sdk", ai_sdk.router, ai_sdk_problems.shape),
+    Door("/ag-ui", ag_ui.router, ag_ui_problems.shape),
+)
 """Every door there is."""
 
 
