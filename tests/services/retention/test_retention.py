@@ -341,8 +341,12 @@ async def test_events_firings_and_what_carries_its_own_end_go_too(
             " updated_at, expires_at) VALUES (gen_random_uuid(), :org, :project, 'n', :key, '', '{}', 'f', '[1]',"
             f" now(), {ends})", key=key, **ids,
         )  # fmt: skip
+        await office.sql(
+            "INSERT INTO store_items (id, org_id, project_id, namespace, key, value, updated_at, ttl, expires_at)"
+            f" VALUES (gen_random_uuid(), :org, :project, '{{n}}', :key, '{{}}', now(), '1 h', {ends})", key=key, **ids,
+        )  # fmt: skip
     first = await sweeping.sweep(office.scope, later(0))
-    assert first == {"memories": 1, "cached_results": 1, "idempotency_keys": 1}
+    assert first == {"memories": 1, "cached_results": 1, "idempotency_keys": 1, "store_items": 1}
     gone = await sweeping.sweep(office.scope, later(91))
     assert gone is not None
     assert (gone["domain_events"], gone["schedule_history"]) == (1, 1)

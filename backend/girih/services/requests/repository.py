@@ -62,7 +62,7 @@ async def free(work: Work, scope: OrgScope, key: str) -> None:
     await work.session.execute(delete(IdempotencyKey).where(*_one(scope, key), IdempotencyKey.status.is_(None)))
 
 
-async def forget_old(work: Work, scope: OrgScope, *, most: int) -> int:
+async def forget_old(work: Work, scope: OrgScope, most: int) -> int:
     """Remove the project's keys whose time is over, at most `most`; gives how many."""
     row = IdempotencyKey
     mine = row.org_id == scope.org_id, row.project_id == scope.project_id

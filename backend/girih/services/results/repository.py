@@ -34,7 +34,7 @@ async def put(work: Work, scope: OrgScope, key: str, data: bytes, ttl: float) ->
     )
 
 
-async def forget_expired(work: Work, scope: OrgScope, *, most: int) -> int:
+async def forget_expired(work: Work, scope: OrgScope, most: int) -> int:
     """Delete what has expired in the project, at most `most`; gives how many."""
     due = select(CachedResult.key).where(*_mine(scope), CachedResult.expires_at <= func.now()).limit(most)
     gone = delete(CachedResult).where(*_mine(scope), CachedResult.key.in_(due), CachedResult.expires_at <= func.now())

@@ -24,6 +24,7 @@ from girih.services.retention.service import RetentionService
 from girih.services.retention.tables import RetentionPolicy
 from girih.services.runs import removal_repository as runs
 from girih.services.schedules import repository as schedules
+from girih.services.store import repository as items
 
 log = structlog.get_logger("girih.retention")
 
@@ -37,6 +38,14 @@ LATER = timedelta(seconds=60)
 
 COLUMNS = {"checkpoints": "checkpoints_until", "run_events": "events_until"}
 """Where is kept how far the sweep of something came whose runs stay."""
+
+TIMED = {
+    "memories": memories.sweep,
+    "cached_results": results.forget_expired,
+    "idempotency_keys": requests.forget_old,
+    "store_items": items.sweep,
+}
+"""What carries the moment of its end itself."""
 
 Removed: TypeAlias = Callable[[str, int], None]
 """Told what was removed (`runs`, `run_events`, …), and how many rows."""
@@ -131,7 +140,7 @@ class Sweeper:
             days = self._retention.of(row)
             until = _until(row)
         now -= LATER
-        steps = _timed(scope)
+        steps: dict[str, Step] = {kind: _timed(scope, forget) for kind, forget in TIMED.items()}
         for kind, kept, remove in (
             ("domain_events", days.domain_events_days, events.forget),
             ("schedule_history", days.schedule_history_days, schedules.forget_firings),
@@ -187,22 +196,12 @@ class _OfRuns:
         return Batch(removed, more=end is not None)
 
 
-def _timed(scope: OrgScope) -> dict[str, Step]:
-    """What carries the moment of its end itself."""
-
-    async def memory(work: Work) -> Batch:
-        removed = await memories.sweep(work, scope, ROWS_AT_ONCE)
+def _timed(scope: OrgScope, forget: Callable[[Work, OrgScope, int], Awaitable[int]]) -> Step:
+    async def step(work: Work) -> Batch:
+        removed = await forget(work, scope, ROWS_AT_ONCE)
         return Batch(removed, removed == ROWS_AT_ONCE)
 
-    async def cached(work: Work) -> Batch:
-        removed = await results.forget_expired(work, scope, most=ROWS_AT_ONCE)
-        return Batch(removed, removed == ROWS_AT_ONCE)
-
-    async def keys(work: Work) -> Batch:
-        removed = await requests.forget_old(work, scope, most=ROWS_AT_ONCE)
-        return Batch(removed, removed == ROWS_AT_ONCE)
-
-    return {"memories": memory, "cached_results": cached, "idempotency_keys": keys}
+    return step
 
 
 def _rows(scope: OrgScope, before: datetime, remove: Callable[[Work, OrgScope, datetime, int], Awaitable[int]]) -> Step:

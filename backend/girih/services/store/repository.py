@@ -39,10 +39,11 @@ def _depth() -> Any:
     return func.cardinality(StoreItem.namespace)
 
 
-async def sweep(work: Work, scope: OrgScope, most: int) -> None:
-    """Delete what has expired in the project, at most `most` rows."""
+async def sweep(work: Work, scope: OrgScope, most: int) -> int:
+    """Delete what has expired in the project, at most `most` rows; gives how many."""
     due = select(StoreItem.id).where(*_mine(scope), StoreItem.expires_at <= func.now()).limit(most)
-    await work.session.execute(delete(StoreItem).where(*_mine(scope), StoreItem.id.in_(due)))
+    gone = delete(StoreItem).where(*_mine(scope), StoreItem.id.in_(due)).returning(StoreItem.id)
+    return len((await work.session.scalars(gone)).all())
 
 
 async def count(work: Work, scope: OrgScope, most: int) -> int:
