@@ -21,6 +21,7 @@ from girih.language.nodes.registry import kinds as installed_kinds
 from girih.language.spec.consequences import without_consequences
 from girih.language.spec.diagnostics import Diagnostic, has_errors, in_order
 from girih.language.spec.findings import MOST_FINDINGS
+from girih.language.spec.graph_tests import GraphTest, parse_tests
 from girih.language.spec.ignoring import without_ignored
 from girih.language.spec.pointing import with_definitions
 
@@ -30,13 +31,15 @@ class Compilation:
     """What compiling a workspace gives.
 
     `plans` holds every graph that has no errors itself and names none that has, by name; `sources` the file of each
-    graph that could be read; `others` the models, tools and collections.
+    graph that could be read; `tests` the tests of each graph that has a plan, as they are written; `others` the models,
+    tools and collections.
     """
 
     diagnostics: tuple[Diagnostic, ...]
     plans: Mapping[str, Plan] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict)
     others: tuple[OtherSpec, ...] = ()
+    tests: Mapping[str, tuple[GraphTest, ...]] = field(default_factory=dict)
 
 
 @without_collecting()
@@ -58,9 +61,15 @@ def compile_workspace(workspace: Workspace, catalog: Catalog = Catalog()) -> Com
     for file in specs.nameless:
         found += _compile_graph(file, kinds, known, workspace)[1]
     sources = {name: file.path for name, file in specs.graphs.items()}
+    tests = {name: _tests(specs.graphs[name]) for name in plans}
     found = without_ignored(without_consequences(found, specs.trees), specs.trees)
     found = with_definitions(found, specs.trees) if found else found
-    return Compilation(in_order(found), plans, sources, tuple(specs.others))
+    return Compilation(in_order(found), plans, sources, tuple(specs.others), tests)
+
+
+def _tests(file: GraphFile) -> tuple[GraphTest, ...]:
+    written = file.graph.head.tests
+    return tuple(test for _, test in parse_tests(written, file.tree, [])) if written else ()
 
 
 def _compile_graph(

@@ -47,29 +47,36 @@ class Expectation(Strict):
     """What must come of a run.
 
     `path` lists the nodes that finish, in order, those in branches in any order. `output` is a CEL condition over the
-    outputs (their names), `outputs` are exact values of some of them, `error` says how it must fail, `events` lists
-    types of events that must come in this order, others between them. `cost_usd` and `steps` bound what it takes.
+    outputs (their names), `outputs` are exact values of some of them, `error` says how it must fail, `waits_for` which
+    nodes it must come to wait at, `events` lists types of events that must come in this order, others between them.
+    `cost_usd` and `steps` bound what it takes.
     """
 
     path: Annotated[tuple[Name, ...], Field(min_length=1), BeforeValidator(as_tuple)] | None = None
     output: str | None = None
     outputs: dict[Name, Any] | None = None
     error: Annotated[ExpectedError | None, BeforeValidator(_as_error)] = None
+    waits_for: Annotated[tuple[Name, ...], Field(min_length=1), BeforeValidator(as_tuple)] | None = None
     events: Annotated[tuple[str, ...], Field(min_length=1), BeforeValidator(as_tuple)] | None = None
     cost_usd: Bounded | None = None
     steps: Bounded | None = None
 
 
 class GraphTest(Strict):
-    """One test. `given` are the inputs; `mock` holds a result for each node that is not to run, or its `error`.
+    """One test. `given` are the inputs; `mock` holds a result for each node that is not to run, or its `$error`.
 
-    A list under `mock` gives one result for each visit of the node, the last one for all that follow.
+    A list under `mock` gives one result for each visit of the node, the last one for all that follow. `answers` are
+    what people say where the run waits, by node: to a question, or to an agent that asks for leave; a list answers one
+    after the other. `cases` makes a test of each entry of a list, or of each row of a file (.yaml, .json, .jsonl,
+    .csv): what a case says under `given`, `mock`, `state`, `answers` and `expect` goes over what the test says.
     """
 
     name: Annotated[str, Field(min_length=1, max_length=200)]
     given: dict[str, Any] = Field(default_factory=dict)
     mock: dict[str, Any] = Field(default_factory=dict)
     state: dict[str, Any] = Field(default_factory=dict)
+    answers: dict[str, Any] = Field(default_factory=dict)
+    cases: Annotated[str, Field(min_length=1)] | Annotated[list[dict[str, Any]], Field(min_length=1)] | None = None
     expect: Expectation = Expectation()
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 
+from girih.language.compiler.cases import CasesError, Files, expanded
 from girih.language.compiler.checks.test_paths import impossible
 from girih.language.compiler.lower import output_type
 from girih.language.compiler.unit import Unit, finding
@@ -18,6 +20,10 @@ from girih.language.spec.suggest import hint
 from girih.language.spec.tree import JsonSchema, JsonValue, Path
 from girih.language.spec.words import found
 
+ASKING = frozenset({"ask", "agent"})
+"""The verbs at which a run may come to wait for a person."""
+MOST_OF_A_CASE = 3
+"""Findings that are shown of one case."""
 FAILS = "$error"
 """The key of a mock that lets its node fail with that kind of error."""
 
@@ -33,14 +39,33 @@ def check(unit: Unit) -> Iterator[Diagnostic]:
         if names.setdefault(test.name, i) != i:
             message = f"two tests are called '{test.name}'"
             yield finding(unit, "E501", message, (*path, "name"), "give each a name of its own")
-        yield from _given(unit, test, path)
-        for node in test.mock:
-            yield from _mock(unit, test, node, path)
-        yield from _state(unit, test, path)
-        yield from _expected(unit, test.expect, path)
-        if not unit.tree.get((*path, "expect")):
-            message = f"test '{test.name}' expects nothing: it can never fail"
-            yield finding(unit, "E502", message, (*path, "name"), "add expect: with path, output, outputs or error")
+        yield from _one(unit, test, path) if test.cases is None else _cases(unit, test, path)
+
+
+def _one(unit: Unit, test: GraphTest, path: Path) -> Iterator[Diagnostic]:
+    yield from _given(unit, test, path)
+    for node in test.mock:
+        yield from _mock(unit, test, node, path)
+    for node in test.answers:
+        yield from _answer(unit, test, node, path)
+    yield from _state(unit, test, path)
+    yield from _expected(unit, test.expect, path)
+    if not test.expect.model_fields_set:
+        message = f"test '{test.name}' expects nothing: it can never fail"
+        yield finding(unit, "E502", message, (*path, "name"), "add expect: with path, output, outputs or error")
+
+
+def _cases(unit: Unit, test: GraphTest, path: Path) -> Iterator[Diagnostic]:
+    """What is wrong with the cases of a test; a case in a file is named, for it has no place in this one."""
+    at: Path = (*path, "cases")
+    try:
+        cases = expanded(test, unit.graph.inputs, Files(unit.tree.source.name, unit.files))
+    except CasesError as fault:
+        yield finding(unit, "E501", f"test '{test.name}': {fault}", at)
+        return
+    for number, case in enumerate(cases):
+        here: Path = at if isinstance(test.cases, str) else (*at, number)
+        yield from islice(_one(unit, case, here), MOST_OF_A_CASE)
 
 
 def _given(unit: Unit, test: GraphTest, path: Path) -> Iterator[Diagnostic]:
@@ -83,6 +108,22 @@ def _mock(unit: Unit, test: GraphTest, node: str, path: Path) -> Iterator[Diagno
         yield from _fits(unit, value, loose, here, f"the mock of '{node}'")
 
 
+def _answer(unit: Unit, test: GraphTest, node: str, path: Path) -> Iterator[Diagnostic]:
+    at: Path = (*path, "answers", node)
+    asking = [name for name, known in unit.graph.nodes.items() if known.verb in ASKING]
+    if node not in asking:
+        what = "asks nobody" if node in unit.graph.nodes else "is no node"
+        message = f"test '{test.name}' has an answer for '{node}', which {what}"
+        yield finding(unit, "E501", message, (*at, "[key]"), hint(node, asking, "nodes that ask"))
+    elif node in test.mock:
+        message = f"'{node}' has a mock, so nobody is asked"
+        yield finding(unit, "E501", message, (*at, "[key]"), "take the mock or the answer out")
+    elif unit.graph.nodes[node].verb == "ask" and unit.graph.nodes[node].sound:
+        written, schema = test.answers[node], unit.fixed_type(node) or {}
+        for value in written if isinstance(written, list) else [written]:
+            yield from _fits(unit, value, schema, at, f"the answer to '{node}'")
+
+
 def _is_failure(mock: dict[str, JsonValue], schema: JsonSchema) -> bool:
     """Whether a mock that is written otherwise is meant to let its node fail."""
     return set(mock) == {"error"} and field(schema, "error") is None
@@ -115,6 +156,17 @@ def _expected(unit: Unit, expect: Expectation, path: Path) -> Iterator[Diagnosti
     at: Path = (*path, "expect")
     if expect.path is not None:
         yield from _path(unit, expect, at)
+    yield from _outputs(unit, expect, at)
+    named: list[tuple[str, Path]] = [(name, ("waits_for", i)) for i, name in enumerate(expect.waits_for or ())]
+    if expect.error is not None and expect.error.node is not None:
+        named.append((expect.error.node, ("error", "node")))
+    for node, where in named:
+        if node not in unit.graph.nodes:
+            message = f"expect.{where[0]} names '{node}', which is no node"
+            yield finding(unit, "E501", message, (*at, *where), hint(node, unit.graph.nodes, "nodes"))
+
+
+def _outputs(unit: Unit, expect: Expectation, at: Path) -> Iterator[Diagnostic]:
     types = {name: output_type(unit, output) for name, output in unit.graph.outputs.items()}
     if expect.output is not None:
         for fault in check_expression(expect.output, FixedNames(types), condition=True).findings:
@@ -126,10 +178,6 @@ def _expected(unit: Unit, expect: Expectation, path: Path) -> Iterator[Diagnosti
             yield finding(unit, "E501", message, (*at, "outputs", name, "[key]"), hint(name, types, "outputs"))
         else:
             yield from _fits(unit, value, types[name], (*at, "outputs", name), f"output '{name}'")
-    node = expect.error.node if expect.error is not None else None
-    if node is not None and node not in unit.graph.nodes:
-        message = f"expect.error names '{node}', which is no node"
-        yield finding(unit, "E501", message, (*at, "error", "node"), hint(node, unit.graph.nodes, "nodes"))
 
 
 def _path(unit: Unit, expect: Expectation, at: Path) -> Iterator[Diagnostic]:
