@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -13,9 +14,12 @@ from tests.services.runs.office import Office, ask, check_whole, collect, soon, 
 
 from girih.db.base import new_id
 from girih.db.listening import Channel
+from girih.db.tenancy import OrgScope
+from girih.engine.events import NewEvent, RunEvent
 from girih.errors import BadCursor, QueueFull, Unavailable
 from girih.services.runs import mirror
 from girih.services.runs.doorbell import MOST_IDS, Doorbell
+from girih.services.runs.feed import Hub
 from girih.services.runs.queue import Limits
 from girih.services.runs.reader import GAP
 from girih.services.runs.schemas import RunIn
@@ -217,3 +221,13 @@ async def test_too_many_waiting_runs_are_refused_before_there_is_a_row(office: O
     assert (await office.sql("SELECT count(*) FROM runs"))[0][0] == 2
     with pytest.raises(QueueFull, match="too many"):
         await office.service(slots=0, limits=Limits(per_org=10, total=2)).create(office.scope, ask())
+
+
+async def test_other_processes_are_told_of_what_follows_a_runs_first_event() -> None:
+    told: list[UUID] = []
+    feed = Hub(told.append).open(OrgScope(new_id(), new_id()), new_id(), 0)
+    events = [RunEvent(str(feed.run_id), seq, 1, NewEvent("message.delta", {}, datetime.now(UTC))) for seq in (1, 2, 3)]
+    feed.publish(events[:1], [2], is_new=True)
+    assert (feed.last, told) == (1, [])
+    feed.publish(events[1:], [2, 2])
+    assert (feed.last, told) == (3, [feed.run_id])

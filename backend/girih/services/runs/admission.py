@@ -236,7 +236,9 @@ class Admission:
         )
         feed = self._hub.open(scope, claim.run_id, 0)
         data = started(run.agent, run.version, run.digest, run.inputs)
-        feed.publish([RunEvent(run.id, 1, 1, NewEvent("run.started", data, run.created_at))], [len(dump(data))])
+        feed.publish(
+            [RunEvent(run.id, 1, 1, NewEvent("run.started", data, run.created_at))], [len(dump(data))], is_new=True
+        )
         self._roster.start(claim, feed)
 
 

@@ -40,8 +40,11 @@ class Feed:
         self._size = 0
         self._waiting: dict[Wake, None] = {}
 
-    def publish(self, events: Iterable[RunEvent], sizes: Iterable[int]) -> None:
-        """Hand committed events to the readers. `sizes` are their characters."""
+    def publish(self, events: Iterable[RunEvent], sizes: Iterable[int], *, is_new: bool = False) -> None:
+        """Hand committed events to the readers. `sizes` are their characters.
+
+        Of a run that `is_new` nobody elsewhere knows but who has looked just now: no other process is told.
+        """
         self._events += events
         self._sizes += sizes
         self._size = sum(self._sizes)
@@ -49,7 +52,8 @@ class Feed:
             self.last = self._events[-1].seq
         self._forget()
         self._ring()
-        self._told(self.run_id)
+        if not is_new:
+            self._told(self.run_id)
 
     @property
     def ended(self) -> bool:
