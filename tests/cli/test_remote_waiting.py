@@ -203,3 +203,27 @@ def test_the_tree_shows_skips_retries_waits_and_items() -> None:
     (asked,) = [line for line in lines if "waits: Sure?" in line]
     assert lines.index(asked) == lines.index(item) + 1
     assert "✓" in asked
+
+
+def test_a_run_stops_where_it_was_told_and_goes_on_by_command(girih: Girih, asking: Path) -> None:
+    done = girih("run", "pair", "--interrupt-before", "both", "--interrupt-after", "both")
+    assert done.code == 6, done.err
+    assert "waits until you let it go on" in done.err
+    run_id = run_id_in(done)
+    assert "stopped before 'both'" in done.err
+    assert f"girih answer {run_id}" in done.err
+    on = girih("answer", run_id)
+    assert on.code == 0, on.err
+    assert "the run goes on" in on.err
+    wrong = girih("run", "pair", "--interrupt-before", "booth")
+    assert wrong.code == 1
+    assert "did you mean 'both'?" in wrong.err
+
+
+def test_a_run_begins_later(girih: Girih, asking: Path) -> None:
+    started = girih("run", "pair", "--after", "1h", "--detach")
+    assert started.code == 0, started.err
+    assert '"status": "queued"' in girih("runs", "--format", "json").out
+    wrong = girih("run", "pair", "--after", "soon")
+    assert wrong.code == 2
+    assert "a duration is expected" in wrong.err

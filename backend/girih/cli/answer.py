@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from girih.cli.client import Server, fail, open_server, segment
-from girih.cli.forms import described, from_pairs, questions, resume
+from girih.cli.forms import described, from_pairs, questions, resume, stops
 from girih.cli.output import FINDINGS, USAGE, note
 from girih.language.spec import strict_json
 from girih.language.spec.tree import JsonObject, JsonValue
@@ -23,10 +23,13 @@ def answer(
 ) -> None:
     """Answer what a run waits for; it goes on at once, wherever there is room.
 
-    `girih interrupts` lists what is open. Exit code 1 if the answer does not fit, 5 if somebody was faster.
+    `girih interrupts` lists what is open. A run that stopped at a node goes on without an answer. Exit code 1 if the
+    answer does not fit, 5 if somebody was faster.
     """
     name, pairs = _split(values or [])
     with open_server() as server:
+        if not values and as_json is None and _goes_on(server, run_id):
+            return
         found = _chosen(server, run_id, name)
         if as_json is not None and pairs:
             fail("give the answer as FIELD=VALUE or as --json, not both", code=USAGE)
@@ -35,6 +38,17 @@ def answer(
     if fault is not None:
         fail(fault, "\n".join(described(run_id, found)))
     note(f"answered; the run goes on: girih trace {run_id}")
+
+
+def _goes_on(server: Server, run_id: str) -> bool:
+    """Let a run go on that only stopped at breakpoints."""
+    found = server.call("GET", f"/v1/runs/{segment(run_id)}/interrupts")["items"]
+    is_open = [one for one in found if one["state"] == "open"]
+    if questions(is_open) or not stops(is_open):
+        return False
+    server.call("POST", f"/v1/runs/{segment(run_id)}/resume", json={})
+    note(f"the run goes on: girih trace {run_id}")
+    return True
 
 
 def _split(values: list[str]) -> tuple[str | None, list[str]]:

@@ -22,6 +22,11 @@ def questions(interrupts: Iterable[JsonObject]) -> list[JsonObject]:
     return [one for one in interrupts if one["kind"] in FOR_PEOPLE]
 
 
+def stops(interrupts: Iterable[JsonObject]) -> list[JsonObject]:
+    """The breakpoints among them."""
+    return [one for one in interrupts if one["kind"] == "breakpoint"]
+
+
 def has_terminal() -> bool:
     """Whether somebody is there to be asked."""
     return sys.stdin.isatty() and sys.stderr.isatty()
@@ -36,6 +41,8 @@ def described(run_id: str, interrupt: JsonObject) -> Iterator[str]:
         fields = _fields(interrupt["schema"])
         values = " ".join(f"{name}={_hint(schema)}" for name, schema in fields) or "--json 'ANSWER'"
         yield f"  girih answer {run_id} {interrupt['id']} {values}"
+    if interrupt["kind"] == "breakpoint":
+        yield f"  girih answer {run_id}"
     if interrupt.get("expires_at"):
         yield f"  until {interrupt['expires_at'][:19].replace('T', ' ')} UTC"
 
@@ -75,6 +82,14 @@ def ask_all(server: Server, run_id: str, interrupts: Iterable[JsonObject]) -> No
     for interrupt in interrupts:
         while (fault := resume(server, run_id, {interrupt["id"]: asked(interrupt)})) is not None:
             note(fault, "error")
+
+
+def let_go(server: Server, run_id: str, stopped: Iterable[JsonObject]) -> None:
+    """Let the run go on from where it stopped, once somebody has pressed Enter."""
+    places = ", ".join(one["message"] for one in stopped)
+    if places:
+        _line(f"{places}; press Enter to go on")
+        server.call("POST", f"/v1/runs/{run_id}/resume", json={})
 
 
 def from_pairs(pairs: Iterable[str], schema: JsonSchema) -> JsonObject:

@@ -13,9 +13,10 @@ from typing import Annotated
 import typer
 
 from girih.cli.client import Refused, Server, open_server
-from girih.cli.forms import ask_all, described, has_terminal, questions
+from girih.cli.forms import ask_all, described, has_terminal, let_go, questions, stops
 from girih.cli.inputs import given_inputs
 from girih.cli.output import FINDINGS, INTERRUPTED, WAITING, complain, harmless, note
+from girih.cli.run_options import After, StopAfter, StopBefore, run_options
 from girih.cli.stream import Following
 from girih.cli.trace import drawn, duration, grown, tokens
 from girih.engine.events import TERMINAL
@@ -33,15 +34,20 @@ def run(
     detach: Annotated[bool, typer.Option("--detach", help="Start the run, print its id, and do not wait.")] = False,
     thread: Annotated[str | None, typer.Option("--thread", help="A thread's id: go on with what it holds.")] = None,
     user: Annotated[str | None, typer.Option("--user", help="Whom the run is for, as `run.user`.")] = None,
+    after: After = None,
+    interrupt_before: StopBefore = None,
+    interrupt_after: StopAfter = None,
 ) -> None:
     """Run an agent and stream its answer.
 
     The answer goes to stdout, with the places it cites below it; what it cost goes to stderr. Ctrl-C cancels the run
     (exit code 130). Exit code 1 if the run failed. A question of the run is asked on the terminal; where there is none,
-    and with --json, the command ends with exit code 6 and says how to answer.
+    and with --json, the command ends with exit code 6 and says how to answer. A run that stops at a node goes on when
+    you press Enter.
     """
     with open_server() as server:
         body = {"agent": agent, "inputs": given_inputs(server, agent, input or [], inputs)}
+        body |= run_options(after, interrupt_before, interrupt_after)
         body |= {name: value for name, value in (("thread_id", thread), ("user", user)) if value is not None}
         if detach:
             started = server.call("POST", "/v1/runs", json=body)
@@ -177,17 +183,18 @@ def _wait(server: Server, event: JsonObject, *, as_json: bool) -> None:
     A run that only waits for time or for events goes on by itself, and is followed.
     """
     run_id, interrupts = event["run_id"], event["data"]["interrupts"]
-    for_people = questions(interrupts)
-    if not for_people:
+    for_people, stopped = questions(interrupts), stops(interrupts)
+    if not for_people and not stopped:
         for one in interrupts:
             note(f"the run {one['message']}")
         return
     if has_terminal() and not as_json:
         with suppress(EOFError):
             ask_all(server, run_id, for_people)
+            let_go(server, run_id, stopped)
             return
-    note(f"run {run_id} waits for an answer")
-    for line in (line for one in for_people for line in described(run_id, one)):
+    note(f"run {run_id} waits for an answer" if for_people else f"run {run_id} waits until you let it go on")
+    for line in (line for one in [*for_people, *stopped] for line in described(run_id, one)):
         note(line)
     raise typer.Exit(WAITING)
 
