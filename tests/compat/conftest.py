@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 import pytest
+from langgraph_sdk import get_client
+from langgraph_sdk.client import LangGraphClient, SyncLangGraphClient
 from tests.api.process import api_process
+from tests.compat.langgraph_clients import opened
 from tests.conftest import make_scope
 
 from girih.db.engine import make_engine, make_sessions
@@ -50,6 +53,46 @@ async def served(database_url: str, tmp_path_factory: pytest.TempPathFactory) ->
             yield served
     finally:
         await engine.dispose()
+
+
+@pytest.fixture(scope="session")
+async def stranger(served: Served) -> AsyncIterator[Served]:
+    """The same server with the key of another organization, which must never see anything of the first."""
+    engine = make_engine(served.database_url)
+    try:
+        uow = UnitOfWork(make_sessions(engine), lambda *_: None)
+        key = (await IdentityService(uow).create_key(await make_scope(uow), "strangers", PERMISSIONS)).key
+        yield Served(served.url, key, served.database_url)
+    finally:
+        await engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def lang(served: Served) -> Iterator[SyncLangGraphClient]:
+    """LangGraph's client without an event loop."""
+    with opened(served.url, served.key) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def strange(stranger: Served) -> Iterator[SyncLangGraphClient]:
+    """The same client of another organization."""
+    with opened(stranger.url, stranger.key) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+async def alang(served: Served) -> AsyncIterator[LangGraphClient]:
+    """LangGraph's client for an event loop."""
+    async with get_client(url=f"{served.url}/langgraph", api_key=served.key) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def plain(served: Served) -> Iterator[httpx.Client]:
+    """A plain HTTP client with the key."""
+    with served.client() as client:
+        yield client
 
 
 def publish(served: Served, folder: Path) -> None:

@@ -37,6 +37,25 @@ class Within:
         return (self.left.created_at if self.left is not None else at, 0, checkpoint_id)
 
 
+def at_beginning(thread: Thread, within: Within, start: str, pauses: Sequence[InterruptOut]) -> Snapshot:
+    """Where a thread is whose run has come to no checkpoint yet: in the state before it, its first node comes next."""
+    task = SnapshotTask(node=start, pauses=list(pauses), error=_error(within.run))
+    before = within.before
+    return Snapshot(
+        id=str(before.id) if before is not None else None,
+        parent_id=str(before.parent_id) if before is not None and before.parent_id is not None else None,
+        thread_id=thread.id,
+        source=_SOURCES[before.source] if before is not None else "input",
+        is_newest=True,
+        run_id=within.run.id,
+        agent=within.run.agent,
+        state=before.state if before is not None else {},
+        outputs=within.outputs,
+        tasks=[task],
+        created_at=before.created_at if before is not None else within.run.created_at,
+    )
+
+
 def of_step(
     within: Within, step: CheckpointOut, parent: str | None, pauses: Sequence[InterruptOut], *, is_newest: bool
 ) -> Snapshot:
@@ -47,7 +66,7 @@ def of_step(
     for pause in pauses:
         _task(tasks, pause.node).pauses.append(pause)
     if is_newest and run.error is not None:
-        _task(tasks, str(run.error.get("node") or "")).error = str(run.error.get("message") or "")
+        _task(tasks, str(run.error.get("node") or "")).error = _error(run)
     return Snapshot(
         id=step.id,
         parent_id=parent,
@@ -62,6 +81,10 @@ def of_step(
         tasks=tasks,
         created_at=datetime.fromisoformat(step.created_at),
     )
+
+
+def _error(run: Run) -> str | None:
+    return str(run.error.get("message") or "") if run.error is not None else None
 
 
 def stands_within(run: Run, state: ThreadState | None) -> bool:
@@ -119,10 +142,9 @@ async def _parent(work: Work, row: ThreadState) -> str | None:
     """What came before: for a state that a run left, the last moment within the run, if it is kept."""
     if row.source == "run" and row.run_id is not None:
         run = await work.session.get(Run, row.run_id)
-        steps = await repository.checkpoints_before(work, run, None, limit=3) if run is not None else ()
-        if run is not None and len(steps) > 1:
-            # After the last node there is one more checkpoint, which is this state itself.
-            at = 1 if run.status == "succeeded" else 0
-            if len(steps) > at + 1 or run.source_run_id is not None:
-                return steps[at]
+        steps = await repository.checkpoints_before(work, run, None, limit=2) if run is not None else ()
+        # After the last node of a run that ended well there is one more checkpoint, which is this state itself.
+        at = 1 if run is not None and run.status == "succeeded" else 0
+        if len(steps) > at:
+            return steps[at]
     return str(row.parent_id) if row.parent_id is not None else None

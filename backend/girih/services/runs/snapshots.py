@@ -13,7 +13,7 @@ from girih.services.runs import snapshot_repository as repository
 from girih.services.runs import thread_repository
 from girih.services.runs.interrupts import out
 from girih.services.runs.links import no_such_thread
-from girih.services.runs.moments import Key, Within, around, of_state, of_step, stands_within, state_of
+from girih.services.runs.moments import Key, Within, around, at_beginning, of_state, of_step, stands_within, state_of
 from girih.services.runs.ports import Agents
 from girih.services.runs.replay import Replays
 from girih.services.runs.replay_schemas import CheckpointOut
@@ -45,10 +45,9 @@ class Snapshots:
             checkpoint = None
             if run is not None and stands_within(run, state):
                 checkpoint = next(iter(await repository.checkpoints_before(work, run, None, limit=1)), None)
-        if run is not None and checkpoint is not None:
-            found = await self._within_run(scope, run, checkpoint, is_newest=True)
-            if found is not None:
-                return found
+        if run is not None and stands_within(run, state):
+            found = await self._within_run(scope, run, checkpoint, is_newest=True) if checkpoint else None
+            return found or await self._at_beginning(scope, thread, run)
         async with self._uow(scope) as work:
             return await of_state(work, thread, state, is_newest=True)
 
@@ -162,11 +161,8 @@ class Snapshots:
             return None
         async with self._uow(scope) as work:
             within = await around(work, run)
-            earlier = await repository.checkpoints_before(work, run, checkpoint_id, limit=2)
-        # The first checkpoint of a run only holds its inputs: it is no moment of the thread.
-        parent = earlier[0] if len(earlier) > (0 if run.source_run_id else 1) else None
-        if parent is None and within.before is not None:
-            parent = str(within.before.id)
+            earlier = await repository.checkpoints_before(work, run, checkpoint_id, limit=1)
+        parent = next(iter(earlier), str(within.before.id) if within.before is not None else None)
         step = CheckpointOut(
             id=stored.checkpoint_id,
             created_at=stored.at,
@@ -176,13 +172,22 @@ class Snapshots:
         )
         return await self._snapshot(scope, within, step, parent, is_newest=is_newest)
 
+    async def _at_beginning(self, scope: OrgScope, thread: Thread, run: Run) -> Snapshot:
+        plan = await self._agents.plan(scope, run.digest)
+        async with self._uow(scope) as work:
+            within = await around(work, run)
+        return at_beginning(thread, within, plan.start, await self._pauses(scope, run))
+
+    async def _pauses(self, scope: OrgScope, run: Run) -> list[InterruptOut]:
+        if run.finished_at is not None:
+            return []
+        async with self._uow(scope) as work:
+            return [out(row) for row in await repository.open_pauses(work, scope.org_id, [run.id])]
+
     async def _snapshot(
         self, scope: OrgScope, within: Within, step: CheckpointOut, parent: str | None, *, is_newest: bool
     ) -> Snapshot:
-        pauses: list[InterruptOut] = []
-        if is_newest and within.run.finished_at is None:
-            async with self._uow(scope) as work:
-                pauses = [out(row) for row in await repository.open_pauses(work, scope.org_id, [within.run.id])]
+        pauses = await self._pauses(scope, within.run) if is_newest else []
         return of_step(within, step, parent, pauses, is_newest=is_newest)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Text, and_, case, cast, func, or_, select
+from sqlalchemy import ColumnElement, Text, and_, case, cast, false, func, or_, select
 from sqlalchemy.dialects.postgresql import JSONB
 
 from girih.db.tenancy import OrgScope
@@ -88,7 +88,8 @@ def _fits(scope: OrgScope, wanted: ThreadSearch, status: ColumnElement[str]) -> 
         conditions.append(Thread.thread_metadata.contains(wanted.metadata))
     for key, (value, agent) in wanted.named.items():
         held = Thread.thread_metadata[key].astext
-        conditions.append(or_(held == value, and_(held.is_(None), Thread.agent == agent)))
+        of_agent = and_(held.is_(None), Thread.agent == agent) if agent is not None else false()
+        conditions.append(or_(held == value, of_agent))
     if wanted.values:
         conditions.append(_holds(wanted.values))
     if wanted.status is not None:
