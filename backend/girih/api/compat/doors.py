@@ -12,6 +12,8 @@ from girih.api.compat.ai_sdk import problems as ai_sdk_problems
 from girih.api.compat.ai_sdk import router as ai_sdk
 from girih.api.compat.langgraph import problems as langgraph_problems
 from girih.api.compat.langgraph import router as langgraph
+from girih.api.compat.openai import faults as openai_faults
+from girih.api.compat.openai import router as openai
 from girih.api.errors import Shape, shape_problems
 
 
@@ -26,6 +28,7 @@ class Door:
 
 DOORS: tuple[Door, ...] = (
     Door("/langgraph", langgraph.router, langgraph_problems.shape),
+    Door("/openai/v1", openai.router, openai_faults.shape),
     Door("/ai-sdk", ai_sdk.router, ai_sdk_problems.shape),
     Door("/ag-ui", ag_ui.router, ag_ui_problems.shape),
 )

@@ -1,0 +1,11 @@
+"""The routes of the door for OpenAI's clients."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from girih.api.compat.openai import completions, models, responses
+
+router = APIRouter()
+for part in (models, completions, responses):
+    router.include_router(part.router)
