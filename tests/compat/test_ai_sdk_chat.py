@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import httpx
 import pytest
 from hypothesis import given, settings
 from tests.api.compat.chat_steps import ENDS, STEPS
@@ -44,6 +46,12 @@ def chunks_of(text: str) -> list[Any]:
     lines = [line.removeprefix("data: ") for line in text.splitlines() if line.startswith("data: ")]
     assert lines[-1] == "[DONE]"
     return [json.loads(line) for line in lines[:-1]]
+
+
+def terminal_of(client: httpx.Client, run: str) -> str:
+    """The type of the event that ends a run."""
+    last = [line for line in client.get(f"{run}/events").text.splitlines() if line.startswith("event: ")][-1]
+    return last.removeprefix("event: ")
 
 
 def text_of(message: Any) -> str:
@@ -155,6 +163,35 @@ def test_stopping(served: Served) -> None:
     with served.client() as client:
         runs = client.get("/v1/runs", params={"agent": "ui-slow"}).json()["items"]
         assert runs[0]["status"] == "cancelled"
+
+
+def test_leaving_ends_the_run_where_the_app_wants_that(served: Served) -> None:
+    body = asked(str(uuid4()), question("Speak."), onDisconnect="cancel")
+    with served.client() as client:
+        with client.stream("POST", "/ai-sdk/ui-slow/chat", json=body) as answer:
+            run = answer.headers["content-location"]
+            next(answer.iter_lines())
+        assert terminal_of(client, run) == "run.cancelled"
+
+
+def test_a_server_that_stops_says_so_and_another_one_goes_on(served: Served, tmp_path: Path) -> None:
+    body = asked(str(uuid4()), question("Speak."))
+    with (
+        api_process(served.database_url, tmp_path) as api,
+        httpx.Client(base_url=api.url, headers={"x-api-key": served.key}, timeout=60, trust_env=False) as leaving,
+        served.client() as client,
+    ):
+        with leaving.stream("POST", "/ai-sdk/ui-slow/chat", json=body) as answer:
+            lines = answer.iter_lines()
+            said = [next(lines)]
+            api.process.send_signal(signal.SIGTERM)
+            said += lines
+        assert chunks_of("\n".join(said))[-1]["type"] == "error"
+        replayed = client.get(f"/ai-sdk/ui-slow/chat/{body['id']}/stream?last=true")
+    chunks = chunks_of(replayed.text)
+    text = "".join(chunk["delta"] for chunk in chunks if chunk["type"] == "text-delta")
+    assert text.split() == [f"token{number}" for number in range(1, 61)]
+    assert chunks[-1]["type"] == "finish"
 
 
 def test_what_goes_wrong(served: Served) -> None:

@@ -198,10 +198,10 @@ class EventStream(Response):
             self._start(self._pump(self._speaker.ping()))
 
     def cancel(self) -> None:
-        """End it between two frames, without a terminal event."""
+        """End it between two frames, without a terminal event; with the speaker's last words, where it has any."""
         if not self._over:
             self._over = True
-            self._start(self._end(self._task))
+            self._start(self._end(self._task, self._speaker.broken()))
 
     def _wake(self) -> None:
         if self._task is None and not self._over:
@@ -231,8 +231,10 @@ class EventStream(Response):
             self._task = None
             self._source.wait(self._wake)
 
-    async def _end(self, before: asyncio.Task[None] | None = None) -> None:
+    async def _end(self, before: asyncio.Task[None] | None = None, last: bytes = b"") -> None:
         await _stop(before)
+        if last:
+            await self._say(last)
         await self._send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _say(self, body: bytes) -> None:
