@@ -9,7 +9,7 @@ import pytest
 from tests.language.nodes.fake_context import Turns, World, run, scope, tool, wants
 
 from girih.errors import NodeError, Paused
-from girih.language.nodes.accepting import accepted, instructed, lower_accepts
+from girih.language.nodes.accepting import accepted, instructed, lower_accepts, with_params
 from girih.language.nodes.agent import AgentConfig, AgentNode
 from girih.language.nodes.base import Need
 from girih.language.nodes.llm import LlmConfig, LlmNode
@@ -54,6 +54,12 @@ def test_instructions_stand_behind_the_authors_words() -> None:
     )
     assert instructed((hi,), "Be short.") == (Message("system", "Be short."), hi)
     assert instructed((hi,), None) == (hi,)
+
+
+def test_one_limit_of_tokens_takes_the_place_of_the_other() -> None:
+    own = {"max_tokens": 500, "seed": 7}
+    assert with_params(own, {"max_completion_tokens": 9}) == {"max_completion_tokens": 9, "seed": 7}
+    assert with_params(own, {"seed": 8}) == {"max_tokens": 500, "seed": 8}
 
 
 async def test_a_node_that_accepts_nothing_is_given_nothing() -> None:

@@ -29,6 +29,9 @@ def _once(parts: list[str]) -> list[str]:
     return parts
 
 
+_LIMITS: Final = frozenset({"max_tokens", "max_completion_tokens"})
+"""Two names of one thing; providers refuse both together."""
+
 AcceptsField = Annotated[list[Part], AfterValidator(_once)]
 """How an agent's model declares what it accepts."""
 LlmAcceptsField = Annotated[list[Literal["params", "format", "instructions"]], AfterValidator(_once)]
@@ -64,6 +67,12 @@ def accepted(settings: JsonObject, given: AppGiven) -> AppGiven:
         format=given.format if "format" in parts else None,
         instructions=given.instructions if "instructions" in parts else None,
     )
+
+
+def with_params(own: JsonObject, given: JsonObject) -> JsonObject:
+    """Settings, where those given go before those of one's own: also one limit of tokens before the other."""
+    replaced = _LIMITS if _LIMITS & given.keys() else frozenset[str]()
+    return {**{name: value for name, value in own.items() if name not in replaced}, **given}
 
 
 def instructed(messages: tuple[Message, ...], instructions: str | None) -> tuple[Message, ...]:

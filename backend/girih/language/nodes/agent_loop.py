@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from girih.errors import NodeError
-from girih.language.nodes.accepting import accepted, instructed
+from girih.language.nodes.accepting import accepted, instructed, with_params
 from girih.language.nodes.agent_app_tools import AppTool, call_id
 from girih.language.nodes.agent_tools import Tool, fitting, listed, settle, told, tools_of
 from girih.language.nodes.answers import Answer, ask, data_text, misshapen, read_data, repair, usage_of
@@ -110,7 +110,7 @@ class AgentLoop:
         """What the model is asked. A choice of tools is for the first turn: it would be made again and again."""
         handoffs = [ToolSpec(h["name"], h["description"], h["parameters"]) for h in self.handoffs.values()]
         tools = (*(tool.spec for tool in self.tools.values()), *handoffs, *self.given.tools)
-        params = {**self.settings["params"], **self.given.params}
+        params = with_params(self.settings["params"], self.given.params)
         if tools and not self.settings["parallel"]:
             params = {"parallel_tool_calls": False, **params}
         begun = instructed(conversation(self.settings, self.values), self.given.instructions)

@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
-from girih.language.nodes.accepting import LlmAcceptsField, accepted, instructed, lower_accepts, one_shape
+from girih.language.nodes.accepting import LlmAcceptsField, accepted, instructed, lower_accepts, one_shape, with_params
 from girih.language.nodes.answers import USAGE, ask, ask_for_data, data_text, usage_of
 from girih.language.nodes.base import STRING, Need, NodeConfig, NodeKind, Scope, Slot, Use, object_of
 from girih.language.nodes.conversation import (
@@ -145,7 +145,7 @@ classify:
         request = ModelRequest(
             models=tuple(settings["models"]),
             messages=instructed(conversation(settings, values), given.instructions),
-            params={**settings["params"], **given.params},
+            params=with_params(settings["params"], given.params),
             schema=settings["schema"] if given.format is None else given.format,
         )
         if request.schema is None:

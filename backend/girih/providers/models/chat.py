@@ -14,6 +14,7 @@ import stamina
 from langchain_core.messages import AIMessageChunk
 
 from girih.errors import NodeError
+from girih.language.nodes.accepting import with_params
 from girih.language.nodes.ports import ModelEvent, ModelRequest, Models
 from girih.language.spec.tree import JsonObject
 from girih.providers.models import demo
@@ -196,7 +197,7 @@ def _require_able(binding: Binding, ability: Ability, what: str) -> None:
 
 
 def _options(binding: Binding, request: ModelRequest) -> dict[str, Any]:
-    params = {**binding.params, **request.params}
+    params = with_params(binding.params, request.params)
     if not request.tools:
         params.pop("parallel_tool_calls", None)  # providers refuse it without any tools
     if binding.provider == OPENAI:

@@ -29,6 +29,7 @@ from girih.services.runs.chat_steps import (
     TextStep,
     WaitStep,
 )
+from girih.services.runs.chat_text import Told
 from girih.services.runs.chat_tools import Tools, calls_of
 
 DIVERGED = "diverged"
@@ -49,14 +50,14 @@ class ChatFold:
         self._heard = Heard(plan)
         self._tools = Tools()
         self._has_result: set[str] = set()
-        self._streamed = ""
-        self._spoken: str | None = None
-        """What the node that is heard has said in this try; `None` while none is."""
-        self._speaker = ""
+        self._told = Told()
+        self._speaker: str | None = None
+        """The node that is heard now."""
+        self._unsure = frozenset(node.name for node in plan.nodes if node.verb == "agent")
+        """Nodes that may say something and then go on; what they say last is marked."""
         self._said: dict[str, str] = {}
         """What each node's model said last."""
         self._called: set[str] = set()
-        self._has_diverged = False
         self._usage = Usage()
         self._model: str | None = None
         self._cut_off = False
@@ -85,42 +86,33 @@ class ChatFold:
     def _node_started(self, event: RunEvent) -> Iterator[ChatStep]:
         name = event.event.node or ""
         if self._heard.is_heard(name, self._has_result):
-            self._speaker, self._spoken = name, ""
+            self._speaker = name
+            self._told.begin()
         yield from _custom(event)
 
     def _begun_anew(self, event: RunEvent) -> Iterator[ChatStep]:
         if event.event.node in (None, self._speaker):
-            self._spoken = "" if self._spoken is not None else None
+            self._told.begin()
         yield from _custom(event)
 
     def _delta(self, event: RunEvent) -> Iterator[ChatStep]:
         data, name = event.event.data, event.event.node
-        if self._spoken is None or name != self._speaker:
-            return
-        if self._plan.node(name).verb == "agent" and not data.get("final"):
-            return
-        self._spoken += data["text"]
-        yield from self._told(self._spoken)
+        if name == self._speaker and (name not in self._unsure or data.get("final")):
+            yield from self._text(self._told.add(data["text"]))
 
     def _node_finished(self, event: RunEvent) -> Iterator[ChatStep]:
         name, output = event.event.node or "", event.event.data.get("output")
         if "/" not in name:
             self._has_result.add(name)
-        if self._spoken is not None and name == self._speaker:
-            self._spoken = None
+        if name == self._speaker:
+            self._speaker = None
             if isinstance(output, dict) and isinstance(output.get("text"), str):
-                yield from self._told(output["text"], whole=True)
+                yield from self._text(self._told.end(output["text"]))
         yield from _custom(event)
 
-    def _told(self, text: str, *, whole: bool = False) -> Iterator[ChatStep]:
-        """The piece by which `text` is longer than what was told; a `whole` one that is another has diverged."""
-        if text.startswith(self._streamed):
-            if piece := text[len(self._streamed) :]:
-                self._streamed = text
-                yield TextStep(self.message_id, piece)
-        elif whole or not self._streamed.startswith(text):
-            self._has_diverged = True
-            self._spoken = None
+    def _text(self, piece: str) -> Iterator[ChatStep]:
+        if piece:
+            yield TextStep(self.message_id, piece)
 
     def _completed(self, event: RunEvent) -> Iterator[ChatStep]:
         data = event.event.data
@@ -152,18 +144,17 @@ class ChatFold:
     def _run_finished(self, event: RunEvent) -> Iterator[ChatStep]:
         outputs, usage = event.event.data["outputs"], event.event.data.get("usage", {})
         text = message_text(outputs[self._output]) if self._output in outputs else ""
-        if not self._has_diverged:
-            yield from self._told(text, whole=True)
-        if self._has_diverged:
+        yield from self._text(self._told.end(text))
+        if self._told.has_diverged:
             yield _diverged(usage)
         else:
             yield DoneStep(self.message_id, text, outputs, usage, self._model, cut_off=self._cut_off)
 
     def _run_failed(self, event: RunEvent) -> Iterator[ChatStep]:
         error, usage = event.event.data.get("error") or {}, event.event.data.get("usage", {})
-        if self._is_refusal(error) and not self._streamed and not self._has_diverged:
+        if self._is_refusal(error) and self._told.is_empty and not self._told.has_diverged:
             text = str(error["message"])
-            yield from self._told(text, whole=True)
+            yield from self._text(self._told.end(text))
             yield DoneStep(self.message_id, text, {}, usage, self._model, refused=True)
         else:
             message = str(error.get("message") or "the run failed")
