@@ -18,7 +18,7 @@ from girih.engine.events import NewEvent, RunEvent
 from girih.language.spec.tree import JsonObject
 from girih.services.runs import tables
 from girih.services.runs.options import breakpoints_of
-from girih.services.runs.past import Waits, chat_of, recorded, waits
+from girih.services.runs.past import Waits, recorded, waits
 from girih.services.runs.tables import Run
 from girih.services.runs.thread_repository import state_of
 from girih.services.runs.usage import used_by_model
@@ -127,13 +127,13 @@ async def claim(work: Work, due: Due, *, worker: str, lease: timedelta) -> Claim
             lease_until=func.now() + lease,
             started_at=func.coalesce(Run.started_at, func.now()),
         )
-        .returning(Run)
+        .returning(Run, Run.chat)
     )
-    row = (await work.session.scalars(statement)).one_or_none()
-    return await _claim_of(work, row) if row is not None else None
+    found = (await work.session.execute(statement)).one_or_none()
+    return await _claim_of(work, *found) if found is not None else None
 
 
-async def _claim_of(work: Work, row: Run) -> Claim:
+async def _claim_of(work: Work, row: Run, chat: JsonObject | None) -> Claim:
     """All that is needed to execute a run that was just taken."""
     last, spent = await recorded(work, row.org_id, row.id)
     assert row.started_at is not None  # noqa: S101 - set just above
@@ -160,7 +160,7 @@ async def _claim_of(work: Work, row: Run) -> Claim:
         continues=row.source_run_id is not None,
         breakpoints=breakpoints_of(row.breakpoints),
         has_webhook=row.webhook is not None,
-        chat=await chat_of(work, row.org_id, row.id),
+        chat=chat,
     )
 
 
