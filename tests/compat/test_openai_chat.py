@@ -137,7 +137,7 @@ def test_results_nobody_waits_for_are_a_part_of_the_history(client: OpenAI) -> N
     for messages in (other, [{"role": "user", "content": "Something else"}, *told]):
         fresh = client.chat.completions.create(model="oai-caller", messages=messages, tools=[ADD])
         assert fresh.id.split("-")[1] != asked.id.split("-")[1]
-    foreign = json.loads(json.dumps([HELLO, *told]).replace("call_", "toolu_"))
+    foreign = json.loads(json.dumps([HELLO, *told]).replace('"call_', '"toolu_'))
     assert client.chat.completions.create(model="oai-caller", messages=foreign, tools=[ADD]).choices
 
 

@@ -77,7 +77,7 @@ def run_out(**more: Any) -> RunOut:
 
 
 def response(script: Script, number: int = 0, **turn: Any) -> Response:
-    return Response(Turn(Scripted(script), number, **turn), RUN, sheet(run_out(), number))
+    return Response(Turn(Scripted(script), number, **turn), run_out())
 
 
 def streamed(script: Script, after: int = -1, number: int = 0, **turn: Any) -> list[dict[str, Any]]:

@@ -14,20 +14,23 @@ from girih.api.compat.openai.chains import Chains
 from girih.api.compat.openai.fields import wrong
 from girih.api.compat.openai.marks import is_same_given, is_same_talk
 from girih.api.compat.openai.options import OWN
+from girih.api.compat.openai.reading import read
 from girih.api.compat.openai.response_frames import Response
 from girih.api.compat.openai.response_ids import ResponseId, no_such_response, read_response_id
 from girih.api.compat.openai.response_request import ResponseRequest
-from girih.api.compat.openai.response_sheet import echo_of, sheet
+from girih.api.compat.openai.response_sheet import echo_of
 from girih.api.compat.openai.response_speaker import ResponseSpeaker
 from girih.api.compat.openai.turns import Turn
 from girih.api.sse import EventStream
 from girih.db.tenancy import OrgScope
+from girih.engine.events import RunEvent
 from girih.errors import NotFound
 from girih.language.spec.tree import JsonObject
 from girih.services.runs.chat_fold import ChatFold
 from girih.services.runs.schemas import ENDED, RunOut
 from girih.wiring.server import Girih
 
+ALONE = "a run that waits for results takes nothing else: send the results alone"
 PATIENCE = 5.0
 """Seconds that are waited for a run to stop that is to be removed."""
 
@@ -45,7 +48,7 @@ class Answers:
         """The response: whole, a stream of its events, or as it stands where it is left to the background."""
         run, turn = await self._resumed(asked) or await self._started(asked)
         if asked.stream:
-            return self._stream(run, Response(turn, run.id, sheet(run, turn.number)), -1)
+            return self._stream(run, Response(turn, run), -1)
         if asked.background:
             return JSONResponse((await self._so_far(run, turn)).shown(), headers=_told(run))
         return await self._whole(run, turn)
@@ -72,7 +75,7 @@ class Answers:
         run, number = await self._run(text)
         settled = await settled_of(self._girih, self._scope, run.id)
         turn = Turn(await self._fold(run), number, settled=settled)
-        return self._stream(run, Response(turn, run.id, sheet(run, number)), after)
+        return self._stream(run, Response(turn, run), after)
 
     async def cancel(self, text: str) -> JsonObject:
         """Stop the run of a response; one that has ended stays as it is."""
@@ -95,6 +98,8 @@ class Answers:
 
     async def _started(self, asked: ResponseRequest) -> tuple[RunOut, Turn]:
         if asked.previous is not None:
+            if any(message.role == "tool" for message in asked.said.messages[:-1]) and not asked.said.results:
+                raise wrong("input", ALONE)
             await self._require_no_calls(asked.previous)
         run = await self._chains.start(asked)
         return run, Turn(await self._fold(run))
@@ -119,7 +124,7 @@ class Answers:
             if name not in ("tool_choice", "previous_response_id", "conversation"):
                 raise wrong(name, "this stays as it was while a run waits for results; leave it out, or send the same")
         if len(asked.said.results) != len(asked.said.messages):
-            raise wrong("input", "a run that waits for results takes nothing else: send the results alone")
+            raise wrong("input", ALONE)
         return asked.previous is None or asked.previous.run_id == run.id
 
     async def _require_no_calls(self, previous: ResponseId) -> None:
@@ -134,13 +139,15 @@ class Answers:
             raise wrong("input", f"No tool output found for function call {calls[0]}.")
 
     async def _whole(self, run: RunOut, turn: Turn) -> HttpResponse:
-        response = Response(turn, run.id, sheet(run, turn.number))
-        async for event in self._girih.runs.events(self._scope, run.id):
+        response = Response(turn, run)
+
+        def take(event: RunEvent) -> bool:
             response.take(event)
-            if response.waits is not None:
-                return _failed(faults.of_question(response.waits.questions[0], run.id))
-            if response.is_over:
-                break
+            return response.is_over or response.waits is not None
+
+        await read(self._girih.runs.tail(self._scope, run.id), take, waits=True)
+        if response.waits is not None:
+            return _failed(faults.of_question(response.waits.questions[0], run.id))
         if response.failed is not None:
             return _failed(faults.of_failure(response.failed, run.id))
         return JSONResponse(response.shown(), headers=_told(run))
@@ -151,15 +158,14 @@ class Answers:
 
     async def _so_far(self, run: RunOut, turn: Turn) -> Response:
         """The response after all that the run has recorded."""
-        response = Response(turn, run.id, sheet(run, turn.number))
+        response = Response(turn, run)
         response.begin()
-        tail = self._girih.runs.tail(self._scope, run.id)
-        try:
-            while not response.is_over and (events := await tail.take()):
-                for event in events:
-                    response.take(event)
-        finally:
-            tail.close()
+
+        def take(event: RunEvent) -> bool:
+            response.take(event)
+            return response.is_over
+
+        await read(self._girih.runs.tail(self._scope, run.id), take, waits=False)
         return response
 
     async def _run(self, text: str) -> tuple[RunOut, int]:

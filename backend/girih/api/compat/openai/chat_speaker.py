@@ -50,12 +50,11 @@ class ChatSpeaker:
 
     def _steps(self, steps: Sequence[ChatStep]) -> list[bytes]:
         said = [self._chunk(delta) for delta in self._deltas.of(steps)]
-        last = steps[-1] if steps else None
-        if (waits := question_of(steps)) is not None:
-            return [*said, self._error(faults.of_question(waits.questions[0], self._head.run_id))]
-        if isinstance(last, FailedStep) and self._deltas.reason is None:
-            return [*said, self._error(faults.of_failure(last, self._head.run_id))]
-        if last is not None and ends_turn(last):
+        fault = fault_of(steps, self._head.run_id, is_answered=self._deltas.reason is not None)
+        if fault is not None:
+            self.over = True
+            return [*said, error_frame(fault.error())]
+        if steps and ends_turn(steps[-1]):
             said += self._end()
         return said
 
@@ -66,9 +65,13 @@ class ChatSpeaker:
             said.append(frame(usage_chunk(self._head, self._turn.tokens)))
         return [*said, DONE]
 
-    def _error(self, fault: faults.Fault) -> bytes:
-        self.over = True
-        return error_frame(fault.error())
-
     def _chunk(self, delta: JsonObject, reason: str | None = None) -> bytes:
         return frame(chunk(self._head, delta, reason, with_usage=self._with_usage))
+
+
+def fault_of(steps: Sequence[ChatStep], run_id: str, *, is_answered: bool) -> faults.Fault | None:
+    """Why no answer will come: a person is asked first, or the run has failed and that is not an answer itself."""
+    if (waits := question_of(steps)) is not None:
+        return faults.of_question(waits.questions[0], run_id)
+    last = steps[-1] if steps else None
+    return faults.of_failure(last, run_id) if isinstance(last, FailedStep) and not is_answered else None

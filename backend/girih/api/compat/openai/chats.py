@@ -5,21 +5,22 @@ from __future__ import annotations
 from fastapi import Request, Response
 from fastapi.responses import JSONResponse
 
-from girih.api.compat.openai import faults
 from girih.api.compat.openai.calls import Results, settled_of
 from girih.api.compat.openai.chat_frames import Deltas, Head, completion
 from girih.api.compat.openai.chat_request import ChatRequest
-from girih.api.compat.openai.chat_speaker import ChatSpeaker
+from girih.api.compat.openai.chat_speaker import ChatSpeaker, fault_of
+from girih.api.compat.openai.faults import Fault
 from girih.api.compat.openai.fields import wrong
 from girih.api.compat.openai.marks import is_same_given, is_same_talk, mark
 from girih.api.compat.openai.options import OWN
+from girih.api.compat.openai.reading import read
 from girih.api.compat.openai.runs import start
-from girih.api.compat.openai.turns import Turn, question_of
+from girih.api.compat.openai.turns import Turn
 from girih.api.sse import EventStream
 from girih.db.tenancy import OrgScope
+from girih.engine.events import RunEvent
 from girih.language.spec.tree import JsonObject
 from girih.services.runs.chat_fold import ChatFold
-from girih.services.runs.chat_steps import FailedStep
 from girih.services.runs.schemas import RunIn, RunOut
 from girih.wiring.server import Girih
 
@@ -79,16 +80,20 @@ class Chats:
         return run, Turn(await self._fold(run), calls=results.call_ids, settled=settled)
 
     async def _whole(self, run: RunOut, turn: Turn, head: Head) -> Response:
-        deltas, said = Deltas(), []
-        async for event in self._girih.runs.events(self._scope, run.id):
+        deltas = Deltas()
+        said: list[JsonObject] = []
+        faulty: list[Fault] = []
+
+        def take(event: RunEvent) -> bool:
             steps = turn.take(event)
-            said += list(deltas.of(steps))
-            if (waits := question_of(steps)) is not None:
-                return _failed(faults.of_question(waits.questions[0], run.id))
-            if steps and isinstance(steps[-1], FailedStep) and deltas.reason is None:
-                return _failed(faults.of_failure(steps[-1], run.id))
-            if turn.ended_at is not None:
-                break
+            said.extend(deltas.of(steps))
+            fault = fault_of(steps, run.id, is_answered=deltas.reason is not None)
+            faulty.extend([fault] if fault is not None else [])
+            return bool(faulty) or turn.ended_at is not None
+
+        await read(self._girih.runs.tail(self._scope, run.id), take, waits=True)
+        if faulty:
+            return JSONResponse({"error": faulty[0].error()}, faulty[0].status, faulty[0].headers())
         head = Head(head.run_id, turn.number, _created(turn, head), head.model, head.fingerprint)
         return JSONResponse(completion(head, said, deltas.reason or "stop", turn.tokens), headers=_told(run))
 
@@ -107,8 +112,3 @@ def _print(run: RunOut) -> str:
 
 def _told(run: RunOut) -> dict[str, str]:
     return {"x-girih-run": run.id} | ({"x-girih-thread": run.thread_id} if run.thread_id else {})
-
-
-def _failed(fault: faults.Fault) -> Response:
-    body: JsonObject = {"error": fault.error()}
-    return JSONResponse(body, fault.status, fault.headers())

@@ -9,20 +9,22 @@ from girih.api.compat.openai import faults
 from girih.api.compat.openai.chat_frames import is_refused
 from girih.api.compat.openai.output_items import Output, Said
 from girih.api.compat.openai.response_ids import ResponseId
+from girih.api.compat.openai.response_sheet import sheet
 from girih.api.compat.openai.turns import Tokens, Turn, with_words
 from girih.engine.events import RunEvent
 from girih.language.spec.tree import JsonObject
-from girih.services.runs.chat_steps import CallStep, ChatStep, DoneStep, FailedStep, TextStep, WaitStep
+from girih.services.runs.chat_steps import CallStep, ChatStep, CustomStep, DoneStep, FailedStep, TextStep, WaitStep
+from girih.services.runs.schemas import RunOut
 
 
 class Response:
     """One response. The same events of the run give the same events of the response, with the same numbers."""
 
-    def __init__(self, turn: Turn, run_id: str, sheet: JsonObject) -> None:
+    def __init__(self, turn: Turn, run: RunOut) -> None:
         self._turn = turn
-        self._run_id = run_id
-        self._sheet = sheet
-        self._output = Output(str(ResponseId(run_id, turn.number)).removeprefix("resp_"))
+        self._run = run
+        self._sheet: JsonObject = {}
+        self._output = Output("")
         self._number = 0
         self._stage = 0
         self._ended: JsonObject = {}
@@ -42,16 +44,19 @@ class Response:
 
     def shown(self) -> JsonObject:
         """The response as it stands."""
-        status = ("queued" if self._sheet["background"] else "in_progress") if self._stage < 2 else "in_progress"
-        return self._sheet | {"status": status, "output": self._output.items} | self._ended
+        base = self._sheet or sheet(self._run, self._turn.number)
+        status = "queued" if self._stage < 2 and base["background"] else "in_progress"
+        return base | {"status": status, "output": self._output.items} | self._ended
 
     def begin(self) -> list[JsonObject]:
         """What comes first, once the turn is there."""
         if self._stage or not self._turn.is_begun:
             return []
-        self._stage = 1
-        if self._turn.began_at is not None and self._turn.number:
-            self._sheet = self._sheet | {"created_at": _seconds(self._turn.began_at)}
+        self._stage, number = 1, self._turn.number
+        self._sheet = sheet(self._run, number)
+        self._output = Output(str(ResponseId(self._run.id, number)).removeprefix("resp_"))
+        if self._turn.began_at is not None and number:
+            self._sheet |= {"created_at": _seconds(self._turn.began_at)}
         kinds = ["response.created", "response.queued"] if self._sheet["background"] else ["response.created"]
         return self._numbered((kind, {"response": self.shown()}) for kind in kinds)
 
@@ -70,13 +75,14 @@ class Response:
         """The error that tells of a question to a person; its number is left out where the stream is read later."""
         if self.waits is None:
             return None
-        error = faults.of_question(self.waits.questions[0], self._run_id).error()
+        error = faults.of_question(self.waits.questions[0], self._run.id).error()
         return {"type": "error", "sequence_number": self._number - 1, "error": error}
 
     def _steps(self, steps: Sequence[ChatStep]) -> Iterator[Said]:
         is_refusal = not self._output.has_text and is_refused(steps)
         for step in with_words(steps):
-            self.waits = None
+            if not isinstance(step, CustomStep) or step.type == "run.resumed":
+                self.waits = None
             if isinstance(step, TextStep) and step.text:
                 yield from self._output.text(step, is_refusal=is_refusal)
             elif isinstance(step, CallStep):
@@ -113,7 +119,7 @@ class Response:
         if step.cancelled:
             yield from self._end("cancelled")
             return
-        fault = faults.of_failure(step, self._run_id)
+        fault = faults.of_failure(step, self._run.id)
         code = "rate_limit_exceeded" if fault.status == 429 else "server_error"
         yield from self._end("failed", error={"code": code, "message": fault.message})
 

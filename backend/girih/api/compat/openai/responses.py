@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 
 from girih.api.compat.openai.access import Asked, Canceller, DoorRoute, Follower, Runner
 from girih.api.compat.openai.answers import Answers
@@ -19,7 +19,28 @@ from girih.language.spec.tree import JsonObject
 router = APIRouter(prefix="/responses", route_class=DoorRoute)
 
 Include = Annotated[list[str] | None, Query(alias="include[]")]
-Number = Annotated[int | None, Query(ge=0, le=10**9)]
+
+
+async def _after(
+    stream: bool = False,
+    starting_after: Annotated[int | None, Query(ge=0, le=10**9)] = None,
+    include: Include = None,
+    include_obfuscation: Literal[False] | None = None,
+) -> int | None:
+    """The number to stream after, -1 for all events; `None` where no stream is asked for."""
+    del include_obfuscation
+    _check_include(include)
+    if stream:
+        return -1 if starting_after is None else starting_after
+    if starting_after is not None:
+        raise wrong("starting_after", "this goes with `stream=true`")
+    return None
+
+
+def _check_include(include: list[str] | None) -> None:
+    unknown = next((name for name in include or () if name != ENCRYPTED), None)
+    if unknown is not None:
+        raise wrong("include", f"'{unknown[:60]}' is not supported", "unsupported_parameter")
 
 
 @router.post("", operation_id="openai_respond", response_class=Response)
@@ -40,24 +61,11 @@ async def compact(scope: Runner) -> None:
 
 @router.get("/{response_id}", operation_id="openai_response", response_class=Response)
 async def get_response(
-    girih: Wired,
-    scope: Follower,
-    request: Request,
-    response_id: str,
-    stream: bool = False,
-    starting_after: Number = None,
-    include: Include = None,
-    include_obfuscation: Literal[False] | None = None,
+    girih: Wired, scope: Follower, request: Request, response_id: str, after: Annotated[int | None, Depends(_after)]
 ) -> Response:
     """A response as it stands, or its events behind the one with a number."""
-    del include_obfuscation
-    _check_include(include)
-    if not stream and starting_after is not None:
-        raise wrong("starting_after", "this goes with `stream=true`")
     answers = Answers(girih, scope, request)
-    if stream:
-        return await answers.stream(response_id, -1 if starting_after is None else starting_after)
-    return await answers.show(response_id)
+    return await (answers.show(response_id) if after is None else answers.stream(response_id, after))
 
 
 @router.delete("/{response_id}", operation_id="openai_delete_response")
@@ -86,9 +94,3 @@ async def list_input_items(
     """What a response was asked with, the last first."""
     _check_include(include)
     return await Inputs(girih, scope, request).listed(response_id, after=after, limit=limit, order=order)
-
-
-def _check_include(include: list[str] | None) -> None:
-    unknown = next((name for name in include or () if name != ENCRYPTED), None)
-    if unknown is not None:
-        raise wrong("include", f"'{unknown[:60]}' is not supported", "unsupported_parameter")
