@@ -68,3 +68,12 @@ async def runs_of(work: Work, scope: OrgScope, thread_id: UUID, *, after: int, l
         .limit(limit)
     )
     return [(found.id, int(found.thread_seq or 0)) for found in await work.session.execute(query)]
+
+
+async def last_of(work: Work, scope: OrgScope, thread_id: UUID) -> Run | None:
+    """The thread's last run."""
+    query = select(Run).where(
+        Run.org_id == scope.org_id, Run.project_id == scope.project_id, Run.thread_id == thread_id
+    )
+    found: Run | None = await work.session.scalar(query.order_by(Run.thread_seq.desc()).limit(1))
+    return found

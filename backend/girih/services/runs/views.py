@@ -2,42 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Sequence
 from uuid import UUID
 
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import UnitOfWork
 from girih.engine.events import RunEvent
 from girih.errors import Conflict, NotFound
-from girih.language.compiler.plan import Plan
 from girih.language.spec.tree import JsonObject
 from girih.services.runs import repository, snapshot_repository, view_repository
 from girih.services.runs.past import chat_of
 from girih.services.runs.ports import Agents
 from girih.services.runs.reader import Reader, no_such_run
 from girih.services.runs.replay import Replays
+from girih.services.runs.run_view import RunView
 from girih.services.runs.schemas import RunOut
 from girih.services.runs.shown import out
 from girih.services.runs.tables import Run
+from girih.services.runs.thread_tail import ThreadTail, Turn
 from girih.services.runs.values_fold import ValuesFold
-
-
-@dataclass(frozen=True)
-class RunView:
-    """A run as it stands, its plan, and what its values begin with."""
-
-    run: RunOut
-    plan: Plan
-    beginning: JsonObject
-    outputs: JsonObject | None
-    """Those of the run before it on its thread."""
-    messages: Sequence[JsonObject]
-    goes_on: bool
-
-    def fold(self) -> ValuesFold:
-        """Its values before its first event."""
-        return ValuesFold(self.plan, self.run.id, self.beginning, self.outputs, self.messages, goes_on=self.goes_on)
 
 
 class Views:
@@ -84,6 +67,16 @@ class Views:
             if row is None:
                 raise no_such_run(run_id)
             return await view_repository.taken_up_after(work, row)
+
+    def thread_tail(self, scope: OrgScope, thread_id: UUID, after: int, meet: Callable[[Turn], None]) -> ThreadTail:
+        """The events of the thread's runs after number `after`, one run after the other; see `ThreadTail`."""
+        return ThreadTail(self._uow, self._reader, self.of, scope, thread_id, after, meet)
+
+    async def last(self, scope: OrgScope, thread_id: UUID) -> tuple[RunOut, int] | None:
+        """The thread's last run, and which of its runs it is, from 1."""
+        async with self._uow(scope) as work:
+            row = await view_repository.last_of(work, scope, thread_id)
+            return (out(row), row.thread_seq or 0) if row is not None else None
 
     async def _messages(self, scope: OrgScope, run_id: UUID) -> Sequence[JsonObject]:
         async with self._uow(scope) as work:

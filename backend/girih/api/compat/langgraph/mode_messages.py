@@ -15,11 +15,11 @@ from girih.language.spec.tree import JsonObject
 from girih.services.runs.chat_fold import ChatFold
 from girih.services.runs.chat_steps import CallStep, DoneStep, TextStep, WaitStep
 from girih.services.runs.message_dicts import called
-from girih.services.runs.views import RunView
+from girih.services.runs.run_view import RunView
 
 
 @dataclass(slots=True)
-class _Message:
+class Message:
     """A message as far as it is known."""
 
     id: str
@@ -58,10 +58,10 @@ class _Message:
 
 
 @dataclass(slots=True)
-class _Piece:
+class Piece:
     """What an event adds to a message: some text, pieces of calls, or its end."""
 
-    message: _Message
+    message: Message
     text: str = ""
     calls: list[JsonObject] = field(default_factory=list)
     is_last: bool = False
@@ -73,23 +73,24 @@ class Pieces:
     def __init__(self, view: RunView) -> None:
         self._run_id = view.run.id
         self._chat = ChatFold(view.plan, view.run.id) if view.plan.chat else None
-        self._messages: dict[str, _Message] = {}
+        self._messages: dict[str, Message] = {}
         self._spoken: dict[str, int] = {}
-        self._now: list[_Piece] = []
+        self.now: list[Piece] = []
+        """What the last event added."""
 
     def take(self, moment: Moment) -> None:
         """Take an event, before the modes are asked."""
-        self._now = list(self._of_chat(moment) if self._chat is not None else self._of_models(moment))
+        self.now = list(self._of_chat(moment) if self._chat is not None else self._of_models(moment))
 
     def tuples(self, moment: Moment) -> Iterator[Said]:
         """Each piece with its metadata."""
-        for piece in self._now:
+        for piece in self.now:
             if piece.text or piece.calls:
                 yield Said("messages", [piece.message.chunk(piece.text, piece.calls), moment.metadata], _ns(moment))
 
     def partials(self, moment: Moment) -> Iterator[Said]:
         """Each message as far as it is known, its metadata once before, and the whole at its end."""
-        for piece in self._now:
+        for piece in self.now:
             message = piece.message
             if message.is_new:
                 message.is_new = False
@@ -99,7 +100,7 @@ class Pieces:
             if piece.is_last:
                 yield Said("messages/complete", [message.whole()], _ns(moment))
 
-    def _of_chat(self, moment: Moment) -> Iterator[_Piece]:
+    def _of_chat(self, moment: Moment) -> Iterator[Piece]:
         assert self._chat is not None  # noqa: S101 - asked for chats alone
         for step in self._chat.take(moment.event):
             if isinstance(step, TextStep):
@@ -107,10 +108,10 @@ class Pieces:
             elif isinstance(step, CallStep):
                 yield from self._call(step)
             elif isinstance(step, DoneStep | WaitStep):
-                yield from (_Piece(message, is_last=True) for message in self._messages.values())
+                yield from (Piece(message, is_last=True) for message in self._messages.values())
                 self._messages.clear()
 
-    def _of_models(self, moment: Moment) -> Iterator[_Piece]:
+    def _of_models(self, moment: Moment) -> Iterator[Piece]:
         if moment.where is None:
             return
         number = self._spoken.get(moment.where.task, 0)
@@ -125,22 +126,22 @@ class Pieces:
             pieces = [_begun(at, call) for at, call in enumerate(moment.data.get("calls") or ())]
             message.calls = [called(call["id"], call["name"], _read(call)) for call in moment.data.get("calls") or ()]
             del self._messages[name]
-            yield _Piece(message, rest, pieces, is_last=True)
+            yield Piece(message, rest, pieces, is_last=True)
 
-    def _call(self, step: CallStep) -> Iterator[_Piece]:
+    def _call(self, step: CallStep) -> Iterator[Piece]:
         message = self._message(step.call_id.rpartition("_")[0])
         if step.done:
             message.calls.append(called(step.call_id, step.name, json.loads(step.arguments or "{}")))
             piece = {"type": "tool_call_chunk", "id": step.call_id, "name": step.name, "args": step.arguments}
-            yield _Piece(message, calls=[piece | {"index": len(message.calls) - 1}])
+            yield Piece(message, calls=[piece | {"index": len(message.calls) - 1}])
 
-    def _text(self, name: str, text: str) -> _Piece:
+    def _text(self, name: str, text: str) -> Piece:
         message = self._message(name)
         message.text += text
-        return _Piece(message, text)
+        return Piece(message, text)
 
-    def _message(self, name: str) -> _Message:
-        return self._messages.setdefault(name, _Message(name))
+    def _message(self, name: str) -> Message:
+        return self._messages.setdefault(name, Message(name))
 
 
 def _begun(at: int, call: JsonObject) -> JsonObject:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from girih.api.compat.langgraph.moment import Moment, Said
 from girih.language.spec.tree import JsonObject
-from girih.services.runs.views import RunView
+from girih.services.runs.run_view import RunView
 
 
 class Tasks:

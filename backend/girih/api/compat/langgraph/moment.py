@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from girih.api.compat.langgraph.places import Places, Where
 from girih.engine.events import RunEvent
 from girih.language.spec.tree import JsonObject, JsonValue
-from girih.services.runs.views import RunView
+from girih.services.runs.run_view import RunView
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,19 @@ from girih.api.compat.langgraph import (
     state_routes,
     store_routes,
     thread_routes,
+    thread_streams,
 )
 
 router = APIRouter()
-for part in (server, assistant_routes, store_routes, cron_routes, thread_routes, state_routes, runs, runs_alone):
+for part in (
+    server,
+    assistant_routes,
+    store_routes,
+    cron_routes,
+    thread_routes,
+    state_routes,
+    runs,
+    runs_alone,
+    thread_streams,
+):
     router.include_router(part.router)

@@ -12,7 +12,8 @@ from girih.api.speakers import PING
 from girih.db.tenancy import OrgScope
 from girih.engine.events import RunEvent
 from girih.services.runs.reader import GAP, Tail
-from girih.services.runs.views import RunView, Views
+from girih.services.runs.run_view import RunView
+from girih.services.runs.views import Views
 
 
 class RunSpeaker:

@@ -15,8 +15,8 @@ from girih.api.compat.langgraph.moment import Moment, Said
 from girih.api.compat.langgraph.places import Places
 from girih.engine.events import RunEvent
 from girih.language.spec.tree import JsonObject
+from girih.services.runs.run_view import RunView
 from girih.services.runs.values import values_of
-from girih.services.runs.views import RunView
 
 ENDS: Mapping[str, str] = {
     "run.finished": "success",
@@ -58,9 +58,14 @@ class Telling:
         self._pieces = pieces if modes & {"messages", "messages-tuple"} else None
         self._modes = [(number, every[name]) for number, name in enumerate(MODES) if name in modes]
 
+    @property
+    def values(self) -> JsonObject:
+        """The run's values now."""
+        return values_of(self._fold.state, self._fold.outputs)
+
     def take(self, event: RunEvent) -> list[Frame]:
         """The frames of an event, the one that ends an answer among them."""
-        moment = self._moment(event)
+        self.moment = moment = self._moment(event)
         if self._pieces is not None:
             self._pieces.take(moment)
         frames = [
@@ -123,6 +128,8 @@ class Telling:
             added["messages"] = moment.values["messages"][-1:]
         return added
 
+    moment: Moment
+    """What was taken last."""
     _held: JsonObject = {}  # noqa: RUF012 - replaced, never changed
 
 

@@ -9,9 +9,9 @@ from girih.engine.events import RunEvent
 from girih.language.spec.tree import JsonObject
 from girih.services.runs.plain import dump
 from girih.services.runs.reader import GAP
+from girih.services.runs.run_view import RunView
 from girih.services.runs.values import values_of
 from girih.services.runs.values_fold import ValuesFold
-from girih.services.runs.views import RunView
 
 PATIENCE = b"\n"
 """What is sent meanwhile: JSON may begin with it, and proxies keep the connection."""
