@@ -222,3 +222,37 @@ def test_a_copy_has_the_states_and_goes_its_own_way(lang: SyncLangGraphClient, p
     run_on(plain, other, "lgr-steps", word="y")
     assert lang.threads.get(thread)["values"]["seen"] == ["x", "x!"]
     assert lang.threads.get(other)["values"]["seen"] == ["x", "x!", "y", "y!"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "threads", {"metadata": {"a": "x\x00"}}),
+        ("POST", "threads/search", {"metadata": {"a": "x\x00"}}),
+        ("POST", "threads/search", {"values": {"a": "x\x00"}}),
+        ("POST", "threads/count", {"metadata": {"graph_id": "x\x00"}}),
+        ("POST", "threads/search", {"colour": "red"}),
+        ("POST", "threads/search", "nonsense"),
+        ("GET", "threads/search?colour=red", None),
+        ("GET", "store/items?key=a%00&namespace=b", None),
+        ("GET", "store/items?key=a&namespace=b%00", None),
+        ("GET", "store/items?key=a&namespace=b..c", None),
+        ("POST", "runs/crons/search", {"metadata": {"a": "x\x00"}}),
+        ("POST", "runs/crons/search", {"sort_by": "colour"}),
+        ("POST", "assistants/search", {"colour": "red"}),
+    ],
+)
+def test_nonsense_is_refused_in_a_sentence(plain: httpx.Client, method: str, path: str, body: object) -> None:
+    answer = plain.request(method, f"/langgraph/{path}", json=body)
+    assert answer.status_code == 422, answer.text
+    told = answer.json()
+    assert isinstance(told["detail"], str)
+    assert told["error_id"]
+
+
+def test_addresses_of_nothing_answer_as_the_clients_read_it(lang: SyncLangGraphClient, plain: httpx.Client) -> None:
+    thread = lang.threads.create()["thread_id"]
+    for path in (f"threads/{thread}/state/a%00b", f"threads/{uuid.uuid4()}/state", "nothing/at/all"):
+        answer = plain.get(f"/langgraph/{path}")
+        assert answer.status_code == 404, answer.text
+        assert isinstance(answer.json()["detail"], str)

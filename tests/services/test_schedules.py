@@ -167,3 +167,37 @@ async def test_a_schedule_is_paused_changed_and_deleted(office: Office, other_sc
     assert "other" in (firing.error or "")
     await scheduler.delete(office.scope, number)
     assert (await scheduler.schedules(office.scope)).items == []
+
+
+async def test_a_schedule_ends(office: Office) -> None:  # noqa: F811
+    await office.publish(ONE)
+    service = office.service()
+    scheduler = ScheduleService(office.uow, service)
+    with pytest.raises(InvalidInput, match="end before its first moment"):
+        await scheduler.create(office.scope, nightly(end_at=datetime.now(UTC)))
+    made = await scheduler.create(office.scope, nightly(end_at=datetime.now(UTC) + timedelta(hours=2)))
+    assert made.next_at is not None
+    over = datetime.now(UTC) - timedelta(minutes=1)
+    # A moment before the end is still fired; then there is no next one.
+    await office.sql("UPDATE schedules SET next_at = :at, end_at = :over", at=over - timedelta(hours=1), over=over)
+    await scheduler.fire_due()
+    assert (await scheduler.schedule(office.scope, UUID(made.id))).next_at is None
+    assert len((await service.runs(office.scope)).items) == 1
+    again = await scheduler.change(office.scope, UUID(made.id), ScheduleChange(end_at=None))
+    assert again.next_at is not None
+    await service.stop()
+
+
+async def test_each_run_has_a_thread_of_its_own(office: Office) -> None:  # noqa: F811
+    await office.publish(ONE)
+    service = office.service()
+    scheduler = ScheduleService(office.uow, service)
+    with pytest.raises(ValueError, match="threads of their own"):
+        nightly(new_threads=True, run=RunIn(agent="test", thread_id=UUID(int=1)))
+    made = await scheduler.create(office.scope, nightly(new_threads=True, overlap="allow", catch_up="all"))
+    await due_since(office, made.id, timedelta(hours=2))
+    await asyncio.gather(*(scheduler.fire_due() for _ in range(4)))
+    runs = (await service.runs(office.scope)).items
+    assert len(runs) == len({run.thread_id for run in runs}) == 3
+    assert None not in {run.thread_id for run in runs}
+    await service.stop()

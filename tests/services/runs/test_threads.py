@@ -10,13 +10,14 @@ import pytest
 from tests.engine.plans import node, plan
 from tests.services.runs.office import Office, ended
 
+from girih.db.base import new_id
 from girih.db.tenancy import OrgScope
-from girih.errors import NotFound, ThreadBusy
+from girih.errors import Conflict, NotFound, ThreadBusy
 from girih.language.compiler.plan import PlanState
 from girih.services.runs.reconciler import Timing
 from girih.services.runs.schemas import RunIn, RunOut
 from girih.services.runs.service import RunService
-from girih.services.runs.thread_schemas import ThreadIn
+from girih.services.runs.thread_schemas import StateIn, ThreadIn
 
 
 def counting(name: str = "test", steps: int = 1) -> Any:
@@ -211,3 +212,76 @@ async def test_threads_of_others_are_not_there(office: Office, other_scope: OrgS
     with pytest.raises(NotFound, match="there is no thread"):
         await service.create(office.scope, on(strange))
     assert (await service.runs(office.scope)).items == []
+
+
+async def test_apps_choose_ids_and_two_organizations_may_choose_the_same(office: Office, other_scope: OrgScope) -> None:
+    service = office.service()
+    chosen = new_id()
+    first = await service.threads.create(office.scope, ThreadIn(id=chosen, metadata={"mine": 1}))
+    assert first.id == str(chosen)
+    with pytest.raises(Conflict, match="there is a thread"):
+        await service.threads.create(office.scope, ThreadIn(id=chosen))
+    again = await service.threads.create(office.scope, ThreadIn(id=chosen, if_exists="do_nothing"))
+    assert again == first
+    theirs = await service.threads.create(other_scope, ThreadIn(id=chosen))
+    assert theirs.metadata == {}
+    # Another project of the same organization cannot have it, and is told nothing of it.
+    sibling = OrgScope(office.scope.org_id, other_scope.project_id, permissions=office.scope.permissions)
+    with pytest.raises(Conflict, match="there is a thread"):
+        await service.threads.create(sibling, ThreadIn(id=chosen, if_exists="do_nothing"))
+    await service.threads.delete(other_scope, chosen)
+    assert await service.threads.thread(office.scope, chosen) == first
+    await service.stop()
+
+
+async def test_one_of_many_makers_of_an_id_makes_it(office: Office) -> None:
+    service = office.service()
+    chosen = ThreadIn(id=new_id())
+    made = await asyncio.gather(
+        *(service.threads.create(office.scope, chosen) for _ in range(8)), return_exceptions=True
+    )
+    assert sum(not isinstance(one, Conflict) for one in made) == 1
+    await service.stop()
+
+
+async def test_an_edit_may_merge_and_go_back(office: Office) -> None:
+    await office.publish(counting())
+    service = office.service()
+    here = await thread(service, office.scope)
+    for _ in range(2):
+        await ended(service, office.scope, (await service.create(office.scope, on(here))).id)
+    newest, first = (await service.threads.history(office.scope, here)).items
+    assert (newest.state, first.state) == ({"total": 2}, {"total": 1})
+    merged = await service.threads.edit(office.scope, here, StateIn(state={"total": 5}, merge=True))
+    assert (merged.state, merged.source, merged.parent_id) == ({"total": 7}, "update", newest.id)
+    back = await service.threads.edit(office.scope, here, StateIn(state={}, state_id=UUID(first.id)))
+    assert (back.state, back.source, back.parent_id) == ({"total": 1}, "fork", first.id)
+    assert await total(service, office, here) == 1
+    await ended(service, office.scope, (await service.create(office.scope, on(here))).id)
+    assert await total(service, office, here) == 2
+    with pytest.raises(NotFound, match="was never in a state"):
+        await service.threads.edit(office.scope, here, StateIn(state={}, state_id=new_id()))
+    with pytest.raises(ValueError, match="not both"):
+        StateIn(state={}, merge=True, replace=True)
+    await service.stop()
+
+
+async def test_a_moment_within_a_run_is_found_and_gone_back_to(office: Office, other_scope: OrgScope) -> None:
+    await office.publish(counting(steps=4))
+    service = office.service()
+    here = await thread(service, office.scope)
+    await ended(service, office.scope, (await service.create(office.scope, on(here))).id)
+    moments = await service.snapshots.history(office.scope, here)
+    assert [one.state.get("total") for one in moments] == [4, 3, 2, 1]
+    assert [one.is_within_run for one in moments] == [False, True, True, True]
+    assert [[task.node for task in one.tasks] for one in moments] == [[], ["s3"], ["s2"], ["s1"]]
+    assert [one.parent_id for one in moments] == [*(one.id for one in moments[1:]), None]
+    made = await service.snapshots.edit(office.scope, here, {"total": 10}, at=moments[2].id)
+    assert made.state == {"total": 12}
+    assert made.is_newest
+    for asked in (moments[1].id, str(new_id()), "x\x00"):
+        with pytest.raises(NotFound):
+            await service.snapshots.snapshot(other_scope, here, str(asked))
+    with pytest.raises(NotFound, match="no checkpoint"):
+        await service.snapshots.history(office.scope, here, before="x\x00")
+    await service.stop()

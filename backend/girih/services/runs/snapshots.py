@@ -55,17 +55,18 @@ class Snapshots:
         """One moment of the thread. Raises `NotFound`, also for a checkpoint that is not kept any more."""
         async with self._uow(scope) as work:
             thread = await _thread(work, scope, thread_id)
-            state = await state_of(work, thread, _uuid(snapshot_id))
+            number = _uuid(snapshot_id)
+            state = await state_of(work, thread, number)
             if state is not None:
                 return await of_state(work, thread, state, is_newest=state.id == thread.state_id)
+            if number is None:
+                raise _no_such(thread_id, snapshot_id)
             run = await repository.run_of_checkpoint(work, scope, thread_id, snapshot_id[:100])
             last = await repository.checkpoints_before(work, run, None, limit=1) if run is not None else ()
             is_last = run is not None and snapshot_id in last and stands_within(run, None)
         found = await self._within_run(scope, run, snapshot_id, is_newest=is_last) if run is not None else None
         if found is None:
-            raise NotFound(
-                f"thread {thread_id} has no checkpoint {snapshot_id[:100]}", help="its history lists those it has"
-            )
+            raise _no_such(thread_id, snapshot_id)
         return found
 
     async def history(
@@ -90,7 +91,7 @@ class Snapshots:
 
         Raises `ThreadBusy` while a run is on it, `InvalidInput` for values that do not fit, `NotFound`.
         """
-        body = StateIn(state=values, merge=True)
+        body, plan = StateIn(state=values, merge=True), None
         base = await self.snapshot(scope, thread_id, at) if at is not None else None
         if base is not None and base.is_within_run:
             assert base.run_id is not None and base.agent is not None  # noqa: S101 - it is within one
@@ -103,11 +104,10 @@ class Snapshots:
             body = StateIn(
                 state={name: value for name, value in merged.items() if name in shared.names or name in values},
                 replace=True,
-                agent=f"{run.agent}@{run.version}",
             )
         elif base is not None:
             body = StateIn(state=values, merge=True, state_id=_uuid(str(base.id)))
-        made = await self._threads.edit(scope, thread_id, body)
+        made = await self._threads.edit(scope, thread_id, body, plan)
         return await self.snapshot(scope, thread_id, str(made.id))
 
     async def _key(self, scope: OrgScope, thread_id: UUID, snapshot_id: str) -> Key:
@@ -196,6 +196,12 @@ async def _thread(work: Work, scope: OrgScope, thread_id: UUID) -> Thread:
     if found is None:
         raise no_such_thread(thread_id)
     return found
+
+
+def _no_such(thread_id: UUID, snapshot_id: str) -> NotFound:
+    return NotFound(
+        f"thread {thread_id} has no checkpoint {snapshot_id[:100]!r}", help="its history lists those it has"
+    )
 
 
 def _uuid(text: str) -> UUID | None:

@@ -9,9 +9,10 @@ from uuid import UUID
 
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import UnitOfWork
-from girih.errors import NotFound
+from girih.errors import InvalidInput, NotFound
 from girih.language.spec.tree import JsonObject
 from girih.services.runs import thread_search_repository as repository
+from girih.services.runs.plain import is_storable
 from girih.services.runs.snapshot_schemas import Snapshot
 from girih.services.runs.snapshots import Snapshots
 from girih.services.runs.thread_schemas import ThreadOut
@@ -43,6 +44,7 @@ class ThreadViews:
 
     async def search(self, scope: OrgScope, wanted: ThreadSearch, *, with_values: bool = True) -> list[ThreadView]:
         """The threads that fit, in order; without what they hold where that is not asked for."""
+        _require_searchable(wanted)
         async with self._uow(scope) as work:
             found = await repository.page(work, scope, wanted)
             if not with_values:
@@ -60,6 +62,7 @@ class ThreadViews:
 
     async def count(self, scope: OrgScope, wanted: ThreadSearch) -> int:
         """How many threads fit."""
+        _require_searchable(wanted)
         async with self._uow(scope) as work:
             return await repository.count(work, scope, wanted)
 
@@ -78,3 +81,10 @@ class ThreadViews:
     async def _standing(self, scope: OrgScope, thread: ThreadOut) -> ThreadView:
         found = await self._snapshots.newest(scope, UUID(thread.id))
         return ThreadView(thread, found.state, found.outputs, found)
+
+
+def _require_searchable(wanted: ThreadSearch) -> None:
+    """Raise `InvalidInput` for text that no thread can be found by."""
+    named = {key: value for key, (value, _) in wanted.named.items()}
+    if not is_storable({"metadata": wanted.metadata, "values": wanted.values, "named": named}):
+        raise InvalidInput("nothing is found by a NUL or half of a character", help="take it out of the search")

@@ -15,6 +15,7 @@ from girih.language.compiler.plan import Plan
 from girih.language.spec.conform import contract
 from girih.language.spec.tree import JsonObject
 from girih.services.runs import thread_repository
+from girih.services.runs.chat_threads import ChatThreads
 from girih.services.runs.links import no_such_thread
 from girih.services.runs.plain import is_storable
 from girih.services.runs.ports import Agents
@@ -58,6 +59,7 @@ class Threads:
         self._uow = uow
         self._agents = agents
         self._stop = stop
+        self.chats = ChatThreads(uow, agents)
 
     async def create(self, scope: OrgScope, body: ThreadIn) -> ThreadOut:
         """A new thread. Raises `InvalidInput` for a state that does not fit the agent's, `Conflict` for a known id."""
@@ -130,11 +132,14 @@ class Threads:
             items = [thread_repository.state_out(row) for row in rows[:limit]]
         return StatePage(items=items, next=items[-1].id if len(rows) > limit else None)
 
-    async def edit(self, scope: OrgScope, thread_id: UUID, body: StateIn) -> StateOut:
-        """Set values of a thread that no run is on. Raises `ThreadBusy`, `Conflict` for another version."""
+    async def edit(self, scope: OrgScope, thread_id: UUID, body: StateIn, plan: Plan | None = None) -> StateOut:
+        """Set values of a thread that no run is on. Raises `ThreadBusy`, `Conflict` for another version.
+
+        `plan`: whose `state:` they have to fit, where that is known.
+        """
         async with self._uow(scope) as work:
             agent = body.agent or (await _found(work, scope, thread_id)).agent
-        plan = await self._plan(scope, agent, is_certain=body.agent is not None)
+        plan = plan or await self._plan(scope, agent, is_certain=body.agent is not None)
         _check_state(plan, body.state)
         async with self._uow(scope) as work:
             row = await _locked(work, scope, thread_id)

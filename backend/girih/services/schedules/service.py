@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Protocol
 from uuid import UUID, uuid5
 
 import structlog
@@ -14,10 +13,13 @@ from girih.db.base import new_id
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import UnitOfWork, Work
 from girih.errors import BadCursor, Conflict, GirihError, InvalidInput, NotFound, QueueFull, Unavailable
+from girih.language.spec.tree import JsonObject
+from girih.services.runs.plain import is_storable
 from girih.services.runs.schemas import RunIn, RunOut
-from girih.services.runs.thread_schemas import ThreadIn, ThreadOut
+from girih.services.runs.thread_schemas import ThreadIn
 from girih.services.schedules import repository, search_repository
 from girih.services.schedules.due import AT_ONCE, come_of, next_of
+from girih.services.schedules.ports import Runs
 from girih.services.schedules.repository import Due
 from girih.services.schedules.schemas import (
     FiringList,
@@ -30,27 +32,6 @@ from girih.services.schedules.search_repository import ScheduleSearch
 from girih.services.schedules.tables import Schedule
 
 log = structlog.get_logger("girih.schedules")
-
-
-class Threads(Protocol):
-    """The threads that runs have, as schedules see them."""
-
-    async def create(self, scope: OrgScope, body: ThreadIn) -> ThreadOut:
-        """Make a thread."""
-        ...
-
-
-class Runs(Protocol):
-    """The runs service, as schedules see it."""
-
-    @property
-    def threads(self) -> Threads:
-        """The threads."""
-        ...
-
-    async def create(self, scope: OrgScope, body: RunIn, idempotency_key: str | None = None) -> RunOut:
-        """Accept a run."""
-        ...
 
 
 class ScheduleService:
@@ -76,6 +57,7 @@ class ScheduleService:
 
     async def create(self, scope: OrgScope, body: ScheduleIn) -> ScheduleOut:
         """A new schedule. Raises `InvalidInput` for what never comes true, `Conflict` for a name that is taken."""
+        _require_storable(body.metadata)
         next_at = next_of(body, datetime.now(UTC))
         if next_at is None:
             raise InvalidInput("the schedule would end before its first moment", help="choose a later `end_at`")
@@ -122,16 +104,19 @@ class ScheduleService:
 
     async def search(self, scope: OrgScope, wanted: ScheduleSearch) -> list[ScheduleOut]:
         """The project's schedules that fit, in order."""
+        _require_storable(wanted.metadata)
         async with self._uow(scope) as work:
             return [repository.out(row) for row in await search_repository.page(work, scope, wanted)]
 
     async def count(self, scope: OrgScope, wanted: ScheduleSearch) -> int:
         """How many of the project's schedules fit."""
+        _require_storable(wanted.metadata)
         async with self._uow(scope) as work:
             return await search_repository.count(work, scope, wanted)
 
     async def change(self, scope: OrgScope, number: UUID, body: ScheduleChange) -> ScheduleOut:
         """Change a schedule; it goes on from now."""
+        _require_storable(body.metadata or {})
         async with self._uow(scope) as work:
             row = await _found(work, scope, number, lock=True)
             given = body.model_dump(mode="json", exclude_none=True)
@@ -275,6 +260,11 @@ async def _changed(work: Work, row: Schedule) -> ScheduleOut:
     row.next_at = next_of(row, row.updated_at) if row.enabled else None
     await work.session.flush()
     return repository.out(row)
+
+
+def _require_storable(metadata: JsonObject) -> None:
+    if not is_storable(metadata):
+        raise InvalidInput("a schedule's metadata can hold no NUL and no half of a character: it could not be searched")
 
 
 def _require_one_kind_of_thread(row: Schedule) -> None:

@@ -73,8 +73,8 @@ async def put(girih: Wired, scope: Writer, body: Put) -> None:
 async def get(
     girih: Wired,
     scope: Reader,
-    key: str,
-    namespace: Annotated[str, Query()],
+    key: Annotated[Key, Query()],
+    namespace: Annotated[str, Query(pattern=r"^[^\x00]*$", max_length=5000)],
     refresh_ttl: bool = True,
 ) -> JsonObject | None:
     """The item of that key, `null` where there is none."""
