@@ -92,6 +92,8 @@ CASES = {
     ),
     "line ends and blank lines": ("\r\n\r\na: 1   \r\n\r\n\r\n\r\nb: 2\r\n\r\n", "a: 1\n\nb: 2\n"),
     "what looks like other values": ("a: no\nb: 012\nc: 1.10\nd: ~\ne:\nf: '1'\n", None),
+    "a text in lines of its own at the end, without a line end": ("a:\n- |-\n  no", "a:\n  - |-\n    no"),
+    "a text that keeps its blank lines": ("a: |+\n    x\n\n\n", "a: |+\n  x\n\n\n"),
     "an empty file": ("", ""),
     "only a comment": ("# nothing yet", "# nothing yet\n"),
 }

@@ -25,6 +25,8 @@ class _Layout:
         self._pieces = list(pieces(text))
         self._out: list[str] = []
         self._line: str | None = None
+        self._keeps = False
+        """Whether the last piece is a text whose blank lines at the end are its own."""
 
     def text(self) -> str:
         before: Piece | None = None
@@ -34,14 +36,18 @@ class _Layout:
             before = piece
         self._between(before, None)
         self._end_line()
-        while self._out and not self._out[-1]:
+        while self._out and not self._out[-1] and not self._keeps:
             self._out.pop()
-        return "\n".join(self._out) + "\n" if self._out else ""
+        # A text in lines of its own at the very end has no line end in it where the file has none.
+        end = "" if before is not None and before.kind == "block" and before.end_column else "\n"
+        return "\n".join(self._out) + end if self._out else ""
 
     # --- what lies between two pieces
 
     def _between(self, before: Piece | None, after: Piece | None) -> None:
         line, column = (before.end_line, before.end_column) if before else (0, 0)
+        if before is not None and before.kind == "block" and column:
+            line += 1  # the file ends in it
         if before and after and self._line is not None and after.line == line:
             self._line += _gap(before, after)
             return
@@ -80,6 +86,7 @@ class _Layout:
     # --- one piece
 
     def _write(self, piece: Piece) -> None:
+        self._keeps = False
         if piece.kind == "block":
             self._write_block(piece)
             return
@@ -104,7 +111,8 @@ class _Layout:
             content.append(self._lines[piece.end_line])
         shift = piece.inner - _indent_of_block(content, header, piece)
         kept = [_shifted(line, shift) for line in content]
-        if "+" not in header.split("#")[0]:
+        self._keeps = "+" in header.split("#")[0]
+        if not self._keeps:
             blank = bool(kept) and not kept[-1].strip() and piece.end_line < len(self._lines)
             while kept and not kept[-1].strip():
                 kept.pop()
