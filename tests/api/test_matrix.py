@@ -40,11 +40,18 @@ BODIES: dict[str, dict[str, Any]] = {
     "create_runs": {"json": {"runs": [{"agent": "nothing"}]}},
     "change_run": {"json": {"tags": ["x"]}},
     "retry_run": {"json": {}},
+    "put_item": {"json": {"namespace": ["a"], "key": "k", "value": {"x": 1}}},
+    "search_items": {"json": {}},
+    "list_namespaces": {"json": {}},
     "publish_event": {"json": {"type": "order.paid", "data": {"id": 1}}},
 }
 """What each operation with a body takes: a new one has to be added here."""
 
-PARAMETERS: dict[str, dict[str, Any]] = {"delete_memories": {"params": {"user": "x"}}}
+PARAMETERS: dict[str, dict[str, Any]] = {
+    "delete_memories": {"params": {"user": "x"}},
+    "get_item": {"params": {"namespace": "a", "key": "k"}},
+    "delete_item": {"params": {"namespace": "a", "key": "k"}},
+}
 """What an operation needs that takes no body."""
 
 OF_NO_THING = {
@@ -74,6 +81,10 @@ OF_NO_THING = {
     "rotate_webhook_secret",
     "set_retention",
     "run_and_wait",
+    "put_item",
+    "delete_item",
+    "search_items",
+    "list_namespaces",
 }
 """Operations that name no thing, so that nothing foreign can be named."""
 
@@ -101,6 +112,7 @@ async def things(client: Client, work: Callable[[], Awaitable[None]]) -> dict[st
     night = {"name": "by day", "cron": "0 3 1 1 *", "run": {"agent": "curious"}}
     schedule = (await client.post("/v1/schedules", json=night)).json()
     thread = (await client.post("/v1/threads", json={"state": {"x": 1}})).json()
+    assert (await client.put("/v1/store/items", **BODIES["put_item"])).is_success
     ids = {
         "run_id": run["id"],
         "thread_id": thread["id"],
