@@ -14,6 +14,7 @@ from girih.services.runs import thread_repository
 from girih.services.runs.interrupts import out
 from girih.services.runs.links import no_such_thread
 from girih.services.runs.moments import Key, Within, around, at_beginning, of_state, of_step, stands_within, state_of
+from girih.services.runs.past import chat_of
 from girih.services.runs.ports import Agents
 from girih.services.runs.replay import Replays
 from girih.services.runs.replay_schemas import CheckpointOut
@@ -23,6 +24,7 @@ from girih.services.runs.tables import Run
 from girih.services.runs.thread_schemas import StateIn
 from girih.services.runs.thread_tables import Thread
 from girih.services.runs.threads import Threads
+from girih.services.runs.values_fold import begun
 
 _RUNS_AT_ONCE = 10
 
@@ -176,7 +178,10 @@ class Snapshots:
         plan = await self._agents.plan(scope, run.digest)
         async with self._uow(scope) as work:
             within = await around(work, run)
-        return at_beginning(thread, within, plan.start, await self._pauses(scope, run))
+            chat = await chat_of(work, scope.org_id, run.id) if plan.chat else None
+        found = at_beginning(thread, within, plan.start, await self._pauses(scope, run))
+        state = begun(plan, str(run.id), found.state, run.inputs, (chat or {}).get("messages") or ())
+        return found.model_copy(update={"state": state})
 
     async def _pauses(self, scope: OrgScope, run: Run) -> list[InterruptOut]:
         if run.finished_at is not None:

@@ -6,13 +6,12 @@ from collections.abc import Awaitable, Callable
 
 from girih.db.base import new_id
 from girih.engine.checkpoints import CheckpointStore
-from girih.engine.events import NewEvent, RunEvent
 from girih.engine.stored_state import read_stored
 from girih.language.compiler.plan import Plan
 from girih.language.spec.tree import JsonObject
 from girih.services.runs.plain import dump
 from girih.services.runs.repository import Claim
-from girih.services.runs.values_fold import ValuesFold
+from girih.services.runs.values_fold import begun
 
 
 async def left_to_thread(
@@ -25,15 +24,12 @@ async def left_to_thread(
     """
     if status == "cancelled":
         stored = await store.get("", None)
-        state = read_stored(stored).state if stored is not None else begun(await plan(), claim)
+        state = read_stored(stored).state if stored is not None else _begun(await plan(), claim)
     elif status != "succeeded":
         state = None
     return new_id(), dump(claim.state | state) if state is not None else None
 
 
-def begun(plan: Plan, claim: Claim) -> JsonObject:
-    """What `state:` holds when the run begins."""
-    fold = ValuesFold(plan, str(claim.run_id), claim.state, None, (claim.chat or {}).get("messages") or ())
-    data = {"inputs": claim.inputs}
-    fold.take(RunEvent(str(claim.run_id), 1, 1, NewEvent("run.started", data, claim.started_at)))
-    return fold.state
+def _begun(plan: Plan, claim: Claim) -> JsonObject:
+    messages = (claim.chat or {}).get("messages") or ()
+    return begun(plan, str(claim.run_id), claim.state, claim.inputs, messages)

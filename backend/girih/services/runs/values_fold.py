@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 
-from girih.engine.events import RunEvent
+from girih.engine.events import NewEvent, RunEvent
 from girih.engine.shared_state import MESSAGES, SharedState, answer, merged, question
 from girih.language.compiler.plan import Plan
 from girih.language.spec.tree import JsonObject
@@ -76,3 +77,12 @@ class ValuesFold:
         if self._plan.chat:
             said = answer(self._plan, outputs, self._place)
             self.state[MESSAGES] = merged("by_id", self.state[MESSAGES], said)
+
+
+def begun(
+    plan: Plan, run_id: str, beginning: JsonObject, inputs: JsonObject, messages: Sequence[JsonObject]
+) -> JsonObject:
+    """What `state:` holds when a run begins, before any of its nodes has written to it."""
+    fold = ValuesFold(plan, run_id, beginning, None, messages)
+    fold.take(RunEvent(run_id, 1, 1, NewEvent("run.started", {"inputs": inputs}, datetime.now(UTC))))
+    return fold.state
