@@ -14,7 +14,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 
 from load import load
-from runs import girih, rss_mb, tree
+from servers import girih, rss_mb, tree
 
 EMBEDDER = b"girih.providers.embeddings.process"
 

@@ -1,63 +1,34 @@
 """Runs a second, time to the first event and CPU per run: girih beside raw LangGraph and a bare FastAPI route.
 
     python tests/benchmarks/runs.py [--seconds 5] [--streams 1 16 64] [--write docs/explanation/performance.md]
+    python tests/benchmarks/runs.py --doors [--rounds 5] [--streams 16] [--write docs/explanation/performance.md]
+    python tests/benchmarks/runs.py --url http://127.0.0.1:2024 --protocol langgraph --assistant agent [--key KEY]
     python tests/benchmarks/runs.py --rss 10000
 
-All three are measured in one go on the same cores, which the load generator shares; read the ratios, not the figures.
+All that is compared is measured in one go on the same cores, which the load generator shares; read the ratios, not the
+figures. With `--url` any server that speaks the protocol is asked for the same.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import os
 import platform
 import re
 import resource
-import socket
-import subprocess
 import sys
-import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import doors
 import raw_graph
 from load import Figures, Target, load
-
-ROOT = Path(__file__).parents[2]
-BIN = Path(sys.executable).parent
-TICK = os.sysconf("SC_CLK_TCK")
-
-
-def tree(pid: int) -> list[int]:
-    """A process and all that it started."""
-    found = [pid]
-    for parent in found:
-        for task in Path(f"/proc/{parent}/task").glob("*/children"):
-            with suppress(OSError):  # it has ended just now
-                found += [int(child) for child in task.read_text().split()]
-    return found
-
-
-def cpu_seconds(pid: int) -> float:
-    """CPU time of a process tree, user and system, ended children included."""
-    total = 0
-    for process in tree(pid):
-        with suppress(OSError):
-            fields = Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()
-            total += sum(int(field) for field in fields[11:15])
-    return total / TICK
-
-
-def rss_mb(pid: int) -> float:
-    """Resident memory of one process in megabytes."""
-    return int(re.findall(r"VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())[0]) / 1024
+from protocols import PROTOCOLS, Server
+from servers import cpu_seconds, floor, free_port, girih, rss_mb
 
 
 async def raw(streams: int, seconds: float) -> tuple[Figures, float]:
@@ -75,75 +46,6 @@ async def raw(streams: int, seconds: float) -> tuple[Figures, float]:
     await asyncio.gather(*(client() for _ in range(streams)))
     figures.seconds = time.perf_counter() - started
     return figures, sum(resource.getrusage(resource.RUSAGE_SELF)[:2]) - cpu
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-@contextmanager
-def floor() -> Iterator[tuple[Target, int]]:
-    """The floor: the same graph behind a bare FastAPI route."""
-    port = free_port()
-    command = [sys.executable, "-m", "uvicorn", "raw_graph:app", "--port", str(port), "--log-level", "error"]
-    process = subprocess.Popen(command, cwd=Path(__file__).parent)
-    try:
-        wait_for_port(port)
-        yield Target(port, "/stream", {}), process.pid
-    finally:
-        process.terminate()
-        process.wait()
-
-
-def wait_for_port(port: int) -> None:
-    """Return when somebody listens on the port; gives up after 30 seconds."""
-    for _ in range(300):
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.1)
-    raise TimeoutError(f"nothing listens on port {port}")
-
-
-@contextmanager
-def girih(metrics: int = 0) -> Iterator[tuple[Target, int, int]]:
-    """girih as `girih dev` starts it: the target, the API's process id and PostgreSQL's; `metrics` is a port."""
-    with tempfile.TemporaryDirectory(prefix="girih-bench-") as folder:
-        Path(folder).chmod(0o755)  # below a private folder root's database would lie elsewhere
-        command = [str(BIN / "girih"), "dev", str(ROOT / "agent_specs" / "bench"), "--port", str(free_port())]
-        process = subprocess.Popen(
-            [*command, "--data-dir", folder],
-            env={**os.environ, "GIRIH_METRICS_PORT": str(metrics)},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        try:
-            facts = wait_for_facts(Path(folder) / "dev.json")
-            port = int(facts["url"].rsplit(":", 1)[1])
-            headers = {"Authorization": f"Bearer {facts['api_key']}"}
-            yield (
-                Target(port, "/v1/runs/stream", {"agent": "echo50"}, headers),
-                facts["pids"]["api"],
-                facts["pids"]["postgres"],
-            )
-        finally:
-            process.terminate()
-            process.wait()
-
-
-def wait_for_facts(path: Path) -> dict:
-    """What `girih dev` says of itself, once the agent is published; gives up after 60 seconds."""
-    for _ in range(600):
-        if path.exists() and "pids" in (facts := json.loads(path.read_text())):
-            env = {**os.environ, "GIRIH_URL": facts["url"], "GIRIH_API_KEY": facts["api_key"]}
-            command = [str(BIN / "girih"), "run", "echo50"]
-            if subprocess.run(command, env=env, capture_output=True, check=False).returncode == 0:
-                return facts
-        time.sleep(0.1)
-    raise TimeoutError("girih dev did not come up")
 
 
 async def measured(target: Target, pid: int, streams: int, seconds: float) -> tuple[Figures, float]:
@@ -208,26 +110,74 @@ async def grown(runs: int) -> list[str]:
     return rows
 
 
-def main() -> None:
-    """Measure, print, and with `--write` put the table into a page between its markers."""
+async def asked(options: argparse.Namespace) -> list[str]:
+    """The table's rows for a server that somebody else started: each way of asking in its protocol."""
+    server = Server.at(options.url, options.key)
+    rows = ["| protocol | streams | runs/s | first event p50, ms | CPU per run, ms |", "|---|---|---|---|---|"]
+    for ask in PROTOCOLS[options.protocol]:
+        target = ask(server, options.assistant)
+        await load(target, 4, 1)
+        for count in options.streams:
+            before = sum(cpu_seconds(pid) for pid in options.pid)
+            figures = await load(target, count, options.seconds)
+            used = (sum(cpu_seconds(pid) for pid in options.pid) - before) / figures.runs * 1000
+            cpu = f"{used:.1f}" if options.pid else ""
+            name = ask.__name__.replace("_", " ")
+            rows.append(f"| {name} | {count} | {figures.rate:.0f} | {figures.first_ms:.1f} | {cpu} |")
+    return rows
+
+
+async def through_doors(options: argparse.Namespace) -> list[str]:
+    """The table of all doors, of a server that is started for it."""
+    with girih() as (target, *pids):
+        server = Server(target.host, target.port, "", target.headers)
+        return await doors.compare(server, pids, options.streams[0], options.seconds, options.rounds)
+
+
+def options_of() -> argparse.Namespace:
+    """What is asked for on the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=5, help="how long each figure is measured")
-    parser.add_argument("--streams", type=int, nargs="+", default=[1, 16, 64], help="how many streams at once")
+    parser.add_argument("--streams", type=int, nargs="+", help="how many streams at once; 1 16 64, for doors 16")
     parser.add_argument("--write", type=Path, help="the page to put the table into")
     parser.add_argument("--rss", type=int, metavar="RUNS", help="instead: memory over so many runs at 16 streams")
+    parser.add_argument("--doors", action="store_true", help="instead: every door of girih's beside /v1")
+    parser.add_argument("--rounds", type=int, default=5, help="how often all doors are measured in turn")
+    parser.add_argument("--url", help="instead: a server that runs already, up to what its protocol's paths begin with")
+    parser.add_argument("--protocol", choices=PROTOCOLS, default="v1", help="what it speaks")
+    parser.add_argument("--key", help="the key to send it")
+    parser.add_argument("--assistant", default="echo50", help="the agent, model or assistant to ask for")
+    parser.add_argument("--pid", type=int, nargs="+", default=[], help="its processes here, to count their CPU time")
     options = parser.parse_args()
-    if options.rss:
-        print("\n".join(asyncio.run(grown(options.rss))))
-        return
+    options.streams = options.streams or ([16] if options.doors else [1, 16, 64])
+    return options
+
+
+def table(options: argparse.Namespace) -> tuple[str, list[str]]:
+    """The name of what is measured, and its lines."""
+    if options.url:
+        return "server", asyncio.run(asked(options))
+    if options.doors:
+        return "doors", asyncio.run(through_doors(options))
     head = [
         "| server | streams | runs/s | of the limit | first event p50, ms | CPU per run, ms (+ database) |",
         "|---|---|---|---|---|---|",
     ]
-    where = f"\n{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, {time.strftime('%Y-%m-%d')}."
-    text = "\n".join([*head, *asyncio.run(compare(options.streams, options.seconds)), where])
+    return "table", [*head, *asyncio.run(compare(options.streams, options.seconds))]
+
+
+def main() -> None:
+    """Measure, print, and with `--write` put the table into a page between its markers."""
+    options = options_of()
+    if options.rss:
+        print("\n".join(asyncio.run(grown(options.rss))))
+        return
+    name, lines = table(options)
+    machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+    text = "\n".join([*lines, f"\n{machine}, {time.strftime('%Y-%m-%d')}."])
     print(text)
     if options.write:
-        marked = re.compile(r"(<!-- table -->\n).*?(<!-- /table -->)", re.DOTALL)
+        marked = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
         options.write.write_text(marked.sub(lambda m: m[1] + text + "\n" + m[2], options.write.read_text()))
 
 

@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 sys.path.insert(0, str(Path(__file__).parent))
 
 from load import Figures, Target, load
-from runs import cpu_seconds
+from servers import cpu_seconds
 from tests.acceptance.fleet import Fleet, Member, begin, events, fleet, publish, until
 
 AGENT = """kind: graph/v1
