@@ -133,4 +133,6 @@ const scenarios = {
   },
 };
 
-console.log(JSON.stringify(await scenarios[scenario]()));
+// What some take for the end of a line goes out escaped.
+const escaped = (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
+console.log(JSON.stringify(await scenarios[scenario]()).replace(/[\u007f-\uffff]/g, escaped));

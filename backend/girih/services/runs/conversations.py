@@ -11,16 +11,16 @@ from uuid import UUID
 
 from girih.db.tenancy import OrgScope
 from girih.engine.shared_state import message_id
-from girih.errors import InvalidInput, NotFound
+from girih.errors import InvalidInput
 from girih.language.compiler.plan import Plan
 from girih.language.spec.tree import JsonObject, JsonValue
 from girih.services.runs.chat_places import Place, placed
 from girih.services.runs.chat_schemas import ChatMessage
+from girih.services.runs.chat_threads import Standing
 from girih.services.runs.ports import Agents
 from girih.services.runs.schemas import InterruptOut, ResumeIn, RunIn, RunOut
-from girih.services.runs.search_repository import Wanted
 from girih.services.runs.service import RunService
-from girih.services.runs.thread_schemas import StateIn, StateOut, ThreadIn
+from girih.services.runs.thread_schemas import StateIn, StateOut
 
 MARK, QUESTION = "request_id", "message_id"
 """In a run's metadata: the ids that the app gave the request and the message with the question."""
@@ -80,6 +80,7 @@ class Conversations:
 
     def __init__(self, runs: RunService, agents: Agents) -> None:
         self._runs = runs
+        self._chats = runs.threads.chats
         self._agents = agents
 
     async def say(self, scope: OrgScope, said: Said, key: str | None = None) -> Turn:
@@ -90,64 +91,45 @@ class Conversations:
         agent without a chat, and for a last message that neither asks nor answers anything.
         """
         thread = thread_of(scope, said.chat)
-        newest = await self.newest(scope, thread)
+        await self._chats.plan(scope, said.run.agent)
+        standing = await self._chats.standing(scope, thread, {"chat_id": said.chat} if said.asks else None)
+        newest = standing.newest
         if newest is not None and said.mark and newest.metadata.get(MARK) == said.mark:
-            return await self._turn(scope, newest, thread)
+            return await self._turn(scope, newest, standing.state)
         if said.asks and said.answers:
             raise InvalidInput(
                 "this answers what the chat's run waits for and asks something new: the run goes on with answers alone",
                 help="send the answers first, and the new message once that run has finished",
             )
         if said.asks:
-            return await self._ask(scope, said, thread, newest, key)
-        return await self._answer(scope, said, newest)
-
-    async def plan(self, scope: OrgScope, agent: str) -> Plan:
-        """The plan of an agent that one can chat with. Raises `InvalidInput` for another one."""
-        plan = (await self._agents.resolve(scope, agent)).plan
-        if plan.chat is None:
-            raise InvalidInput(
-                f"agent '{plan.name}' is not one to chat with: its graph has no `chat:`",
-                help="say under `chat:` which input and output a chat is about, and publish it again",
-            )
-        return plan
-
-    async def newest(self, scope: OrgScope, thread: UUID) -> RunOut | None:
-        """The run that was last asked for on a thread."""
-        page = await self._runs.runs(scope, Wanted(thread_id=thread), limit=1)
-        return page.items[0] if page.items else None
+            return await self._ask(scope, said, thread, standing, key)
+        return await self._answer(scope, said, standing)
 
     async def follow(self, scope: OrgScope, agent: str, chat: str, *, settled: bool) -> Turn | None:
         """The chat's newest run where it is under way, or whatever became of it where `settled` ones are wanted too."""
-        await self.plan(scope, agent)
-        thread = thread_of(scope, chat)
-        run = await self.newest(scope, thread)
+        await self._chats.plan(scope, agent)
+        standing = await self._chats.standing(scope, thread_of(scope, chat))
+        run = standing.newest
         if run is None or (run.is_settled and not settled):
             return None
-        return replace(await self._turn(scope, run, thread), waits=run.is_settled)
+        return replace(await self._turn(scope, run, standing.state), waits=run.is_settled)
 
-    async def stop(self, scope: OrgScope, agent: str, chat: str) -> bool:
-        """Cancel the chat's run, if one is under way or waits. Whether there was one."""
-        await self.plan(scope, agent)
-        run = await self.newest(scope, thread_of(scope, chat))
-        if run is None or run.finished_at is not None:
-            return False
-        await self._runs.cancel(scope, run.id)
-        return True
+    async def stop(self, scope: OrgScope, agent: str, chat: str) -> None:
+        """Cancel the chat's run, if one is under way or waits."""
+        await self._chats.plan(scope, agent)
+        run = (await self._chats.standing(scope, thread_of(scope, chat))).newest
+        if run is not None and run.finished_at is None:
+            await self._runs.cancel(scope, run.id)
 
     async def cancel(self, scope: OrgScope, chat: str) -> None:
         """Give up what the chat's run waits for, and the run with it."""
-        run = await self.newest(scope, thread_of(scope, chat))
+        run = (await self._chats.standing(scope, thread_of(scope, chat))).newest
         if run is not None:
             await self._end(scope, run)
 
-    async def _turn(self, scope: OrgScope, run: RunOut, thread: UUID, since: frozenset[str] = frozenset()) -> Turn:
-        plan = await self._agents.plan(scope, run.digest)
-        return Turn(run.id, plan, since, (await self._state(scope, thread)).state)
-
     async def waits(self, scope: OrgScope, chat: str) -> list[InterruptOut]:
         """What the chat's run waits for."""
-        run = await self.newest(scope, thread_of(scope, chat))
+        run = (await self._chats.standing(scope, thread_of(scope, chat))).newest
         if run is None:
             return []
         pauses = (await self._runs.interrupts.of_run(scope, UUID(run.id))).items
@@ -155,31 +137,38 @@ class Conversations:
 
     async def asks_anew(self, scope: OrgScope, said: Said) -> bool:
         """Whether the last message is a question, and not the one that the chat's run is about."""
-        run = await self.newest(scope, thread_of(scope, said.chat)) if said.asks else None
-        return said.asks and (run is None or run.metadata.get(QUESTION) != said.messages[-1].id)
+        if not said.asks:
+            return False
+        run = (await self._chats.standing(scope, thread_of(scope, said.chat))).newest
+        return run is None or run.metadata.get(QUESTION) != said.messages[-1].id
 
     async def state(self, scope: OrgScope, agent: str, chat: str) -> JsonObject:
         """What the chat's thread holds; nothing where there is none yet."""
-        await self.plan(scope, agent)
-        return (await self._state(scope, thread_of(scope, chat))).state
+        await self._chats.plan(scope, agent)
+        return (await self._chats.standing(scope, thread_of(scope, chat))).state
 
-    async def _ask(self, scope: OrgScope, said: Said, thread: UUID, newest: RunOut | None, key: str | None) -> Turn:
-        state = await self._opened(scope, said, thread)
-        place = placed(state.state.get("messages") or (), said.messages)
-        changes = {name: value for name, value in said.state.items() if state.state.get(name) != value}
+    async def _turn(self, scope: OrgScope, run: RunOut, state: JsonObject, since: frozenset[str] = frozenset()) -> Turn:
+        return Turn(run.id, await self._agents.plan(scope, run.digest), since, state)
+
+    async def _ask(self, scope: OrgScope, said: Said, thread: UUID, standing: Standing, key: str | None) -> Turn:
+        state, newest = standing.state, standing.newest
+        place = placed(state.get("messages") or (), said.messages)
+        changes = {name: value for name, value in said.state.items() if state.get(name) != value}
         if newest is not None and newest.finished_at is None and (place.dropped or changes):
             await self._end(scope, newest)
         if place.dropped:
-            state = await self._back(scope, thread, place)
+            state = (await self._back(scope, thread, place)).state
         if changes:
-            state = await self._runs.threads.edit(scope, thread, StateIn(state=changes, agent=said.run.agent))
+            edit = StateIn(state=changes, agent=said.run.agent)
+            state = (await self._runs.threads.edit(scope, thread, edit)).state
         given: JsonObject = {"thread_id": thread, "messages": list(place.new)}
         named = {MARK: said.mark, QUESTION: said.messages[-1].id}
         given["metadata"] = said.run.metadata | {name: value for name, value in named.items() if value is not None}
         run = await self._runs.create(scope, said.run.model_copy(update=given), key)
-        return Turn(run.id, await self._agents.plan(scope, run.digest), state=state.state)
+        return await self._turn(scope, run, state)
 
-    async def _answer(self, scope: OrgScope, said: Said, newest: RunOut | None) -> Turn:
+    async def _answer(self, scope: OrgScope, said: Said, standing: Standing) -> Turn:
+        newest = standing.newest
         asked = await self._asked(scope, said, newest)
         if newest is None or not asked:
             raise InvalidInput(
@@ -193,7 +182,7 @@ class Conversations:
         else:  # it was answered before, by this request or one like it
             known = [pause for pause in asked if pause.answered_at is not None]
             fresh = {max(known, key=lambda pause: str(pause.answered_at)).id: None} if known else {}
-        return await self._turn(scope, newest, thread_of(scope, said.chat), frozenset(fresh))
+        return await self._turn(scope, newest, standing.state, frozenset(fresh))
 
     async def _asked(self, scope: OrgScope, said: Said, newest: RunOut | None) -> list[InterruptOut]:
         """What of all the run has waited for is answered here."""
@@ -205,22 +194,6 @@ class Conversations:
     @staticmethod
     def _value(said: Said, pause: InterruptOut) -> JsonValue:
         return said.answers[pause.id] if pause.id in said.answers else said.results[_call_of(pause)]
-
-    async def _opened(self, scope: OrgScope, said: Said, thread: UUID) -> StateOut:
-        """The state the chat's thread is in; a new one is made where there is none."""
-        try:
-            return await self._runs.threads.state(scope, thread)
-        except NotFound:
-            await self.plan(scope, said.run.agent)
-            about = {"chat_id": said.chat}
-            await self._runs.threads.create(scope, ThreadIn(id=thread, if_exists="do_nothing", metadata=about))
-        return await self._runs.threads.state(scope, thread)
-
-    async def _state(self, scope: OrgScope, thread: UUID) -> StateOut:
-        try:
-            return await self._runs.threads.state(scope, thread)
-        except NotFound:  # it was deleted meanwhile
-            return StateOut(state={})
 
     async def _back(self, scope: OrgScope, thread: UUID, place: Place) -> StateOut:
         """Put the thread back into the newest state that has none of the dropped messages."""

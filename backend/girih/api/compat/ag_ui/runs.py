@@ -66,9 +66,10 @@ async def _settled(chats: Conversations, scope: OrgScope, said: Said, body: RunA
 def _stream(girih: Girih, scope: OrgScope, request: Request, body: RunAgentInput, turn: Turn) -> EventStream:
     shared = SharedState(turn.plan)
     state = State(shared.seen(shared.beginning(turn.state)), shared.after)
-    history = [message.model_dump(by_alias=True, exclude_unset=True) for message in body.messages]
+    said = body.messages if turn.since else ()
+    history = [message.model_dump(by_alias=True, exclude_unset=True) for message in said]
     named = _named(body) | {"metadata": {"runId": turn.run_id}}
-    events = Events(named, state, history if turn.since else ())
+    events = Events(named, state, history)
     headers = {"content-location": f"/v1/runs/{turn.run_id}"}
     leaves = body.forwarded is not None and body.forwarded.on_disconnect == "cancel"
     leaving = partial(girih.runs.cancel, scope, turn.run_id) if leaves else None
