@@ -111,8 +111,25 @@ def test_a_run_that_waits_at_its_first_node(lang: SyncLangGraphClient, plain: ht
     state = lang.threads.get_state(thread)
     assert list(state["next"]) == ["gate"]
     assert [one["value"]["message"] for one in state["interrupts"]] == ["At once?"]
+    assert lang.threads.get_history(thread) == [state]
+    assert lang.threads.get_history(thread, metadata={"source": "fork"}) == []
     plain.post(f"/v1/runs/{run['id']}/cancel")
     assert lang.threads.get_state(thread)["interrupts"] == []
+
+
+def test_a_run_that_waits_at_its_first_node_stands_in_the_state_before(
+    lang: SyncLangGraphClient, plain: httpx.Client, thread: str
+) -> None:
+    lang.threads.update_state(thread, {"seen": ["before"]})
+    (before,) = lang.threads.get_history(thread)
+    run = run_on(plain, thread, "lgr-first")
+    state = lang.threads.get_state(thread)
+    assert state["checkpoint"] == before["checkpoint"]
+    assert state["values"] == before["values"]
+    assert state["interrupts"]
+    assert lang.threads.get_history(thread) == [state]
+    assert lang.threads.get_history(thread, before=state["checkpoint"]) == []
+    plain.post(f"/v1/runs/{run['id']}/cancel")
 
 
 def test_a_failure_stands_at_its_node(lang: SyncLangGraphClient, plain: httpx.Client, thread: str) -> None:

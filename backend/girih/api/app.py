@@ -93,6 +93,8 @@ EXPOSED = [
     "x-girih-thread",
     "x-request-id",
     "x-should-retry",
+    "x-pagination-next",
+    "x-pagination-total",
 ]
 """What scripts of other origins may read of an answer's headers."""
 _FAULTS = {"4XX": "The request cannot be served as it is.", "5XX": "The server could not do it."}

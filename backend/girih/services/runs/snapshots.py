@@ -86,7 +86,13 @@ class Snapshots:
             }
         found = {key: one for key, one in found.items() if edge is None or key < edge}
         found |= await self._within_runs(scope, thread_id, edge, limit)
-        return [found[key] for key in sorted(found, reverse=True)[:limit]]
+        listed = [found[key] for key in sorted(found, reverse=True)]
+        if before is None:
+            newest = await self.newest(scope, thread_id)
+            if newest.tasks and not newest.is_within_run:
+                # A run is under way that has come to no checkpoint yet: it stands in the state before it.
+                listed = [newest, *(one for one in listed if one.id != newest.id)]
+        return listed[:limit]
 
     async def edit(self, scope: OrgScope, thread_id: UUID, values: JsonObject, *, at: str | None = None) -> Snapshot:
         """Write values as a node would, on the newest state or on the moment `at`, to which the thread then goes back.
@@ -146,7 +152,8 @@ class Snapshots:
     async def _moments(self, scope: OrgScope, within: Within) -> dict[Key, Snapshot]:
         listed = (await self._replays.checkpoints(scope, within.run.id)).items
         steps = [one for one in listed if one.next]
-        parents = [step.id for step in steps[1:]] + [str(within.before.id) if within.before is not None else None]
+        before = [str(within.before.id) if within.before is not None else None] if steps else []
+        parents = [step.id for step in steps[1:]] + before
         found: dict[Key, Snapshot] = {}
         for step, parent in zip(steps, parents, strict=True):
             is_newest = step is listed[0] and stands_within(within.run, within.left)

@@ -121,6 +121,8 @@ async def _listed(
         if len(page) < most:
             break
         before = page[-1].id
+        if before is None:
+            break
     return found[:limit]
 
 
