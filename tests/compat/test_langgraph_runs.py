@@ -455,3 +455,39 @@ async def test_a_run_can_begin_later(client: LangGraphClient) -> None:
     run = await client.runs.create(None, "lg-notes", input={}, after_seconds=3600)
     assert run["status"] == "pending"
     await client.runs.cancel(run["run_id"], run["run_id"])
+
+
+async def test_a_run_begins_at_an_earlier_state(client: LangGraphClient) -> None:
+    thread = (await client.threads.create())["thread_id"]
+    for word in ("a", "b"):
+        await client.runs.wait(thread, "lg-notes", input={"word": word})
+    history = await client.threads.get_history(thread, limit=50)
+    first = next(one for one in history if not one["next"] and one["values"]["seen"][-3:] == ["a", "left", "right"])  # type: ignore[call-overload]
+    forked = await client.runs.wait(
+        thread, "lg-notes", input={"word": "c"}, checkpoint_id=first["checkpoint"]["checkpoint_id"]
+    )
+    assert forked["seen"] == ["a", "left", "right", "c", "left", "right"]  # type: ignore[call-overload]
+    done = next(one for one in history if list(one["next"]) == ["done"])
+    parts = [
+        part
+        async for part in client.runs.stream(
+            thread, "lg-notes", stream_mode=["updates", "values"], checkpoint=done["checkpoint"]
+        )
+    ]
+    # It is replayed from there: only the nodes behind it run once more.
+    assert {name for part in parts if part.event == "updates" for name in part.data} == {"done"}
+    assert [part.data for part in parts if part.event == "values"][-1]["last"] == "done"
+    with pytest.raises(NotFoundError):
+        await client.runs.create(thread, "lg-notes", input={}, checkpoint_id=str(uuid.uuid4()))
+
+
+async def test_a_message_is_asked_anew_from_before_it(client: LangGraphClient) -> None:
+    thread = (await client.threads.create())["thread_id"]
+    for words in ("one", "two"):
+        await client.runs.wait(thread, "echo", input={"messages": [{"type": "human", "content": words}]})
+    history = await client.threads.get_history(thread, limit=50)
+    before = next(one for one in history if not one["next"] and len(one["values"]["messages"]) == 2)  # type: ignore[call-overload]
+    values = await client.runs.wait(
+        thread, "echo", input={"messages": [{"type": "human", "content": "other"}]}, checkpoint=before["checkpoint"]
+    )
+    assert [one["content"] for one in values["messages"] if one["type"] == "human"] == ["one", "other"]  # type: ignore[call-overload]
