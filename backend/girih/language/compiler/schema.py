@@ -13,6 +13,7 @@ from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 from girih.language.compiler.schema_parts import NAME, NEXT, ROUTE, TYPE, USE
 from girih.language.nodes.base import NodeKind
 from girih.language.spec.documents import DOCUMENTS
+from girih.language.spec.graph_tests import Expectation, GraphTest
 from girih.language.spec.model import FirstOf, GraphHead, Merged, StateField
 from girih.language.spec.reader import read
 from girih.language.spec.source import Source
@@ -39,7 +40,7 @@ def schemas(kinds: Mapping[str, NodeKind[Any]]) -> dict[str, JsonSchema]:
 def graph_schema(kinds: Mapping[str, NodeKind[Any]]) -> JsonSchema:
     """The schema of `graph/v1`. A node is told apart by its verb, so an editor speaks only of that verb's keys."""
     configs = [kind.Config for kind in kinds.values()]
-    models, defs = _generated([GraphHead, FirstOf, Merged, StateField, *configs])
+    models, defs = _generated([GraphHead, FirstOf, Merged, StateField, GraphTest, *configs])
     head = models[GraphHead]
     properties = head["properties"]
     properties["use"]["additionalProperties"] = USE
@@ -48,6 +49,8 @@ def graph_schema(kinds: Mapping[str, NodeKind[Any]]) -> JsonSchema:
         "then": {"$ref": "#/$defs/Merged"},
     }
     properties["state"]["additionalProperties"] = {"anyOf": [{"$ref": "#/$defs/StateField"}, {"$ref": "#/$defs/type"}]}
+    properties["tests"] = {"type": "array", "items": {"$ref": "#/$defs/GraphTest"}}
+    defs["GraphTest"] = _test(models[GraphTest], defs)
     properties["nodes"] = {
         "type": "object",
         "description": "The nodes by name. Execution begins at the first one, or at `start`.",
@@ -86,6 +89,35 @@ _HEAD_KEYS = {
     "state": "Values that nodes share: a type each, or `{ type, merge, default }`; any node writes them with `write:`.",
     "outputs": "What a run gives: values with `${ … }`, or `from:` a list of references, the first that ran.",
     "limits": "Bounds on one run.",
+    "tests": "What `girih test` runs: inputs, results that stand in for nodes, and what must come of it.",
+}
+
+
+def _test(test: JsonSchema, defs: dict[str, JsonSchema]) -> JsonSchema:
+    """The schema of one test, and in `defs` that of what it expects, each key with the sentence that speaks of it."""
+    expected = defs[Expectation.__name__]
+    defs[Expectation.__name__] = {**expected, "properties": _described(expected["properties"], "", _EXPECTED_KEYS)}
+    return {**test, "properties": _described(test["properties"], "", _TEST_KEYS)}
+
+
+_TEST_KEYS = {
+    "name": "What the test shows.",
+    "given": "The inputs.",
+    "mock": "A result for each node that is not to run, a list for several visits, or `{ $error: KIND }`.",
+    "state": "What `state:` begins with.",
+    "answers": "What people say where the run waits, by node; a list answers one after the other.",
+    "cases": "A list of cases, or a .yaml, .json, .jsonl or .csv file of them; each is a test of its own.",
+    "expect": "What must come of the run.",
+}
+_EXPECTED_KEYS = {
+    "path": "The nodes that finish, in order; those in branches in any order.",
+    "output": "A CEL condition over the outputs, by their names.",
+    "outputs": "Exact values of some outputs.",
+    "error": "How the run must fail: a kind, or `{ kind, node, message }`.",
+    "waits_for": "The nodes at which it must come to wait.",
+    "events": "Types of events that must come in this order, others between them.",
+    "cost_usd": "The most it may cost, or `{ min, max }`.",
+    "steps": "How many nodes may be executed at most, or `{ min, max }`.",
 }
 
 
@@ -153,15 +185,23 @@ def _any_node(kinds: Mapping[str, NodeKind[Any]]) -> JsonSchema:
     return {
         "type": "object",
         "description": "One node. Its verb says what it does: " + ", ".join(kinds) + ".",
-        "anyOf": [{"required": [verb]} for verb in kinds],
+        "if": {"anyOf": [{"required": [verb]} for verb in kinds]},
+        # Asked for as `required`, editors would say that the first of the verbs is missing. A node is never null: so
+        # this always fails where it applies, with a sentence of its own, and still proposes the verbs.
+        "else": {
+            "type": "null",
+            "errorMessage": "a node needs one of these keys: " + ", ".join(kinds),
+            "properties": {verb: {"description": _first_sentence(_doc(kind))} for verb, kind in kinds.items()},
+        },
         "allOf": [{"if": {"required": [verb]}, "then": {"$ref": f"#/$defs/{verb}_node"}} for verb in kinds],
     }
 
 
 def _node(kind: NodeKind[Any], config: JsonSchema) -> JsonSchema:
-    doc = inspect.getdoc(type(kind)) or ""
+    doc = _doc(kind)
     properties = _described({**config["properties"], **_with_short_forms(config["properties"])}, doc, _NODE_KEYS)
-    first = {kind.verb: properties.pop(kind.verb)}
+    verb = properties.pop(kind.verb)
+    first = {kind.verb: {**verb, "description": verb.get("description") or _first_sentence(doc)}}
     return {
         "type": "object",
         "description": doc,
@@ -170,6 +210,14 @@ def _node(kind: NodeKind[Any], config: JsonSchema) -> JsonSchema:
         "additionalProperties": False,
         "examples": [example_of(kind)],
     }
+
+
+def _doc(kind: NodeKind[Any]) -> str:
+    return inspect.getdoc(type(kind)) or ""
+
+
+def _first_sentence(doc: str) -> str:
+    return re.split(r"(?<=\.)\s", " ".join(doc.split()), maxsplit=1)[0]
 
 
 def _with_short_forms(properties: JsonObject) -> JsonObject:
@@ -190,7 +238,7 @@ def example_of(kind: NodeKind[Any]) -> JsonObject:
 
 def _described(properties: JsonObject, doc: str, known: Mapping[str, str]) -> JsonObject:
     """The properties, each with the sentence that speaks of it: a known one, or the first of `doc` that names it."""
-    sentences = re.split(r"(?<=[.:])\s+", " ".join(doc.split()))
+    sentences = re.split(r"(?<=\.)\s+", " ".join(doc.split()))
     result = {}
     for key, schema in properties.items():
         spoken = known.get(key) or next((s for s in sentences if f"`{key}`" in s or f"`{key}:" in s), None)

@@ -40,7 +40,7 @@ class Bounds(Strict):
     max: Annotated[float, Field(ge=0)] | None = None
 
 
-Bounded = Annotated[Bounds, BeforeValidator(_as_most)]
+Bounded = Annotated[Bounds, BeforeValidator(_as_most, json_schema_input_type=float | Bounds)]
 
 
 class Expectation(Strict):
@@ -55,7 +55,9 @@ class Expectation(Strict):
     path: Annotated[tuple[Name, ...], Field(min_length=1), BeforeValidator(as_tuple)] | None = None
     output: str | None = None
     outputs: dict[Name, Any] | None = None
-    error: Annotated[ExpectedError | None, BeforeValidator(_as_error)] = None
+    error: Annotated[
+        ExpectedError | None, BeforeValidator(_as_error, json_schema_input_type=RunErrorKind | ExpectedError)
+    ] = None
     waits_for: Annotated[tuple[Name, ...], Field(min_length=1), BeforeValidator(as_tuple)] | None = None
     events: Annotated[tuple[str, ...], Field(min_length=1), BeforeValidator(as_tuple)] | None = None
     cost_usd: Bounded | None = None
