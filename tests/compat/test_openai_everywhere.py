@@ -5,12 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import openai
 import pytest
 from openai import OpenAI
 from tests.api.process import api_process
-from tests.compat.conftest import Served
+from tests.compat.conftest import AGENTS, Served, publish
 from tests.compat.test_openai_chat import ADD as CHAT_ADD
 from tests.compat.test_openai_responses import ADD, told
+from tests.conftest import make_scope
+
+from girih.db.engine import make_engine, make_sessions
+from girih.db.unit_of_work import UnitOfWork
+from girih.services.identity.schemas import PERMISSIONS
+from girih.services.identity.service import IdentityService
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -32,8 +39,8 @@ def there(served: Served, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 def test_streams_are_the_same_in_both(here: OpenAI, there: OpenAI) -> None:
     stream = iter(here.responses.create(model="oai-talkative", input="Talk", stream=True))
-    seen = [next(stream) for _ in range(6)]
-    number: str = seen[0].response.id  # type: ignore[union-attr] - the first event holds the response
+    seen: list[Any] = [next(stream) for _ in range(6)]
+    number: str = seen[0].response.id
     assert there.responses.retrieve(number).status == "in_progress"
     rest = list(there.responses.retrieve(number, stream=True, starting_after=seen[-1].sequence_number))
     assert [*seen, *stream] == [*seen, *rest] == list(there.responses.retrieve(number, stream=True))
@@ -66,3 +73,25 @@ def test_a_chat_goes_on_with_the_other(here: OpenAI, there: OpenAI) -> None:
         messages.append(message.model_dump(exclude_none=True))
         messages += [{"role": "tool", "tool_call_id": call.id, "content": "3"} for call in message.tool_calls or ()]
     assert messages[-1]["content"] == "It is ten."
+
+
+async def test_what_another_project_has_is_not_there(served: Served, here: OpenAI) -> None:
+    engine = make_engine(served.database_url)
+    try:
+        uow = UnitOfWork(make_sessions(engine), lambda *_: None)
+        key = (await IdentityService(uow).create_key(await make_scope(uow), "strangers", PERMISSIONS)).key
+    finally:
+        await engine.dispose()
+    publish(Served(served.url, key, served.database_url), AGENTS)
+    strangers = here.with_options(api_key=key)
+    asked = here.responses.create(model="oai-caller", input="Add", tools=[ADD])
+    for call in (strangers.responses.retrieve, strangers.responses.cancel, strangers.responses.delete):
+        with pytest.raises(openai.NotFoundError):
+            call(asked.id)
+    with pytest.raises(openai.BadRequestError) as caught:
+        strangers.responses.create(model="oai-caller", input=told(asked), previous_response_id=asked.id)
+    assert asked.id in caught.value.message or caught.value.param == "input"
+    items: Any = [{"role": "user", "content": "Add"}, *[item.to_dict() for item in asked.output], *told(asked)]
+    fresh = strangers.responses.create(model="oai-caller", input=items, tools=[ADD])
+    assert fresh.id.split("_")[1] != asked.id.split("_")[1]
+    assert here.responses.retrieve(asked.id) == asked

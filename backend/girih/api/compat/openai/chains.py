@@ -9,9 +9,9 @@ from girih.api.compat.openai.options import OWN
 from girih.api.compat.openai.response_ids import ResponseId
 from girih.api.compat.openai.response_request import ResponseRequest, no_previous
 from girih.api.compat.openai.response_sheet import kept_of
-from girih.api.compat.openai.runs import require_chat, start
+from girih.api.compat.openai.runs import start
 from girih.db.tenancy import OrgScope
-from girih.errors import InvalidInput, NotFound, ThreadBusy
+from girih.errors import GirihError, InvalidInput, NotFound, ThreadBusy
 from girih.language.spec.tree import JsonObject
 from girih.services.runs.schemas import RunIn, RunOut
 from girih.services.runs.search_repository import Wanted
@@ -40,9 +40,8 @@ class Chains:
             return await self._start(asked, asked.conversation)
         if not asked.store:
             return await self._start(asked, None)
-        await require_chat(self._girih, self._scope, asked.model)
-        thread = await self._girih.runs.threads.create(self._scope, ThreadIn(agent=asked.model, metadata=MADE_HERE))
-        return await self._start(asked, UUID(thread.id))
+        thread = await self._girih.runs.threads.create(self._scope, ThreadIn(metadata=MADE_HERE))
+        return await self._on_own(asked, UUID(thread.id))
 
     async def previous_run(self, previous: ResponseId) -> RunOut:
         """The run of the response before. Raises `InvalidInput` where there is none."""
@@ -78,7 +77,15 @@ class Chains:
                 if "run_id" not in fault.details:
                     raise
         fork = await self._girih.runs.fork_thread(self._scope, thread_id, ForkIn(state_id=state_id, metadata=MADE_HERE))
-        return await self._start(asked, UUID(fork.id))
+        return await self._on_own(asked, UUID(fork.id))
+
+    async def _on_own(self, asked: ResponseRequest, thread_id: UUID) -> RunOut:
+        """The run on a thread that was made for it, and that goes again where the run is refused."""
+        try:
+            return await self._start(asked, thread_id)
+        except GirihError:
+            await self._girih.runs.threads.delete(self._scope, thread_id)
+            raise
 
     async def _start(self, asked: ResponseRequest, thread_id: UUID | None, key: str | None = None) -> RunOut:
         own = kept_of(asked) | ({"once": uuid4().hex} if key is not None else {})

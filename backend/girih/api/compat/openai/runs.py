@@ -17,10 +17,13 @@ async def start(girih: Girih, scope: OrgScope, body: RunIn, key: str | None, nam
     Raises `NotFound` for an agent that is not there, `InvalidInput` for one that cannot be spoken to, or does not
     accept a part of the request.
     """
-    await require_chat(girih, scope, body.agent)
     try:
         return await girih.runs.create(scope, body, key)
+    except NotFound:
+        await require_chat(girih, scope, body.agent)
+        raise
     except InvalidInput as fault:
+        await require_chat(girih, scope, body.agent)
         place = fault.details.get("param")
         if isinstance(place, str) and place.startswith("client."):
             fault.details["param"] = _renamed(place.removeprefix("client."), body, names)
