@@ -11,6 +11,7 @@ from girih.language.compiler.folder import is_spec, says_kind
 from girih.language.compiler.workspace import OtherSpec, Workspace
 from girih.language.spec.diagnostics import Diagnostic, Related
 from girih.language.spec.documents import KINDS, kind_of, parse_document, with_kind
+from girih.language.spec.memory import Memory
 from girih.language.spec.mending import mend
 from girih.language.spec.model import AgentGraph
 from girih.language.spec.parser import GRAPH_KIND, parse_graph
@@ -46,11 +47,12 @@ class Specs:
     """Every spec that could be read, by its path, as it was written."""
     faulty: set[tuple[str, str]] = field(default_factory=set)
     """Kind and name of documents that could not be read: known by name, so that nobody is told they do not exist."""
+    memory: Memory | None = None
 
 
-def load(workspace: Workspace, kinds: Kinds) -> Specs:
+def load(workspace: Workspace, kinds: Kinds, memory: Memory | None = None) -> Specs:
     """Read every spec of the workspace; files without a `kind` are none, but a graph that lacks only that is told."""
-    specs = Specs()
+    specs = Specs(memory=memory)
     places: dict[tuple[str, str], Tree] = {}
     for path, text in sorted(workspace.files.items()):
         if not is_spec(path, text):
@@ -77,7 +79,7 @@ def load(workspace: Workspace, kinds: Kinds) -> Specs:
 def _add(specs: Specs, tree: Tree, kinds: Kinds, is_second: bool, is_faulty: bool) -> None:
     if kind_of(tree) == GRAPH_KIND:
         tree, misspelt = mend(tree, kinds)
-        graph, faults = parse_graph(tree, kinds)
+        graph, faults = parse_graph(tree, kinds, specs.memory)
         specs.diagnostics += [*misspelt, *faults]
         if graph is None:
             return

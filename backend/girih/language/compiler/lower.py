@@ -26,7 +26,7 @@ from girih.language.compiler.unit import AllNames, Unit
 from girih.language.expressions.check import check_expression
 from girih.language.expressions.kinds import ANY, union
 from girih.language.expressions.values import names_in, references
-from girih.language.nodes.base import Branch, object_of
+from girih.language.nodes.base import Branch, GraphContract, object_of
 from girih.language.spec.model import GraphNode, Merged, SharedValue
 from girih.language.spec.policies import Cache, Policies
 from girih.language.spec.tree import JsonSchema, JsonValue
@@ -52,6 +52,12 @@ def lower(unit: Unit) -> Plan:
         limits=PlanLimits(**graph.head.limits.model_dump()),
         lock=tuple(sorted(unit.resolved.lock, key=lambda entry: entry.alias)),
     )
+
+
+def contract(unit: Unit) -> GraphContract:
+    """What a graph without errors takes and gives, without a plan: of no version yet, so without a digest."""
+    outputs = object_of({name: output_type(unit, output) for name, output in unit.graph.outputs.items()})
+    return GraphContract(unit.graph.name, "", _ordered(unit.inputs_schema), _ordered(outputs))
 
 
 def _node(unit: Unit, node: GraphNode) -> PlanNode:

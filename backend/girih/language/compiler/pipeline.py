@@ -11,7 +11,7 @@ from girih.language.compiler.checks.rules import CHECKS
 from girih.language.compiler.collecting import without_collecting
 from girih.language.compiler.files import GraphFile, Specs, load
 from girih.language.compiler.flow import Kinds
-from girih.language.compiler.lower import lower
+from girih.language.compiler.lower import contract, lower
 from girih.language.compiler.plan import Plan
 from girih.language.compiler.resolve import Known, known_from, references, resolve
 from girih.language.compiler.unit import Unit
@@ -23,6 +23,7 @@ from girih.language.spec.diagnostics import Diagnostic, has_errors, in_order
 from girih.language.spec.findings import MOST_FINDINGS
 from girih.language.spec.graph_tests import GraphTest, parse_tests
 from girih.language.spec.ignoring import without_ignored
+from girih.language.spec.memory import Memory
 from girih.language.spec.pointing import with_definitions
 
 
@@ -42,44 +43,92 @@ class Compilation:
     tests: Mapping[str, tuple[GraphTest, ...]] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Analysis:
+    """What an editor has to know of a workspace: its findings, its specs, and each graph, by its file, as it was
+    checked. `known` is all that `use:` may name."""
+
+    diagnostics: tuple[Diagnostic, ...]
+    specs: Specs
+    known: Known
+    units: Mapping[str, Unit]
+
+
+@dataclass
+class _Course:
+    """One compilation on its way: what was found so far."""
+
+    workspace: Workspace
+    specs: Specs
+    known: Known
+    found: list[Diagnostic]
+    units: dict[str, Unit] = field(default_factory=dict)
+
+    def proven(self) -> Iterator[tuple[GraphFile, Unit]]:
+        """Check each graph; gives those without errors. What is said of one before the next is asked for is known."""
+        kinds = installed_kinds()
+        for file in _callees_first(self.specs, self.found):
+            if (unit := self._checked(file, kinds)) is not None:
+                yield file, unit
+        for file in self.specs.nameless:
+            self._checked(file, kinds)
+
+    def tell(self, contract: GraphContract) -> None:
+        """Let the graphs that come after know this one."""
+        self.known.graphs[contract.name] = contract
+        self.known.unfinished.discard(("graph", contract.name))
+
+    def findings(self) -> tuple[Diagnostic, ...]:
+        """All that was found, each cause once."""
+        found = without_ignored(without_consequences(self.found, self.specs.trees), self.specs.trees)
+        return in_order(with_definitions(found, self.specs.trees) if found else found)
+
+    def _checked(self, file: GraphFile, kinds: Kinds) -> Unit | None:
+        resolved = resolve(file, self.known)
+        unit = Unit(file.tree, file.graph, kinds, resolved, self.workspace.files)
+        unit.memory = self.specs.memory
+        self.units[file.path] = unit
+        found = [diagnostic for check in CHECKS for diagnostic in islice(check(unit), MOST_FINDINGS)]
+        self.found += found
+        return None if not file.is_sound or has_errors(found) or not resolved.is_finished else unit
+
+
+def _course(workspace: Workspace, catalog: Catalog, memory: Memory | None = None) -> _Course:
+    specs = load(workspace, installed_kinds(), memory)
+    return _Course(workspace, specs, known_from(specs, catalog), list(specs.diagnostics))
+
+
 @without_collecting()
 def compile_workspace(workspace: Workspace, catalog: Catalog = Catalog()) -> Compilation:  # noqa: B008 - immutable
     """Read, resolve, check and lower every graph; subgraphs before those that use them. Never raises for a spec."""
-    kinds = installed_kinds()
-    specs = load(workspace, kinds)
-    known = known_from(specs, catalog)
-    found = list(specs.diagnostics)
+    course = _course(workspace, catalog)
     plans: dict[str, Plan] = {}
-    for file in _callees_first(specs, found):
-        plan, faults = _compile_graph(file, kinds, known, workspace)
-        found += faults
-        if plan is not None:
-            found += breaking.check(file, plan, catalog.published.get(plan.name))
-            plans[plan.name] = plan
-            known.graphs[plan.name] = GraphContract(plan.name, plan.digest, plan.inputs, plan.outputs)
-            known.unfinished.discard(("graph", plan.name))
-    for file in specs.nameless:
-        found += _compile_graph(file, kinds, known, workspace)[1]
+    for file, unit in course.proven():
+        plan = plans[unit.graph.name] = lower(unit)
+        course.found += breaking.check(file, plan, catalog.published.get(plan.name))
+        course.tell(GraphContract(plan.name, plan.digest, plan.inputs, plan.outputs))
+    specs = course.specs
     sources = {name: file.path for name, file in specs.graphs.items()}
     tests = {name: _tests(specs.graphs[name]) for name in plans}
-    found = without_ignored(without_consequences(found, specs.trees), specs.trees)
-    found = with_definitions(found, specs.trees) if found else found
-    return Compilation(in_order(found), plans, sources, tuple(specs.others), tests)
+    return Compilation(course.findings(), plans, sources, tuple(specs.others), tests)
+
+
+@without_collecting()
+def analyse_workspace(workspace: Workspace, catalog: Catalog, memory: Memory) -> Analysis:
+    """Read, resolve and check every graph, as `compile_workspace` does, and find the same; make no plans.
+
+    `memory` keeps for the next time what does not depend on anything else than what it was made of.
+    """
+    memory.begin()
+    course = _course(workspace, catalog, memory)
+    for _, unit in course.proven():
+        course.tell(contract(unit))
+    return Analysis(course.findings(), course.specs, course.known, course.units)
 
 
 def _tests(file: GraphFile) -> tuple[GraphTest, ...]:
     written = file.graph.head.tests
     return tuple(test for _, test in parse_tests(written, file.tree, [])) if written else ()
-
-
-def _compile_graph(
-    file: GraphFile, kinds: Kinds, known: Known, workspace: Workspace
-) -> tuple[Plan | None, list[Diagnostic]]:
-    unit = Unit(file.tree, file.graph, kinds, resolve(file, known), workspace.files)
-    found = [diagnostic for check in CHECKS for diagnostic in islice(check(unit), MOST_FINDINGS)]
-    if not file.is_sound or has_errors(found) or not unit.resolved.is_finished:
-        return None, found
-    return lower(unit), found
 
 
 def _callees_first(specs: Specs, found: list[Diagnostic]) -> Iterator[GraphFile]:

@@ -14,6 +14,7 @@ from girih.language.compiler.ways import Way
 from girih.language.expressions.kinds import field_names
 from girih.language.nodes.base import Branch, NodeConfig
 from girih.language.spec.diagnostics import Place
+from girih.language.spec.memory import Memory
 from girih.language.spec.model import END
 from girih.language.spec.tree import JsonSchema, Path
 
@@ -46,6 +47,11 @@ class PointNames:
         """The region the point lies in."""
         flow = self.unit.flow
         return flow.root if self.point.node == END else flow.regions[self.point.node]
+
+    @property
+    def memory(self) -> Memory | None:
+        """See `Names`."""
+        return self.unit.memory
 
     def names(self) -> list[str]:
         """See `Names`."""

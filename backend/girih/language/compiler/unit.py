@@ -30,6 +30,7 @@ from girih.language.expressions.syntax_tree import VISITS
 from girih.language.expressions.values import references
 from girih.language.nodes.base import Branch, NodeConfig, Scope
 from girih.language.spec.diagnostics import Diagnostic, Place
+from girih.language.spec.memory import Memory
 from girih.language.spec.model import AgentGraph, GraphNode
 from girih.language.spec.tree import JsonSchema, JsonValue, Path, Tree
 
@@ -45,6 +46,7 @@ class Unit:
     def __init__(
         self, tree: Tree, graph: AgentGraph, kinds: Kinds, resolved: Resolved, files: Mapping[str, str]
     ) -> None:
+        self.memory: Memory | None = None
         self.tree = tree
         self.graph = graph
         self.kinds = kinds
@@ -232,7 +234,7 @@ class Unit:
         """The closed list of values that a name or a field of one can have, if it has one."""
         if subject not in self._choices:
             root = subject.partition(".")[0].partition("[")[0]
-            known = FixedNames({root: self.fixed_type(root) or ANY})
+            known = FixedNames({root: self.fixed_type(root) or ANY}, self.memory)
             self._choices[subject] = choices(check_expression(subject, known).schema)
         return self._choices[subject]
 
@@ -261,6 +263,11 @@ class AllNames:
 
     unit: Unit
     region: Region
+
+    @property
+    def memory(self) -> Memory | None:
+        """See `Names`."""
+        return self.unit.memory
 
     def names(self) -> list[str]:
         """See `Names`."""

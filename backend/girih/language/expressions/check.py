@@ -12,6 +12,7 @@ from girih.language.expressions.inference import Inference
 from girih.language.expressions.kinds import ANY, BOOLEAN, choices, is_kind, items, kinds, phrase, words
 from girih.language.expressions.names import Finding, Names
 from girih.language.expressions.refusal import refusal
+from girih.language.expressions.remembering import remembered
 from girih.language.expressions.syntax_tree import Expr, Loop, spoken
 from girih.language.spec.tree import JsonSchema
 
@@ -35,6 +36,12 @@ def check_expression(text: str, names: Names, *, condition: bool = False) -> Che
     if len(text) > MAX_LENGTH:
         fault = f"the expression has {len(text)} characters, more than {MAX_LENGTH}"
         return Checked(ANY, (Finding("E304", fault, 0, len(text), "split it with set nodes"),))
+    if names.memory is None:
+        return _checked(text, names, condition)
+    return remembered(("check", text, condition), names, names.memory, lambda own: _checked(text, own, condition))
+
+
+def _checked(text: str, names: Names, condition: bool) -> Checked:
     try:
         program = compiled(text)
     except ParseFault as refused:

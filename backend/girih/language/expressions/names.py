@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from girih.language.spec.memory import Memory
 from girih.language.spec.tree import JsonSchema
 
 
@@ -22,6 +23,11 @@ class Finding:
 
 class Names(Protocol):
     """What an expression may name where it stands."""
+
+    @property
+    def memory(self) -> Memory | None:
+        """What keeps checks for the next compilation, if anything does."""
+        ...
 
     def names(self) -> list[str]:
         """Every name there is."""
@@ -41,6 +47,7 @@ class FixedNames:
     """Names of known types that always have a value."""
 
     types: Mapping[str, JsonSchema] = field(default_factory=dict)
+    memory: Memory | None = None
 
     def names(self) -> list[str]:
         """See `Names`."""

@@ -10,6 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 from girih.language.spec.diagnostics import Diagnostic, Related, has_errors
 from girih.language.spec.findings import Subject, keys_of, shaped
+from girih.language.spec.memory import Memory
 from girih.language.spec.model import GraphNode, Route
 from girih.language.spec.policies import Policies
 from girih.language.spec.routes import Rules, normalize_routes, read_rules
@@ -56,9 +57,23 @@ class NodeParser:
     tree: Tree
     kinds: Mapping[str, Kind]
     faults: list[Diagnostic]
+    memory: Memory | None = None
 
     def node(self, name: str, value: JsonValue) -> GraphNode:
         """The node; one that cannot be read is not `sound`."""
+        memory = self.memory if not self.tree.damage else None
+        mark = memory.print_of(value) if memory is not None else None
+        if memory is None or mark is None:
+            return self._node(name, value)
+        node: GraphNode | None = memory.get(("node", name, mark))
+        if node is None:
+            before = len(self.faults)
+            node = self._node(name, value)
+            if len(self.faults) == before:  # findings have places, which are others next time
+                memory.put(("node", name, mark), node)
+        return node
+
+    def _node(self, name: str, value: JsonValue) -> GraphNode:
         path = ("nodes", name)
         if not isinstance(value, dict):
             message = f"node '{name}' must be a mapping, found {found(value)}"

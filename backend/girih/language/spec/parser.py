@@ -9,6 +9,7 @@ from typing import Any
 
 from girih.language.spec.diagnostics import Diagnostic, in_order
 from girih.language.spec.findings import Subject, label, shaped
+from girih.language.spec.memory import Memory
 from girih.language.spec.model import AgentGraph, FirstOf, GraphHead, GraphNode, Merged
 from girih.language.spec.names import NAME_HELP, RESERVED
 from girih.language.spec.node_parser import Kind, NodeParser
@@ -25,7 +26,9 @@ _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}\Z")
 _UNNAMED = "unnamed"
 
 
-def parse_graph(tree: Tree, kinds: Mapping[str, Kind]) -> tuple[AgentGraph | None, tuple[Diagnostic, ...]]:
+def parse_graph(
+    tree: Tree, kinds: Mapping[str, Kind], memory: Memory | None = None
+) -> tuple[AgentGraph | None, tuple[Diagnostic, ...]]:
     """The graph of a document, and every fault of its shape (E002).
 
     A faulty graph is still given as far as it is sound, so that later checks can run: names stay known, a faulty type
@@ -36,7 +39,7 @@ def parse_graph(tree: Tree, kinds: Mapping[str, Kind]) -> tuple[AgentGraph | Non
         return None, (
             Diagnostic("E002", message, tree.at(("kind",)), help=f"begin the file with 'kind: {GRAPH_KIND}'"),
         )
-    parser = _GraphParser(tree, kinds)
+    parser = _GraphParser(tree, kinds, memory)
     graph = parser.graph(tree.value)
     return graph, in_order(parser.faults)
 
@@ -45,6 +48,7 @@ def parse_graph(tree: Tree, kinds: Mapping[str, Kind]) -> tuple[AgentGraph | Non
 class _GraphParser:
     tree: Tree
     kinds: Mapping[str, Kind]
+    memory: Memory | None = None
     faults: list[Diagnostic] = field(default_factory=list)
 
     def graph(self, value: JsonObject) -> AgentGraph:
@@ -115,7 +119,7 @@ class _GraphParser:
             place = self.tree.key_at(("nodes",)) if "nodes" in value else self.tree.key_at(("kind",))
             self.faults.append(Diagnostic("E002", message, place, help="add 'nodes:' with a name and a verb below it"))
             return {}
-        reader = NodeParser(self.tree, self.kinds, self.faults)
+        reader = NodeParser(self.tree, self.kinds, self.faults, self.memory)
         return {name: self._named(name, reader.node(name, item)) for name, item in nodes.items()}
 
     def _named(self, name: str, node: GraphNode) -> GraphNode:

@@ -169,7 +169,7 @@ def _expected(unit: Unit, expect: Expectation, path: Path) -> Iterator[Diagnosti
 def _outputs(unit: Unit, expect: Expectation, at: Path) -> Iterator[Diagnostic]:
     types = {name: output_type(unit, output) for name, output in unit.graph.outputs.items()}
     if expect.output is not None:
-        for fault in check_expression(expect.output, FixedNames(types), condition=True).findings:
+        for fault in check_expression(expect.output, FixedNames(types, unit.memory), condition=True).findings:
             place = unit.tree.inside((*at, "output"), fault.offset, fault.length)
             yield Diagnostic("E501", f"expect.output: {fault.message}", place, help=fault.help)
     for name, value in (expect.outputs or {}).items():
