@@ -148,6 +148,36 @@ def test_results_that_come_twice_go_on_once(served: Served) -> None:
     assert len(runs) == 1
 
 
+def test_a_new_question_stops_a_run_that_waits_for_an_answer(served: Served) -> None:
+    chat = str(uuid4())
+    first, second = question("Invite me."), question("Never mind.", "u2")
+    with served.client() as client:
+        waiting = chunks_of(client.post("/ai-sdk/ui-form/chat", json=asked(chat, first)).text)
+        shown = [chunk for chunk in waiting if chunk["type"] == "data-question"]
+        reply = {"id": waiting[0]["messageId"], "role": "assistant", "parts": [{"type": "step-start"}, *shown]}
+        again = chunks_of(client.post("/ai-sdk/ui-form/chat", json=asked(chat, first, reply, second)).text)
+        runs = client.get(f"/v1/threads/{chat}/runs").json()["items"]
+    assert [run["status"] for run in runs] == ["interrupted", "cancelled"]
+    assert [run["inputs"]["message"] for run in runs] == ["Never mind.", "Invite me."]
+    assert again[0]["messageId"] != waiting[0]["messageId"]
+
+
+@pytest.mark.parametrize(("multitask", "status"), [("reject", 409), ("enqueue", 200)])
+def test_a_question_while_an_answer_is_under_way(served: Served, multitask: str, status: int) -> None:
+    chat = str(uuid4())
+    more = asked(chat, question("Speak."), question("More.", "u2"), multitask=multitask)
+    with served.client() as client:
+        with client.stream("POST", "/ai-sdk/ui-slow/chat", json=asked(chat, question("Speak."))) as answer:
+            next(answer.iter_lines())
+            other = client.post("/ai-sdk/ui-slow/chat", json=more)
+        runs = client.get(f"/v1/threads/{chat}/runs").json()["items"]
+    assert other.status_code == status
+    if status == 409:
+        assert other.json()["code"] == "thread_busy"
+    else:
+        assert [run["status"] for run in runs] == ["succeeded", "succeeded"]
+
+
 def test_a_question_to_a_person_is_answered_in_the_body(served: Served) -> None:
     told = drive("question", served)
     assert told["asked"]["message"] == "When?"
