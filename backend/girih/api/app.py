@@ -91,10 +91,10 @@ EXPOSED = [
     "retry-after-ms",
     "x-girih-run",
     "x-girih-thread",
-    "x-request-id",
-    "x-should-retry",
     "x-pagination-next",
     "x-pagination-total",
+    "x-request-id",
+    "x-should-retry",
 ]
 """What scripts of other origins may read of an answer's headers."""
 _FAULTS = {"4XX": "The request cannot be served as it is.", "5XX": "The server could not do it."}
