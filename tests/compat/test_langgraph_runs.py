@@ -79,6 +79,18 @@ async def test_final_values_are_what_the_thread_holds(client: LangGraphClient, s
     assert values[-1] == held(served, thread)
 
 
+async def test_values_are_exact_with_branches_of_every_kind(client: LangGraphClient, served: Served) -> None:
+    thread = new_thread()
+    for words in (["a", "b", "c"], [], ["d"]):
+        parts = await streamed(client, thread, "lg-forks", {"words": words}, stream_subgraphs=True)
+        values = [part.data for part in parts if part.event == "values"]
+        final = {name: value for name, value in values[-1].items() if name != "n"}
+        assert final == held(served, thread)
+        assert values[-1]["n"] == len(final["seen"])
+    assert final["ids"] == ["x", "y", "z"]
+    assert "slow" not in final["seen"]
+
+
 async def test_outputs_stand_among_the_values(client: LangGraphClient) -> None:
     assert await client.runs.wait(None, "lg-outer", input={"word": "z"}) == {"total": 12}
 
