@@ -141,7 +141,7 @@ class RunService:
         self._delays = Delays(self._ready)
         self._admission.on_stopped, self._admission.on_delayed = self._superseded, self._delays.expect
         self.replays = Replays(uow, agents, self._admission, self._reader, conditions.checkpoints_since)
-        self.views = Views(uow, agents, self._reader, self.replays)
+        self.views = Views(uow, agents, self._reader, self.replays, self._roster.find)
         self.snapshots = Snapshots(uow, agents, self.threads, self.replays)
         self.thread_views = ThreadViews(uow, self.threads, self.snapshots)
 

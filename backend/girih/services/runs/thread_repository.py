@@ -98,9 +98,8 @@ async def add_as(
         expires_at=datetime.now(UTC) + ttl if ttl is not None else None,
         agent=agent,
     )
-    if await work.session.scalar(statement.on_conflict_do_nothing().returning(Thread.id)) is None:
-        return None
-    return await thread(work, scope, thread_id)
+    made: Thread | None = await work.session.scalar(statement.on_conflict_do_nothing().returning(Thread))
+    return made
 
 
 async def move(

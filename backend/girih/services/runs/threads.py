@@ -78,7 +78,7 @@ class Threads:
                 return await _known(work, scope, body.id, body.if_exists)
             if body.state:
                 await thread_repository.move(work, row, body.state, source="update")
-            return await _shown(work, scope, row.id)
+            return thread_repository.out(row, "idle")
 
     async def thread(self, scope: OrgScope, thread_id: UUID) -> ThreadOut:
         """One thread as it stands."""

@@ -26,7 +26,7 @@ async def state_before(work: Work, row: Run) -> ThreadState | None:
     state, earlier = ThreadState, aliased(Run)
     mine = and_(state.org_id == row.org_id, state.thread_id == row.thread_id)
     own = select(state.parent_id).where(mine, state.run_id == row.id, state.source == "run")
-    left = (await work.session.execute(own)).first()
+    left = (await work.session.execute(own)).first() if row.finished_at is not None else None
     if left is not None:
         return await work.session.get(state, (row.org_id, row.thread_id, left.parent_id)) if left.parent_id else None
     of_earlier = and_(earlier.org_id == state.org_id, earlier.id == state.run_id)

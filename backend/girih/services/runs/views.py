@@ -11,6 +11,7 @@ from girih.engine.events import RunEvent
 from girih.errors import Conflict, NotFound
 from girih.language.spec.tree import JsonObject
 from girih.services.runs import repository, snapshot_repository, view_repository
+from girih.services.runs.held import Held
 from girih.services.runs.past import chat_of
 from girih.services.runs.ports import Agents
 from girih.services.runs.reader import Reader, no_such_run
@@ -26,11 +27,19 @@ from girih.services.runs.values_fold import ValuesFold
 class Views:
     """Looks at runs on behalf of doors."""
 
-    def __init__(self, uow: UnitOfWork, agents: Agents, reader: Reader, replays: Replays) -> None:
+    def __init__(
+        self,
+        uow: UnitOfWork,
+        agents: Agents,
+        reader: Reader,
+        replays: Replays,
+        held: Callable[[UUID], Held | None],
+    ) -> None:
         self._uow = uow
         self._agents = agents
         self._reader = reader
         self._replays = replays
+        self._held = held
 
     async def of(self, scope: OrgScope, run_id: UUID) -> RunView:
         """What there is to know of the run. Raises `NotFound`."""
@@ -51,6 +60,17 @@ class Views:
             messages=await self._messages(scope, run_id) if plan.chat else (),
             goes_on=source is not None,
         )
+
+    async def of_known(self, scope: OrgScope, run: RunOut) -> RunView:
+        """The same of a run of the scope that was read just now; what is known of it is not read again."""
+        if run.thread_id is not None or run.source_run_id is not None:
+            return await self.of(scope, UUID(run.id))
+        plan = await self._agents.plan(scope, run.digest)
+        messages: Sequence[JsonObject] = ()
+        if plan.chat:
+            held = self._held(UUID(run.id))
+            messages = said_in(held.claim.chat) if held is not None else await self._messages(scope, UUID(run.id))
+        return RunView(run, plan, beginning={}, outputs=None, messages=messages, goes_on=False)
 
     async def so_far(self, scope: OrgScope, run_id: UUID) -> ValuesFold:
         """The run's values after all it has recorded so far."""
@@ -80,7 +100,7 @@ class Views:
 
     async def _messages(self, scope: OrgScope, run_id: UUID) -> Sequence[JsonObject]:
         async with self._uow(scope) as work:
-            return (await chat_of(work, scope.org_id, run_id) or {}).get("messages") or ()
+            return said_in(await chat_of(work, scope.org_id, run_id))
 
     async def _recorded(self, scope: OrgScope, run_id: UUID) -> AsyncIterator[RunEvent]:
         tail = self._reader.tail(scope, run_id, 0)
@@ -98,3 +118,8 @@ class Views:
         except (NotFound, Conflict):
             return None
         return stored.state if stored is not None else None
+
+
+def said_in(chat: JsonObject | None) -> Sequence[JsonObject]:
+    """The messages that a run was given."""
+    return (chat or {}).get("messages") or ()

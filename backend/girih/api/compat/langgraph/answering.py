@@ -116,7 +116,7 @@ def _stream(
 
 
 def _source(girih: Girih, scope: OrgScope, run: RunOut, speaker: Informed) -> ViewedTail:
-    return ViewedTail(girih.runs.views, scope, UUID(run.id), girih.runs.tail(scope, run.id), speaker)
+    return ViewedTail(girih.runs.views, scope, run, girih.runs.tail(scope, run.id), speaker)
 
 
 def _leaving(girih: Girih, scope: OrgScope, run: RunOut, *, cancels: bool) -> OnLeave | None:

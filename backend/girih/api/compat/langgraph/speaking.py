@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Protocol
-from uuid import UUID
 
 from girih.api.compat.langgraph.frames import HEAD, LAST, Frame, Place, encode
 from girih.api.compat.langgraph.telling import Telling, is_end
@@ -13,6 +12,7 @@ from girih.db.tenancy import OrgScope
 from girih.engine.events import RunEvent
 from girih.services.runs.reader import GAP, Tail
 from girih.services.runs.run_view import RunView
+from girih.services.runs.schemas import RunOut
 from girih.services.runs.views import Views
 
 
@@ -83,8 +83,8 @@ class Informed(Protocol):
 class ViewedTail:
     """A run's tail for a speaker who is told about the run when its first event has come: by then all is settled."""
 
-    def __init__(self, views: Views, scope: OrgScope, run_id: UUID, tail: Tail, speaker: Informed) -> None:
-        self._views, self._scope, self._run_id = views, scope, run_id
+    def __init__(self, views: Views, scope: OrgScope, run: RunOut, tail: Tail, speaker: Informed) -> None:
+        self._views, self._scope, self._run = views, scope, run
         self._tail = tail
         self._speaker = speaker
 
@@ -97,7 +97,7 @@ class ViewedTail:
         """What has come since."""
         events = await self._tail.take()
         if events and not self._speaker.knows:
-            self._speaker.meet(await self._views.of(self._scope, self._run_id))
+            self._speaker.meet(await self._views.of_known(self._scope, self._run))
         return events
 
     def wait(self, wake: Callable[[], None]) -> bool:

@@ -24,6 +24,7 @@ from girih.db.tenancy import OrgScope
 from girih.errors import InvalidInput
 from girih.language.spec.tree import JsonObject
 from girih.services.runs.thread_schemas import ThreadChange, ThreadIn
+from girih.services.runs.thread_search import ThreadView
 from girih.services.runs.thread_search_repository import ThreadSearch
 from girih.wiring.server import Girih
 
@@ -39,7 +40,9 @@ async def create(girih: Wired, scope: Writer, body: ThreadCreate) -> JsonObject:
     if body.supersteps:
         raise refused("supersteps", "a thread's history is what has happened on it", "write values with `update_state`")
     made = ThreadIn(id=body.thread_id, if_exists=body.if_exists, metadata=body.metadata or {}, ttl=seconds_of(body.ttl))
-    return await _shown(girih, scope, UUID((await girih.runs.threads.create(scope, made)).id))
+    thread = await girih.runs.threads.create(scope, made)
+    is_new = made.if_exists == "raise"  # nothing has happened on it that could be shown
+    return thread_json(ThreadView(thread)) if is_new else await _shown(girih, scope, UUID(thread.id))
 
 
 @router.post("/search", operation_id="langgraph_search_threads")
