@@ -21,6 +21,7 @@ COMMANDS: Mapping[str, str] = {
     "validate": "Check specs and say everything that is wrong with them.",
     "explain": "Explain a diagnostic code: `girih explain E101`.",
     "fmt": "Lay specs out, with every comment and the same meaning.",
+    "migrate": "Bring specs to the newest version of the language.",
     "test": "Run the tests beside graphs, without a server.",
     "graph": "Draw a graph: as text, Mermaid or SVG.",
     "schema": "Print or write the JSON Schemas that editors use.",

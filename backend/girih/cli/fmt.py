@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import difflib
-import os
 import sys
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from girih.cli.files import spec_files, write_whole
 from girih.cli.output import FINDINGS, complain, data, note
-from girih.errors import InvalidInput
-from girih.language.compiler.folder import NO_SPECS, is_spec, read_folder
 from girih.language.formatting.formatter import NotTheSameError, formatted
 from girih.language.spec import render
 from girih.language.spec.reader import MAX_BYTES
@@ -38,14 +35,18 @@ def fmt(
         return
     is_told = check or diff
     changed = faulty = 0
-    for path in _files(paths or [Path()]):
+    for path in spec_files(paths or [Path()]):
         source = Source(str(path), path.read_bytes().decode("utf-8", errors="surrogateescape"))
         text = _formatted(source)
         if text is None:
             faulty += 1
         elif text != source.text:
             changed += 1
-            _tell(source, text, diff) if is_told else _write(path, text)
+            if is_told:
+                _tell(source, text, diff)
+            else:
+                write_whole(path, text)
+                note(f"formatted {path}")
     _summary(changed, faulty, is_told)
     if faulty or (is_told and changed):
         raise typer.Exit(FINDINGS)
@@ -58,17 +59,6 @@ def _stdin() -> None:
     if result is None:
         raise typer.Exit(FINDINGS)
     data(result)
-
-
-def _files(paths: Sequence[Path]) -> Iterator[Path]:
-    for path in dict.fromkeys(paths):
-        if not path.is_dir():
-            yield path
-            continue
-        names = [name for name, text in read_folder(path).files.items() if is_spec(name, text)]
-        if not names:
-            raise InvalidInput(f"there are no specs in '{path}'", help=NO_SPECS)
-        yield from (path / name for name in names)
 
 
 def _formatted(source: Source) -> str | None:
@@ -88,19 +78,6 @@ def _tell(source: Source, text: str, diff: bool) -> None:
     before, after = source.text.splitlines(keepends=True), text.splitlines(keepends=True)
     lines = difflib.unified_diff(before, after, source.name, f"{source.name} (formatted)")
     data("".join(lines) if diff else f"{source.name}\n")
-
-
-def _write(path: Path, text: str) -> None:
-    """All of the new text or all of the old one, whatever happens; a link stays a link."""
-    target = path.resolve()
-    beside = target.with_name(f".{target.name}.{os.getpid()}")
-    try:
-        beside.write_bytes(text.encode())
-        beside.chmod(target.stat().st_mode & 0o7777)
-        beside.replace(target)
-    finally:
-        beside.unlink(missing_ok=True)
-    note(f"formatted {path}")
 
 
 def _summary(changed: int, faulty: int, is_told: bool) -> None:

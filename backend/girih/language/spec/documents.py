@@ -18,6 +18,7 @@ from girih.language.spec.model import Name, Slug, Strict, TypeSpec
 from girih.language.spec.suggest import did_you_mean, hint
 from girih.language.spec.tree import JsonObject, JsonSchema, Tree, renamed
 from girih.language.spec.types import object_schema, schema_of
+from girih.language.spec.versions import version_fault
 from girih.language.spec.words import found
 
 _SECRET = re.compile(r"secret://[a-z][a-z0-9]*([-._][a-z0-9]+)*\Z")
@@ -207,11 +208,7 @@ def parse_document(tree: Tree) -> tuple[OtherSpec | None, tuple[Diagnostic, ...]
     """The document, and every fault of it (E002): also of one whose `kind` nobody knows."""
     kind = kind_of(tree)
     if kind is None or kind not in DOCUMENTS:
-        written = tree.get(("kind",))
-        message = (
-            f"unknown kind '{kind}'" if isinstance(written, str) else f"'kind' must be text, found {found(written)}"
-        )
-        return None, (Diagnostic("E002", message, tree.at(("kind",)), help=hint(kind or "", KINDS, "kinds")),)
+        return None, (_unknown(kind, tree),)
     noun = kind.partition("/")[0]
     faults: list[Diagnostic] = []
     spec = shaped(DOCUMENTS[kind], tree.value, Subject(tree, (), DOCUMENTS[kind], f"the {noun}"), faults)
@@ -221,6 +218,15 @@ def parse_document(tree: Tree) -> tuple[OtherSpec | None, tuple[Diagnostic, ...]
         return None, in_order(faults)
     document = _plain(spec)
     return OtherSpec(kind, document["name"], tree.source.name, document, digest_of(document)), in_order(faults)
+
+
+def _unknown(kind: str | None, tree: Tree) -> Diagnostic:
+    """What is wrong with a `kind` that is none of ours: another version of one that is, or nothing we know."""
+    written = tree.get(("kind",))
+    if kind is not None and (fault := version_fault(kind, KINDS)) is not None:
+        return Diagnostic("E002", fault[0], tree.at(("kind",)), help=fault[1])
+    message = f"unknown kind '{kind}'" if isinstance(written, str) else f"'kind' must be text, found {found(written)}"
+    return Diagnostic("E002", message, tree.at(("kind",)), help=hint(kind or "", KINDS, "kinds"))
 
 
 def _plain(spec: BaseModel) -> JsonObject:

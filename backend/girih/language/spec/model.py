@@ -12,6 +12,7 @@ from pydantic_core import PydanticCustomError
 from girih.language.spec.durations import Duration
 from girih.language.spec.tree import JsonObject, JsonValue
 from girih.language.spec.types import type_faults
+from girih.language.spec.versions import LANGUAGE, known_language
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)]
 """A name inside a graph: it is spoken in expressions, so it is an identifier in lower case."""
@@ -126,6 +127,7 @@ class GraphHead(Strict):
     outputs: dict[Name, Any] = Field(default_factory=dict)
     limits: Limits = Limits()
     tests: list[Any] = Field(default_factory=list)
+    language: Annotated[int, AfterValidator(known_language)] = LANGUAGE
 
 
 @dataclass(frozen=True)
