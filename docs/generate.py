@@ -8,11 +8,14 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
-from language_reference import code, nodes_page, paragraphs, table
+from language_reference import nodes_page, paragraphs
 from pydantic_core import PydanticUndefined
 
 from girih.api.app import create_app
 from girih.cli.app import COMMANDS, load_command
+from girih.language.guide.authoring import guide
+from girih.language.guide.tables import code, table
+from girih.language.nodes.registry import kinds
 from girih.settings import Settings
 
 ROOT = Path(__file__).parent
@@ -100,6 +103,7 @@ def diagnostics_page() -> str:
 
 PAGES: dict[str, Callable[[], str]] = {
     "nodes.md": nodes_page,
+    "authoring.md": lambda: guide(kinds()),
     "cli.md": cli_page,
     "settings.md": settings_page,
     "http-api.md": api_page,

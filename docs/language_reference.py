@@ -2,57 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable
 from typing import Any
 
 from girih.language.expressions.functions import FUNCTIONS, MACROS, METHODS, OPERATORS
+from girih.language.guide.names import ERRORS, NAMES
+from girih.language.guide.tables import code, default_of, table, type_of
 from girih.language.nodes.base import NodeConfig, NodeKind
 from girih.language.nodes.registry import kinds
 from girih.language.spec.policies import ERROR_KINDS, Cache, OnError, Retry, Timeout
 from girih.language.spec.types import SHORT_NAMES
-
-
-def code(text: object) -> str:
-    """Inline code that may stand in a table."""
-    return "`" + str(text).replace("|", "\\|") + "`"
-
-
-def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    """A Markdown table."""
-    lines = [list(head)]
-    lines += [["---"] * len(lines[0]), *(list(row) for row in rows)]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
-
-
-def type_of(schema: dict[str, Any]) -> str:
-    """A JSON Schema in a few words."""
-    if schema.get("x-girih") == "type":
-        return "a type"
-    if "enum" in schema:
-        return " or ".join(f"`{value}`" for value in schema["enum"])
-    if "anyOf" in schema:
-        is_duration = {"type": "number", "exclusiveMinimum": 0} in schema["anyOf"] and "examples" in schema
-        words = [type_of(option) for option in schema["anyOf"] if option.get("type") != "null"]
-        return "a duration" if is_duration else " or ".join(dict.fromkeys(words))
-    if "$ref" in schema:
-        return schema["$ref"].rsplit("/", 1)[-1].lower()
-    return composed_type(schema)
-
-
-def composed_type(schema: dict[str, Any]) -> str:
-    """The type of a list or a mapping with what it holds; of anything else, its name."""
-    if schema.get("type") == "array" and schema.get("items"):
-        return "list of kinds of errors" if is_kinds(schema) else f"list of {type_of(schema['items'])}"
-    values = schema.get("additionalProperties")
-    if isinstance(values, dict) and type_of(values) != "any":
-        return f"object of {type_of(values)}"
-    return str(schema.get("type", "any"))
-
-
-def is_kinds(schema: dict[str, Any]) -> bool:
-    """Whether a list holds kinds of errors, which have a table of their own."""
-    return bool(schema["items"].get("enum") == list(ERROR_KINDS))
 
 
 def paragraphs(docstring: str) -> str:
@@ -109,14 +67,6 @@ def key_table(schema: dict[str, Any]) -> str:
     return table(["key", "type", "required", "default"], rows)
 
 
-def default_of(field: dict[str, Any]) -> str:
-    """What a key has where it is not written."""
-    if field.get("default") is None:
-        return ""
-    is_all = field.get("type") == "array" and len(field["default"]) == len(ERROR_KINDS)
-    return "all" if is_all else code(json.dumps(field["default"]))
-
-
 def common_keys() -> str:
     """What every node may carry, and the kinds of errors."""
     page = "\n## Common keys\n\n"
@@ -146,17 +96,6 @@ COMMON = {
     "description": "what it is for",
 }
 
-ERRORS = {
-    "rate_limit": "a service has had too many requests",
-    "timeout": "something took longer than it may",
-    "invalid_output": "a model, a program or an event gave data of another shape than was declared",
-    "tool_error": "a tool answered with an error",
-    "refused": "something may not be done: a key that is not accepted, `$fail`, an `end` with `status: failed`",
-    "budget": "a limit of the run was met, or a size",
-    "unavailable": "a service could not be reached",
-    "internal": "a fault of girih itself, or one of a kind of its own",
-}
-
 
 def expressions() -> str:
     """The names and functions of expressions."""
@@ -178,15 +117,3 @@ def expressions() -> str:
         ", ".join(map(code, SHORT_NAMES)) + "), `[string]` for a list, `{ enum: [a, b] }` for a choice, or any JSON "
     )
     return page + "Schema (2020-12). A `?` after the name, or a `default`, makes a field optional.\n"
-
-
-NAMES = {
-    "inputs": "what the run was given",
-    "NODE": "the result of a node that has run: `classify.intent`",
-    "state": "the values under `state:`; with `chat:` also `state.messages`",
-    "errors": "by node, a failure that `on_error` took care of: `errors.NODE.kind`, `errors.NODE.message`",
-    "item, index": "in the branch of an `each`: the item (or the name `as` gives it) and its place, from 0",
-    "run": "`run.id`, `run.started_at`, `run.attempt`, `run.user` where there is one",
-    "visits('NODE')": "how often a node has finished in this graph so far",
-    "args": "in an approval: the arguments of the call",
-}

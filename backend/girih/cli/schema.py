@@ -10,6 +10,7 @@ import typer
 
 from girih.cli.output import data, note
 from girih.language.compiler.schema import schemas
+from girih.language.guide import authoring
 from girih.language.nodes.registry import kinds
 from girih.language.spec.tree import JsonObject
 
@@ -21,12 +22,20 @@ def schema(
     write: Annotated[
         Path | None, typer.Option("--write", file_okay=False, help="Write all schemas into this folder.")
     ] = None,
+    guide: Annotated[
+        bool, typer.Option("--guide", help="Print the authoring guide: the whole language on one page, as Markdown.")
+    ] = False,
 ) -> None:
     """Print the JSON Schema of a kind of spec, or write all of them into a folder.
+
+    With --guide, print what people and language models need to know to write specs; it is made from the same models.
 
     An editor with a YAML language server uses one that is named in a file's first line:
     `# yaml-language-server: $schema=schemas/graph.schema.json`.
     """
+    if guide:
+        data(authoring.guide(kinds()))
+        return
     if write is None:
         data(as_text(schemas(kinds())[kind]))
         return

@@ -58,7 +58,7 @@ def test_defaults_are_filled_in_and_the_digest_is_that_of_the_content() -> None:
 @pytest.mark.parametrize(
     ("text", "line", "message", "help"),
     [
-        ("kind: tool/v2\nname: a\n", 1, "'tool/v2' is of a later version of the language", "did you mean 'tool/v1'?"),
+        ("kind: tool/v2\nname: a\n", 1, "'tool/v2' is of a later version of the language", "upgrade girih"),
         ("kind: graf/v1\nname: a\n", 1, "unknown kind 'graf/v1'", "did you mean 'graph/v1'?"),
         ("kind: [a]\n", 1, "'kind' must be text, found a list", "kinds: graph/v1"),
         ("kind: model/v1\n", 1, "missing key 'name' in the model", None),
