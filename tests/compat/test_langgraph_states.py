@@ -43,12 +43,15 @@ def test_history_goes_through_the_runs_step_by_step(
     run_on(plain, thread, "lgr-steps", word="x")
     run_on(plain, thread, "lgr-steps", word="y")
     history = lang.threads.get_history(thread, limit=20)
-    assert [list(state["next"]) for state in history] == [[], ["second"], [], ["second"]]
+    assert [list(state["next"]) for state in history] == [[], ["second"], ["first"], [], ["second"], ["first"], []]
     assert [state["values"].get("seen") for state in history] == [
         ["x", "x!", "y", "y!"],
         ["x", "x!", "y"],
         ["x", "x!"],
+        ["x", "x!"],
         ["x"],
+        [],
+        None,
     ]
     for newer, older in pairwise(history):
         assert newer["parent_checkpoint"] == older["checkpoint"]
@@ -61,7 +64,7 @@ async def test_history_comes_in_pages(alang: LangGraphClient, plain: httpx.Clien
     for word in "abc":
         run_on(plain, thread, "lgr-steps", word=word)
     whole = await alang.threads.get_history(thread, limit=100)
-    assert len(whole) == 6
+    assert len(whole) == 10
     for size in (1, 2, 4):
         seen, before = [], None
         while page := await alang.threads.get_history(thread, limit=size, before=before):
@@ -76,7 +79,7 @@ async def test_history_is_filtered(alang: LangGraphClient, plain: httpx.Client, 
     first = run_on(plain, thread, "lgr-steps", word="a")
     run_on(plain, thread, "lgr-steps", word="b")
     of_first = await alang.threads.get_history(thread, metadata={"run_id": first["id"]})
-    assert len(of_first) == 2
+    assert len(of_first) == 3
     assert await alang.threads.get_history(thread, metadata={"source": "update"}) == []
     (one,) = await alang.threads.get_history(thread, checkpoint=of_first[1]["checkpoint"])
     assert one == of_first[1]
@@ -111,24 +114,26 @@ def test_a_run_that_waits_at_its_first_node(lang: SyncLangGraphClient, plain: ht
     state = lang.threads.get_state(thread)
     assert list(state["next"]) == ["gate"]
     assert [one["value"]["message"] for one in state["interrupts"]] == ["At once?"]
-    assert lang.threads.get_history(thread) == [state]
+    assert lang.threads.get_history(thread)[0] == state
+    assert state["checkpoint"]["checkpoint_id"] == run["id"]
     assert lang.threads.get_history(thread, metadata={"source": "fork"}) == []
     plain.post(f"/v1/runs/{run['id']}/cancel")
     assert lang.threads.get_state(thread)["interrupts"] == []
 
 
-def test_a_run_that_waits_at_its_first_node_stands_in_the_state_before(
+def test_a_run_that_waits_at_its_first_node_stands_behind_the_state_before(
     lang: SyncLangGraphClient, plain: httpx.Client, thread: str
 ) -> None:
     lang.threads.update_state(thread, {"seen": ["before"]})
     (before,) = lang.threads.get_history(thread)
     run = run_on(plain, thread, "lgr-first")
     state = lang.threads.get_state(thread)
-    assert state["checkpoint"] == before["checkpoint"]
+    assert state["parent_checkpoint"] == before["checkpoint"]
     assert state["values"] == before["values"]
     assert state["interrupts"]
-    assert lang.threads.get_history(thread) == [state]
-    assert lang.threads.get_history(thread, before=state["checkpoint"]) == []
+    newest, older = lang.threads.get_history(thread)
+    assert (newest, older["checkpoint"]) == (state, before["checkpoint"])
+    assert lang.threads.get_history(thread, before=state["checkpoint"]) == [older]
     plain.post(f"/v1/runs/{run['id']}/cancel")
 
 
@@ -173,7 +178,7 @@ def test_messages_are_added_by_id(lang: SyncLangGraphClient, plain: httpx.Client
         lang.threads.update_state(thread, {"messages": [{"type": "whistle", "content": "x"}]})
 
 
-@pytest.mark.parametrize("at", [0, 1, 2, 3])
+@pytest.mark.parametrize("at", [0, 1, 2, 3, 5])
 def test_a_thread_goes_back_and_on_from_there(
     lang: SyncLangGraphClient, plain: httpx.Client, thread: str, at: int
 ) -> None:
@@ -190,12 +195,13 @@ def test_a_thread_goes_back_and_on_from_there(
     assert lang.threads.get_state(thread, checkpoint=old["checkpoint"]) == old
 
 
+@pytest.mark.parametrize("at", [1, 2, 3, 4, 5, 6])
 def test_writing_nothing_on_an_old_state_goes_back_to_it(
-    lang: SyncLangGraphClient, plain: httpx.Client, thread: str
+    lang: SyncLangGraphClient, plain: httpx.Client, thread: str, at: int
 ) -> None:
     for word in "xy":
         run_on(plain, thread, "lgr-steps", word=word)
-    old = lang.threads.get_history(thread)[2]
+    old = lang.threads.get_history(thread)[at]
     lang.threads.update_state(thread, None, checkpoint=old["checkpoint"])
     state = lang.threads.get_state(thread)
     assert state["values"] == old["values"]

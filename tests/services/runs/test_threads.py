@@ -272,9 +272,10 @@ async def test_a_moment_within_a_run_is_found_and_gone_back_to(office: Office, o
     here = await thread(service, office.scope)
     await ended(service, office.scope, (await service.create(office.scope, on(here))).id)
     moments = await service.snapshots.history(office.scope, here)
-    assert [one.state.get("total") for one in moments] == [4, 3, 2, 1]
-    assert [one.is_within_run for one in moments] == [False, True, True, True]
-    assert [[task.node for task in one.tasks] for one in moments] == [[], ["s3"], ["s2"], ["s1"]]
+    assert [one.state.get("total") for one in moments] == [4, 3, 2, 1, 0, None]
+    assert [one.is_within_run for one in moments] == [False, True, True, True, True, False]
+    assert [one.is_beginning for one in moments] == [False, False, False, False, True, False]
+    assert [[task.node for task in one.tasks] for one in moments] == [[], ["s3"], ["s2"], ["s1"], ["s0"], []]
     assert [one.parent_id for one in moments] == [*(one.id for one in moments[1:]), None]
     made = await service.snapshots.edit(office.scope, here, {"total": 10}, at=moments[2].id)
     assert made.state == {"total": 12}

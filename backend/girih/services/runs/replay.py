@@ -85,16 +85,12 @@ class Replays:
             if stored is not None:
                 await self._check(scope, row, stored, body.agent)
                 link = Link(row.thread_id, body.multitask, row.id, stored.checkpoint_id, stored.blobs)
-        asked = RunIn(
-            agent=body.agent or f"{row.agent}@{row.version}",
-            inputs=row.inputs,
-            metadata=row.run_metadata,
-            tags=row.tags,
-            user=row.end_user,
-            background=body.background,
-            **asked_again(chat),
-        )
+        asked = _asked(row, chat, body)
         return await self._admission.create(scope, asked, None, link)
+
+    async def asked(self, scope: OrgScope, run_id: UUID) -> RunIn:
+        """What the run was asked to do, to ask for it once more. Raises `NotFound`."""
+        return _asked(await self._row(scope, run_id), await self._chat(scope, run_id), RetryIn())
 
     async def checkpoints(self, scope: OrgScope, run_id: UUID) -> CheckpointList:
         """Where the run can be continued from, the newest first."""
@@ -230,6 +226,18 @@ class Replays:
         if row is None:
             raise no_such_run(run_id)
         return row
+
+
+def _asked(row: Run, chat: JsonObject | None, body: RetryIn) -> RunIn:
+    return RunIn(
+        agent=body.agent or f"{row.agent}@{row.version}",
+        inputs=row.inputs,
+        metadata=row.run_metadata,
+        tags=row.tags,
+        user=row.end_user,
+        background=body.background,
+        **asked_again(chat),
+    )
 
 
 def _verbs(plan: Plan) -> dict[str, str]:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, func, or_, select
 
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import Work
@@ -79,6 +79,13 @@ async def state_before(work: Work, run: Run) -> ThreadState | None:
     return found
 
 
+async def run_on(work: Work, scope: OrgScope, thread_id: UUID, run_id: UUID) -> Run | None:
+    """The thread's run of that id, if it has begun."""
+    query = select(Run).where(*_on(scope, thread_id), Run.id == run_id, Run.attempt > 0)
+    found: Run | None = await work.session.scalar(query)
+    return found
+
+
 async def run_of_checkpoint(work: Work, scope: OrgScope, thread_id: UUID, checkpoint_id: str) -> Run | None:
     """The thread's run that has a checkpoint of that id."""
     query = (
@@ -92,11 +99,13 @@ async def run_of_checkpoint(work: Work, scope: OrgScope, thread_id: UUID, checkp
 
 async def outputs_at(work: Work, state: ThreadState) -> JsonObject | None:
     """The outputs of the last run that had ended when the thread was in that state."""
+    until = (ThreadState.org_id == state.org_id, ThreadState.thread_id == state.thread_id, ThreadState.id <= state.id)
+    # Where the thread went back to an earlier moment, what ended in between does not count.
+    back = select(func.max(ThreadState.created_at)).where(*until, ThreadState.source == "fork").scalar_subquery()
     query = (
         select(Run.outputs)
         .join(ThreadState, (ThreadState.org_id == Run.org_id) & (ThreadState.run_id == Run.id))
-        .where(ThreadState.org_id == state.org_id, ThreadState.thread_id == state.thread_id)
-        .where(ThreadState.id <= state.id, Run.outputs.is_not(None))
+        .where(*until, Run.outputs.is_not(None), or_(back.is_(None), ThreadState.created_at >= back))
     )
     found: JsonObject | None = await work.session.scalar(query.order_by(ThreadState.id.desc()).limit(1))
     return found

@@ -26,9 +26,9 @@ class SnapshotTask(BaseModel):
 class Snapshot(BaseModel):
     """What a thread holds at one moment.
 
-    `id` is the id of a state of the thread, or, where `is_within_run`, of a checkpoint of the run `run_id`; `None` for
-    a thread that has held nothing yet. Both kinds are found by their ids alone. `outputs` are those of the last run
-    that ended before it.
+    `id` is the id of a state of the thread, or, where `is_within_run`, of a checkpoint of the run `run_id`; where a run
+    begins (`is_beginning`), it is the run's own, and before the first run the thread's. It is `None` for a thread that
+    has held nothing yet. All are found by their ids alone. `outputs` are those of the last run that ended before it.
     """
 
     id: str | None = None
@@ -36,6 +36,7 @@ class Snapshot(BaseModel):
     thread_id: UUID
     source: Source | None = None
     is_within_run: bool = False
+    is_beginning: bool = False
     is_newest: bool = False
     run_id: UUID | None = None
     agent: str | None = None

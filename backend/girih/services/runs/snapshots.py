@@ -13,7 +13,18 @@ from girih.services.runs import snapshot_repository as repository
 from girih.services.runs import thread_repository
 from girih.services.runs.interrupts import out
 from girih.services.runs.links import no_such_thread
-from girih.services.runs.moments import Key, Within, around, at_beginning, of_state, of_step, stands_within, state_of
+from girih.services.runs.moments import (
+    Key,
+    Within,
+    around,
+    at_beginning,
+    at_root,
+    of_state,
+    of_step,
+    root_key,
+    stands_within,
+    state_of,
+)
 from girih.services.runs.past import chat_of
 from girih.services.runs.ports import Agents
 from girih.services.runs.replay import Replays
@@ -21,10 +32,9 @@ from girih.services.runs.replay_schemas import CheckpointOut
 from girih.services.runs.schemas import InterruptOut
 from girih.services.runs.snapshot_schemas import Snapshot
 from girih.services.runs.tables import Run
-from girih.services.runs.thread_schemas import StateIn
+from girih.services.runs.thread_schemas import Onto, StateIn
 from girih.services.runs.thread_tables import Thread
 from girih.services.runs.threads import Threads
-from girih.services.runs.values_fold import begun
 
 _RUNS_AT_ONCE = 10
 
@@ -49,7 +59,7 @@ class Snapshots:
                 checkpoint = next(iter(await repository.checkpoints_before(work, run, None, limit=1)), None)
         if run is not None and stands_within(run, state):
             found = await self._within_run(scope, run, checkpoint, is_newest=True) if checkpoint else None
-            return found or await self._at_beginning(scope, thread, run)
+            return found or await self._at_beginning(scope, run, is_newest=True)
         async with self._uow(scope) as work:
             return await of_state(work, thread, state, is_newest=True)
 
@@ -63,9 +73,17 @@ class Snapshots:
                 return await of_state(work, thread, state, is_newest=state.id == thread.state_id)
             if number is None:
                 raise _no_such(thread_id, snapshot_id)
+            if number == thread_id:
+                return at_root(thread)
+            begun = await repository.run_on(work, scope, thread_id, number)
+            if begun is not None:
+                steps = await repository.checkpoints_before(work, begun, None, limit=1)
+                is_newest = not steps and stands_within(begun, await state_of(work, thread, thread.state_id))
             run = await repository.run_of_checkpoint(work, scope, thread_id, snapshot_id[:100])
             last = await repository.checkpoints_before(work, run, None, limit=1) if run is not None else ()
             is_last = run is not None and snapshot_id in last and stands_within(run, None)
+        if begun is not None:
+            return await self._at_beginning(scope, begun, is_newest=is_newest)
         found = await self._within_run(scope, run, snapshot_id, is_newest=is_last) if run is not None else None
         if found is None:
             raise _no_such(thread_id, snapshot_id)
@@ -75,7 +93,8 @@ class Snapshots:
         self, scope: OrgScope, thread_id: UUID, *, before: str | None = None, limit: int = 10
     ) -> list[Snapshot]:
         """The thread's moments before that one, the newest first. Raises `NotFound`."""
-        edge = await self._key(scope, thread_id, before) if before is not None else None
+        later = await self.snapshot(scope, thread_id, before) if before is not None else None
+        edge = await self._key(scope, thread_id, later) if later is not None else None
         moment = edge[0] if edge is not None else None
         async with self._uow(scope) as work:
             thread = await _thread(work, scope, thread_id)
@@ -86,13 +105,9 @@ class Snapshots:
             }
         found = {key: one for key, one in found.items() if edge is None or key < edge}
         found |= await self._within_runs(scope, thread_id, edge, limit)
-        listed = [found[key] for key in sorted(found, reverse=True)]
-        if before is None:
-            newest = await self.newest(scope, thread_id)
-            if newest.tasks and not newest.is_within_run:
-                # A run is under way that has come to no checkpoint yet: it stands in the state before it.
-                listed = [newest, *(one for one in listed if one.id != newest.id)]
-        return listed[:limit]
+        if any(one is not None and one.parent_id == str(thread_id) for one in (later, *found.values())):
+            found[root_key(thread)] = at_root(thread)
+        return [found[key] for key in sorted(found, reverse=True)[:limit]]
 
     async def edit(self, scope: OrgScope, thread_id: UUID, values: JsonObject, *, at: str | None = None) -> Snapshot:
         """Write values as a node would, on the newest state or on the moment `at`, to which the thread then goes back.
@@ -101,11 +116,14 @@ class Snapshots:
         """
         body, plan = StateIn(state=values, merge=True), None
         base = await self.snapshot(scope, thread_id, at) if at is not None else None
+        number, onto = _uuid(str(base.id)) if base is not None else None, None
         if base is not None and base.is_within_run:
-            assert base.run_id is not None and base.agent is not None  # noqa: S101 - it is within one
+            assert base.run_id is not None  # noqa: S101 - it is within one
             async with self._uow(scope) as work:
-                run = await repository.run_of_checkpoint(work, scope, thread_id, str(base.id))
-            assert run is not None  # noqa: S101 - it was found above
+                run = await repository.run_on(work, scope, thread_id, base.run_id)
+                assert run is not None and number is not None  # noqa: S101 - it was found above
+                before = await repository.state_before(work, run)
+            onto = Onto(number, before.run_id if before is not None else None)
             plan = await self._agents.plan(scope, run.digest)
             shared = SharedState(plan)
             merged = shared.seen(shared.after(base.state, list(values.items())))
@@ -113,20 +131,24 @@ class Snapshots:
                 state={name: value for name, value in merged.items() if name in shared.names or name in values},
                 replace=True,
             )
+        elif number == thread_id:
+            body, onto = StateIn(state=values, replace=True), Onto(thread_id, None)
         elif base is not None:
-            body = StateIn(state=values, merge=True, state_id=_uuid(str(base.id)))
-        made = await self._threads.edit(scope, thread_id, body, plan)
+            body = StateIn(state=values, merge=True, state_id=number)
+        made = await self._threads.edit(scope, thread_id, body, plan, onto=onto)
         return await self.snapshot(scope, thread_id, str(made.id))
 
-    async def _key(self, scope: OrgScope, thread_id: UUID, snapshot_id: str) -> Key:
-        found = await self.snapshot(scope, thread_id, snapshot_id)
+    async def _key(self, scope: OrgScope, thread_id: UUID, found: Snapshot) -> Key:
         assert found.created_at is not None and found.id is not None  # noqa: S101 - one with an id was made once
-        if not found.is_within_run:
-            return found.created_at, 1, found.id
         async with self._uow(scope) as work:
-            run = await repository.run_of_checkpoint(work, scope, thread_id, found.id)
+            if found.id == str(thread_id):
+                return root_key(await _thread(work, scope, thread_id))
+            if not found.is_within_run or found.run_id is None:
+                return found.created_at, 1, found.id
+            run = await repository.run_on(work, scope, thread_id, found.run_id)
             assert run is not None  # noqa: S101 - it was found above
-            return (await around(work, run)).key(found.id, found.created_at)
+            within = await around(work, run)
+        return within.first_key() if found.is_beginning else within.key(found.id, found.created_at)
 
     async def _within_runs(self, scope: OrgScope, thread_id: UUID, edge: Key | None, limit: int) -> dict[Key, Snapshot]:
         """Moments within runs before the edge, of so many of the newest runs that there are `limit` of them."""
@@ -151,11 +173,13 @@ class Snapshots:
 
     async def _moments(self, scope: OrgScope, within: Within) -> dict[Key, Snapshot]:
         listed = (await self._replays.checkpoints(scope, within.run.id)).items
-        steps = [one for one in listed if one.next]
-        before = [str(within.before.id) if within.before is not None else None] if steps else []
-        parents = [step.id for step in steps[1:]] + before
+        steps = [one for one in listed if one.next and one.id not in within.passed]
+        parents = [*(step.id for step in steps[1:]), within.first]
         found: dict[Key, Snapshot] = {}
-        for step, parent in zip(steps, parents, strict=True):
+        if within.source is None:
+            is_newest = not listed and stands_within(within.run, within.left)
+            found[within.first_key()] = await self._at_beginning(scope, within.run, is_newest=is_newest)
+        for step, parent in zip(steps, parents, strict=False):
             is_newest = step is listed[0] and stands_within(within.run, within.left)
             snapshot = await self._snapshot(scope, within, step, parent, is_newest=is_newest)
             assert snapshot.created_at is not None  # noqa: S101 - a checkpoint knows when it was made
@@ -171,7 +195,7 @@ class Snapshots:
         async with self._uow(scope) as work:
             within = await around(work, run)
             earlier = await repository.checkpoints_before(work, run, checkpoint_id, limit=1)
-        parent = next(iter(earlier), str(within.before.id) if within.before is not None else None)
+        parent = next((one for one in earlier if one not in within.passed), within.first)
         step = CheckpointOut(
             id=stored.checkpoint_id,
             created_at=stored.at,
@@ -181,14 +205,13 @@ class Snapshots:
         )
         return await self._snapshot(scope, within, step, parent, is_newest=is_newest)
 
-    async def _at_beginning(self, scope: OrgScope, thread: Thread, run: Run) -> Snapshot:
+    async def _at_beginning(self, scope: OrgScope, run: Run, *, is_newest: bool) -> Snapshot:
         plan = await self._agents.plan(scope, run.digest)
         async with self._uow(scope) as work:
             within = await around(work, run)
-            chat = await chat_of(work, scope.org_id, run.id) if plan.chat else None
-        found = at_beginning(thread, within, plan.start, await self._pauses(scope, run))
-        state = begun(plan, str(run.id), found.state, run.inputs, (chat or {}).get("messages") or ())
-        return found.model_copy(update={"state": state})
+            said = (await chat_of(work, scope.org_id, run.id) or {}).get("messages") or () if plan.chat else ()
+        pauses = await self._pauses(scope, run) if is_newest else ()
+        return at_beginning(within, plan, said, pauses, is_newest=is_newest)
 
     async def _pauses(self, scope: OrgScope, run: Run) -> list[InterruptOut]:
         if run.finished_at is not None:

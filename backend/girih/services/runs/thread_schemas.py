@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
@@ -107,6 +108,14 @@ class StateIn(BaseModel):
         if self.replace and self.merge:
             raise ValueError("values either replace the whole state or are merged into it, not both")
         return self
+
+
+@dataclass(frozen=True)
+class Onto:
+    """A moment of any kind that a thread goes back to, and the run whose outputs were the last ones then."""
+
+    moment: UUID
+    run_id: UUID | None
 
 
 class ForkIn(BaseModel):

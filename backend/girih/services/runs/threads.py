@@ -22,6 +22,7 @@ from girih.services.runs.ports import Agents
 from girih.services.runs.thread_repository import WantedThreads
 from girih.services.runs.thread_schemas import (
     ForkIn,
+    Onto,
     StateIn,
     StateOut,
     StatePage,
@@ -132,10 +133,12 @@ class Threads:
             items = [thread_repository.state_out(row) for row in rows[:limit]]
         return StatePage(items=items, next=items[-1].id if len(rows) > limit else None)
 
-    async def edit(self, scope: OrgScope, thread_id: UUID, body: StateIn, plan: Plan | None = None) -> StateOut:
+    async def edit(
+        self, scope: OrgScope, thread_id: UUID, body: StateIn, plan: Plan | None = None, *, onto: Onto | None = None
+    ) -> StateOut:
         """Set values of a thread that no run is on. Raises `ThreadBusy`, `Conflict` for another version.
 
-        `plan`: whose `state:` they have to fit, where that is known.
+        `plan`: whose `state:` they have to fit, where that is known; `onto`: where it goes back to, if to no state.
         """
         async with self._uow(scope) as work:
             agent = body.agent or (await _found(work, scope, thread_id)).agent
@@ -160,9 +163,9 @@ class Threads:
                 work,
                 row,
                 _edited(plan, before.state if before else await _newest(work, row), body),
-                source="fork" if before else "update",
-                run_id=UUID(before.run_id) if before and before.run_id else None,
-                parent_id=body.state_id,
+                source="fork" if before or onto else "update",
+                run_id=onto.run_id if onto else UUID(before.run_id) if before and before.run_id else None,
+                parent_id=onto.moment if onto else body.state_id,
             )
             return thread_repository.state_out(made)
 

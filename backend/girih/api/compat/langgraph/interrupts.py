@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from girih.api.compat.langgraph.reviews import review_of
 from girih.language.spec.tree import JsonObject
 
 INTERRUPT = "__interrupt__"
@@ -31,6 +32,6 @@ def _interrupt(pause: Mapping[str, Any]) -> JsonObject:
     """
     return {
         "id": pause["id"],
-        "value": {name: pause[name] for name in _SHOWN if pause.get(name) is not None},
+        "value": {name: pause[name] for name in _SHOWN if pause.get(name) is not None} | review_of(pause),
         "response_schema": pause.get("schema") or {},
     }

@@ -155,7 +155,7 @@ def _image(given: JsonObject) -> tuple[str, Any]:
         return str(inner.get("url") or ""), inner.get("detail")
     data = given.get("base64") or given.get("data")
     if data:
-        return f"data:{given.get('mime_type') or 'image/png'};base64,{data}", None
+        return f"data:{given.get('mime_type') or given.get('mimeType') or 'image/png'};base64,{data}", None
     return str(given.get("url") or ""), None
 
 

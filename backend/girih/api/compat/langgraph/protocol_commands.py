@@ -6,11 +6,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Annotated, Any, TypeAlias
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
 from girih.api.compat.langgraph.run_body import ConfigIn, RunBody
 from girih.api.compat.langgraph.run_start import start
-from girih.api.compat.langgraph.run_waits import waiting_run
+from girih.api.compat.langgraph.run_waits import read_answers, waiting_run
 from girih.db.tenancy import OrgScope
 from girih.errors import Conflict, Forbidden, GirihError, InvalidInput, NotFound
 from girih.language.spec.tree import JsonObject, JsonValue
@@ -46,7 +46,9 @@ class StartIn(_Strict):
     input: JsonValue = None
     config: ConfigIn | None = None
     metadata: JsonObject | None = None
-    multitask_strategy: str | None = None
+    multitask_strategy: Annotated[
+        str | None, Field(validation_alias=AliasChoices("multitask_strategy", "multitaskStrategy"))
+    ] = None
     langsmith_tracer: JsonObject | None = None
 
 
@@ -110,7 +112,8 @@ async def _respond(girih: Girih, scope: OrgScope, thread_id: UUID, params: JsonO
     waiting = await waiting_run(girih, scope, thread_id)
     if waiting is None:
         raise Conflict(f"nothing waits for an answer on thread {thread_id}", help="start a run")
-    run = await girih.runs.resume(scope, waiting.id, ResumeIn(answers=answers) if answers else ResumeIn())
+    pauses = (await girih.runs.interrupts.of_run(scope, UUID(waiting.id))).items
+    run = await girih.runs.resume(scope, waiting.id, read_answers(pauses, answers) if answers else ResumeIn())
     return {"run_id": run.id}
 
 

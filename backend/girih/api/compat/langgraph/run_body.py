@@ -101,8 +101,19 @@ class RunBody(_Strict):
     @property
     def checkpoint_named(self) -> str | None:
         """The id of the state to begin with."""
-        return self.checkpoint_id or (self.checkpoint.checkpoint_id if self.checkpoint is not None else None)
+        if self.checkpoint_id or self.checkpoint is not None:
+            return self.checkpoint_id or (self.checkpoint.checkpoint_id if self.checkpoint is not None else None)
+        named = ((self.config.configurable if self.config is not None else None) or {}).get("checkpoint_id")
+        return str(named) if named else None
 
+    @property
+    def is_end(self) -> bool:
+        """Whether it ends the thread's run instead of answering it."""
+        return self.command is not None and self.command.goto in END
+
+
+END = ("__end__", ["__end__"])
+"""Where a command may send a run: nowhere else."""
 
 _KNOWN = frozenset({"thread_id", "assistant_id", "graph_id", "run_id", "user_id", "checkpoint_id", "checkpoint_ns"})
 """What clients and servers of that project note under `configurable` by themselves."""
@@ -116,13 +127,17 @@ def check(body: RunBody, thread_id: UUID | None) -> None:
         ("langsmith_tracer", body.langsmith_tracer, "runs are traced with OpenTelemetry, as the operator sets it up"),
         ("durability: exit", body.durability == "exit", "every step is durable here; send sync or async"),
         ("checkpoint_during: false", body.checkpoint_during is False, "every step is durable here"),
-        ("command.goto", body.command and body.command.goto, "where a run goes is what its graph says"),
+        (
+            "command.goto",
+            body.command and body.command.goto and not body.is_end,
+            f"where a run goes is what its graph says; it can be ended: {END[0]}",
+        ),
         ("command.update", body.command and body.command.update, "update the thread's state first, then run"),
     ]
     for name, given, instead in refused:
         if given:
             raise InvalidInput(f"`{name}` is not served", help=instead, param=name)
-    if body.is_resume and body.input is not None:
+    if body.command is not None and body.input:
         raise InvalidInput("`input` and `command` cannot come together", param="input")
     _check_config(body, thread_id)
     _check_checkpoint(body, thread_id)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from girih.api.compat.langgraph.assistants import agent_of
+from girih.api.compat.langgraph.assistants import agent_meant, has_moved
 from girih.api.compat.langgraph.frames import LAST, START, Place
 from girih.api.compat.langgraph.run_body import RunBody, check
 from girih.api.compat.langgraph.run_input import run_in
@@ -31,16 +31,28 @@ class Started:
 async def start(girih: Girih, scope: OrgScope, thread_id: UUID | None, body: RunBody, key: str | None) -> Started:
     """Start what was asked for, or resume the thread's run. Raises `InvalidInput` with the name of what is refused."""
     check(body, thread_id)
-    thread_id = await _thread(girih, scope, thread_id, body)
+    try:
+        return await _start(girih, scope, thread_id, body, key)
+    except InvalidInput:
+        if not await has_moved(girih, scope, body.assistant_id):
+            raise
+        # The agent is another version by now, one that may take this.
+        return await _start(girih, scope, thread_id, body, key)
+
+
+async def _start(girih: Girih, scope: OrgScope, thread_id: UUID | None, body: RunBody, key: str | None) -> Started:
+    thread_id, may_wait = await _thread(girih, scope, thread_id, body)
     if thread_id is None:
-        if body.is_resume:
-            raise InvalidInput("`command.resume` answers the run of a thread: name the thread", param="command.resume")
-        agent = await agent_of(girih, scope, body.assistant_id)
+        if body.is_resume or body.is_end:
+            raise InvalidInput("`command` is for the run of a thread: name the thread", param="command")
+        agent = await agent_meant(girih, scope, body.assistant_id)
         return Started(await girih.runs.create(scope, run_in(agent, body, None), key))
-    waiting = await waiting_run(girih, scope, thread_id)
+    waiting = await waiting_run(girih, scope, thread_id) if may_wait else None
+    if body.is_end:
+        return await _ended(girih, scope, thread_id, waiting)
     if body.is_resume or (waiting is not None and body.input is None and body.checkpoint_named is None):
         return await _resumed(girih, scope, thread_id, body, waiting)
-    agent = await agent_of(girih, scope, body.assistant_id)
+    agent = await agent_meant(girih, scope, body.assistant_id)
     asked = run_in(agent, body, thread_id)
     if body.checkpoint_named is not None:
         return await _from_checkpoint(girih, scope, thread_id, body, asked, waiting)
@@ -50,21 +62,19 @@ async def start(girih: Girih, scope: OrgScope, thread_id: UUID | None, body: Run
     return Started(await girih.runs.create(scope, asked.model_copy(update={"multitask": multitask}), key))
 
 
-async def _thread(girih: Girih, scope: OrgScope, thread_id: UUID | None, body: RunBody) -> UUID | None:
-    """The thread to run on, made if that was asked for."""
+async def _thread(girih: Girih, scope: OrgScope, thread_id: UUID | None, body: RunBody) -> tuple[UUID | None, bool]:
+    """The thread to run on, made if that was asked for; and whether a run on it may wait."""
     if thread_id is not None and body.if_not_exists == "create":
-        await girih.runs.threads.create(scope, ThreadIn(id=thread_id, if_exists="do_nothing"))
+        found = await girih.runs.threads.create(scope, ThreadIn(id=thread_id, if_exists="do_nothing"))
+        return thread_id, found.status == "interrupted"
     if thread_id is None and body.on_completion == "keep":
-        return UUID((await girih.runs.threads.create(scope, ThreadIn())).id)
-    return thread_id
+        return UUID((await girih.runs.threads.create(scope, ThreadIn())).id), False
+    return thread_id, True
 
 
 async def _resumed(girih: Girih, scope: OrgScope, thread_id: UUID, body: RunBody, waiting: RunOut | None) -> Started:
     """The thread's run, which goes on with the answer; without one, from its breakpoint."""
-    if waiting is None:
-        await girih.runs.threads.thread(scope, thread_id)
-        raise Conflict(f"nothing waits for an answer on thread {thread_id}", help="send an `input` to start a run")
-    number = UUID(waiting.id)
+    number = UUID((await _required(girih, scope, thread_id, waiting)).id)
     last = (await girih.runs.tail(scope, number).open()).last
     given = ResumeIn()
     if body.is_resume and body.command is not None:
@@ -73,19 +83,44 @@ async def _resumed(girih: Girih, scope: OrgScope, thread_id: UUID, body: RunBody
     return Started(await girih.runs.resume(scope, number, given), Place(last, LAST))
 
 
+async def _ended(girih: Girih, scope: OrgScope, thread_id: UUID, waiting: RunOut | None) -> Started:
+    """The thread's run, which waits no more: the thread keeps what it did so far."""
+    run = await _required(girih, scope, thread_id, waiting)
+    last = (await girih.runs.tail(scope, run.id).open()).last
+    return Started(await girih.runs.cancel(scope, run.id, keeps_state=True), Place(last, LAST))
+
+
+async def _required(girih: Girih, scope: OrgScope, thread_id: UUID, waiting: RunOut | None) -> RunOut:
+    """The run that waits. Raises `Conflict`, and `NotFound` for the thread."""
+    if waiting is None:
+        await girih.runs.threads.thread(scope, thread_id)
+        raise Conflict(f"nothing waits for an answer on thread {thread_id}", help="send an `input` to start a run")
+    return waiting
+
+
 async def _from_checkpoint(
     girih: Girih, scope: OrgScope, thread_id: UUID, body: RunBody, asked: RunIn, waiting: RunOut | None
 ) -> Started:
     """A run that begins at an earlier moment of the thread; what waits there gives way."""
     found = await girih.runs.snapshots.snapshot(scope, thread_id, str(body.checkpoint_named))
+    if waiting is not None and found.is_newest and body.input is None:
+        return await _resumed(girih, scope, thread_id, body, waiting)
     if waiting is not None:
-        await girih.runs.cancel(scope, waiting.id)
-    if found.is_within_run and found.run_id is not None and body.input is None:
+        await girih.runs.cancel(scope, waiting.id, keeps_state=found.is_newest)
+    if found.is_beginning and found.run_id is not None and body.input is None:
+        asked = await _asked_again(girih, scope, found.run_id, asked)
+    elif found.is_within_run and found.run_id is not None and body.input is None:
         again = RetryIn(checkpoint_id=found.id, multitask=asked.multitask)
         return Started(await girih.runs.replays.retry(scope, found.run_id, again))
     if not found.is_newest:
         await girih.runs.snapshots.edit(scope, thread_id, {}, at=found.id)
     return Started(await girih.runs.create(scope, asked))
+
+
+async def _asked_again(girih: Girih, scope: OrgScope, run_id: UUID, asked: RunIn) -> RunIn:
+    """What is asked for, with what a run was given: its messages have the ids that they have on the thread."""
+    before = await girih.runs.replays.asked(scope, run_id)
+    return asked.model_copy(update={name: getattr(before, name) for name in ("inputs", "messages", "client")})
 
 
 async def _failed(girih: Girih, scope: OrgScope, thread_id: UUID) -> RunOut | None:

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from girih.api.compat.langgraph.interrupts import is_for_clients
+from girih.api.compat.langgraph.reviews import answer_of
 from girih.db.tenancy import OrgScope
 from girih.errors import Conflict, InvalidInput
-from girih.language.spec.tree import JsonValue
+from girih.language.spec.tree import JsonObject, JsonValue
 from girih.services.runs.schemas import InterruptOut, ResumeIn, RunOut
 from girih.services.runs.search_repository import Wanted
 from girih.wiring.server import Girih
@@ -33,7 +34,7 @@ def answers_to(pauses: Sequence[InterruptOut], given: JsonValue) -> ResumeIn:
         gone = sorted(set(given) - is_open)
         if gone:
             raise Conflict(f"interrupt {gone[0]} does not wait for an answer any more", help="read the thread's state")
-        return ResumeIn(answers=given)
+        return read_answers(pauses, given)
     if len(is_open) > 1:
         raise InvalidInput(
             f"{len(is_open)} questions are open: `command.resume` has to name them",
@@ -42,7 +43,13 @@ def answers_to(pauses: Sequence[InterruptOut], given: JsonValue) -> ResumeIn:
         )
     if not is_open:
         return ResumeIn()
-    return ResumeIn(answers={next(iter(is_open)): given})
+    return read_answers(pauses, {next(iter(is_open)): given})
+
+
+def read_answers(pauses: Sequence[InterruptOut], given: JsonObject) -> ResumeIn:
+    """Answers by the ids of what they answer, as the run takes them."""
+    kinds = {pause.id: pause.kind for pause in pauses}
+    return ResumeIn(answers={number: answer_of(kinds.get(number, ""), answer) for number, answer in given.items()})
 
 
 def _are_ids(given: dict[str, JsonValue], pauses: Sequence[InterruptOut]) -> bool:
