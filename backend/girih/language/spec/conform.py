@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from json import dumps, loads
 from typing import TYPE_CHECKING, Any
@@ -27,6 +27,8 @@ class Misfit:
 
     path: str
     message: str
+    steps: tuple[str | int, ...] = field(default=(), compare=False)
+    """The same way, key by key."""
 
     def as_dict(self) -> JsonObject:
         """The form that problems and events share."""
@@ -50,7 +52,7 @@ class Contract:
         faults: list[Misfit] = []
         try:
             for error in self._validator.iter_errors(value):
-                faults.append(Misfit(_path(error), _sentence(error)))
+                faults.append(Misfit(_path(error), _sentence(error), tuple(error.absolute_path)))
                 if len(faults) == MAX_FAULTS:
                     break
         except PatternError as refused:

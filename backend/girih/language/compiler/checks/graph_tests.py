@@ -7,10 +7,11 @@ from itertools import islice
 
 from girih.language.compiler.cases import CasesError, Files, expanded
 from girih.language.compiler.checks.test_paths import impossible
+from girih.language.compiler.checks.test_shapes import holds
 from girih.language.compiler.lower import output_type
 from girih.language.compiler.unit import Unit, finding
 from girih.language.expressions.check import check_expression
-from girih.language.expressions.kinds import field, field_names
+from girih.language.expressions.kinds import field
 from girih.language.expressions.names import FixedNames
 from girih.language.spec.conform import contract
 from girih.language.spec.diagnostics import Diagnostic
@@ -50,7 +51,7 @@ def _one(unit: Unit, test: GraphTest, path: Path) -> Iterator[Diagnostic]:
         yield from _answer(unit, test, node, path)
     yield from _state(unit, test, path)
     yield from _expected(unit, test.expect, path)
-    if not test.expect.model_fields_set:
+    if not test.expect.model_fields_set and not _says_something(unit, path):
         message = f"test '{test.name}' expects nothing: it can never fail"
         yield finding(unit, "E502", message, (*path, "name"), "add expect: with path, output, outputs or error")
 
@@ -122,6 +123,11 @@ def _answer(unit: Unit, test: GraphTest, node: str, path: Path) -> Iterator[Diag
         written, schema = test.answers[node], unit.fixed_type(node) or {}
         for value in written if isinstance(written, list) else [written]:
             yield from _fits(unit, value, schema, at, f"the answer to '{node}'")
+
+
+def _says_something(unit: Unit, path: Path) -> bool:
+    """Whether something is expected that could not be read, which has been said already."""
+    return bool(unit.tree.get((*path[:2], "expect")))
 
 
 def _is_failure(mock: dict[str, JsonValue], schema: JsonSchema) -> bool:
@@ -196,7 +202,8 @@ def _path(unit: Unit, expect: Expectation, at: Path) -> Iterator[Diagnostic]:
 
 def _fits(unit: Unit, value: JsonValue, schema: JsonSchema, path: Path, what: str) -> Iterator[Diagnostic]:
     for misfit in contract(schema).misfits(value):
-        names = field_names(schema)
-        help_ = f"it has: {', '.join(names)}" if names else None
-        yield finding(unit, "E501", f"{what} does not fit: {misfit}", path, help_)
+        fields = holds(schema, misfit.steps)
+        where = f"'{misfit.path}'" if misfit.path else "it"
+        help_ = f"{where} may hold {fields}" if fields else None
+        yield finding(unit, "E501", f"{what} does not fit: {misfit}", (*path, *misfit.steps), help_)
         return
