@@ -68,7 +68,8 @@ class Admission:
     ) -> None:
         self._uow = uow
         self._pool = pool
-        self._resolutions = Resolutions(agents)
+        self.resolutions = Resolutions(agents)
+        """What references meant last; a run that is recorded confirms it."""
         self._hub = hub
         self._roster = roster
         self._queue = queue
@@ -97,7 +98,7 @@ class Admission:
                 # Whoever asked may leave meanwhile: what was accepted is started all the same.
                 accepted = await to_its_end(self._accept(scope, found, inputs, body, key, asked, link))
             except _MovedError:
-                self._resolutions.forget(scope, body.agent)
+                self.resolutions.forget(scope, body.agent)
                 continue
             if accepted is None:
                 accepted = await self._made_with(scope, key, asked)
@@ -107,13 +108,13 @@ class Admission:
 
     async def _fitting(self, scope: OrgScope, body: RunIn) -> tuple[Resolution, JsonObject]:
         """What the reference means, and the inputs as that version takes them."""
-        found = await self._resolutions.find(scope, body.agent)
+        found = await self.resolutions.find(scope, body.agent)
         try:
             return found, _inputs(found, body)
         except InvalidInput:
             # It may mean another version by now, one that takes these inputs.
-            self._resolutions.forget(scope, body.agent)
-            found = await self._resolutions.find(scope, body.agent)
+            self.resolutions.forget(scope, body.agent)
+            found = await self.resolutions.find(scope, body.agent)
             return found, _inputs(found, body)
 
     async def _made_with(self, scope: OrgScope, key: str | None, asked: str) -> RunOut | None:

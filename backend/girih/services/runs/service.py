@@ -138,7 +138,7 @@ class RunService:
             watch=conditions.watch,
             check_url=conditions.check_url,
         )
-        self._delays = Delays(self._ready)
+        self.resolutions, self._delays = self._admission.resolutions, Delays(self._ready)
         self._admission.on_stopped, self._admission.on_delayed = self._superseded, self._delays.expect
         self.replays = Replays(uow, agents, self._admission, self._reader, conditions.checkpoints_since)
         self.views = Views(uow, agents, self._reader, self.replays, self._roster.find)

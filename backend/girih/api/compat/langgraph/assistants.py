@@ -6,7 +6,7 @@ from collections import OrderedDict
 from uuid import UUID, uuid5
 
 from girih.db.tenancy import OrgScope
-from girih.errors import NotFound
+from girih.errors import InvalidInput, NotFound
 from girih.language.spec.tree import JsonObject
 from girih.services.agents.references import is_name
 from girih.services.agents.schemas import AgentOut, PublishedAgent, VersionOut
@@ -28,6 +28,27 @@ def assistant_id_of(name: str) -> str:
 async def agent_of(girih: Girih, scope: OrgScope, assistant_id: str) -> PublishedAgent:
     """The agent of an assistant: by id, name, `name@alias` or `name@1.2.0`. Raises `NotFound`."""
     return await girih.agents.resolve(scope, await reference_of(girih, scope, assistant_id))
+
+
+async def agent_meant(girih: Girih, scope: OrgScope, assistant_id: str) -> PublishedAgent:
+    """The agent of an assistant as it was last: for whoever starts a run of it, which confirms that."""
+    number = _uuid(assistant_id)
+    ref = assistant_id if number is None else _KNOWN.get(number)
+    try:
+        return (await girih.runs.resolutions.find(scope, ref or assistant_id)).agent
+    except (NotFound, InvalidInput):
+        return await agent_of(girih, scope, assistant_id)
+
+
+async def has_moved(girih: Girih, scope: OrgScope, assistant_id: str) -> bool:
+    """Whether an assistant is another version by now than `agent_meant` said, which says the new one from now on."""
+    try:
+        meant = await agent_meant(girih, scope, assistant_id)
+        ref = await reference_of(girih, scope, assistant_id)
+        girih.runs.resolutions.forget(scope, ref)
+        return (await girih.runs.resolutions.find(scope, ref)).agent.digest != meant.digest
+    except (NotFound, InvalidInput):
+        return False
 
 
 async def reference_of(girih: Girih, scope: OrgScope, assistant_id: str) -> str:
