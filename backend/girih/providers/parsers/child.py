@@ -1,4 +1,4 @@
-"""The process that parses one document under limits: `python -m girih.providers.parsers.child FORMAT PATH LIMITS`."""
+"""The process that parses one document under limits: `python -m girih.providers.parsers.child ENDING PATH LIMITS`."""
 
 from __future__ import annotations
 
@@ -7,33 +7,40 @@ import json
 import resource
 import signal
 import sys
-from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 
 from girih.errors import DocumentRejected
+from girih.providers.parsers.detection import detect
 from girih.providers.parsers.document import ParsedDocument
-from girih.providers.parsers.docx import parse_docx
-from girih.providers.parsers.html import parse_html
+from girih.providers.parsers.formats import Format
 from girih.providers.parsers.limits import Limits
-from girih.providers.parsers.pdf import parse_pdf
-from girih.providers.parsers.text import parse_markdown, parse_text
 
-PARSERS: dict[str, Callable[[Path, Limits], ParsedDocument]] = {
-    "pdf": parse_pdf,
-    "docx": parse_docx,
-    "html": parse_html,
-    "markdown": parse_markdown,
-    "text": parse_text,
+PARSERS: dict[Format, str] = {
+    "pdf": "pdf:parse_pdf",
+    "docx": "docx:parse_docx",
+    "pptx": "pptx:parse_pptx",
+    "xlsx": "xlsx:parse_xlsx",
+    "epub": "epub:parse_epub",
+    "rtf": "rtf:parse_rtf",
+    "html": "html:parse_html",
+    "markdown": "text:parse_markdown",
+    "text": "text:parse_text",
+    "csv": "delimited:parse_csv",
+    "json": "json_data:parse_json",
+    "email": "mail:parse_mail",
 }
+"""Where each parser is. A process loads one of them: some bring large libraries along."""
+
 _PR_SET_PDEATHSIG = 1
 
 
-def main(format: str, path: str, limits: str) -> None:
+def main(suffix: str, path: str, limits: str) -> None:
     """Parse, and write `{"document": …}` or `{"rejected": {"message", "help"}}` to standard output."""
     caps = Limits(**json.loads(limits))
     confine(caps)
     try:
-        document = PARSERS[format](Path(path), caps)
+        document = parse_file(Path(path), suffix, caps)
         if not document.blocks:
             raise DocumentRejected("the document has no text")
         answer = f'{{"document":{document.model_dump_json()}}}'
@@ -43,6 +50,13 @@ def main(format: str, path: str, limits: str) -> None:
         megabytes = caps.memory // 2**20
         answer = json.dumps({"rejected": {"message": f"reading the document takes more than {megabytes} MB of memory"}})
     sys.stdout.write(answer)
+
+
+def parse_file(path: Path, suffix: str, limits: Limits) -> ParsedDocument:
+    """Parse a file in this process; `suffix` is its name's ending. Raises `DocumentRejected`."""
+    module, _, function = PARSERS[detect(path, suffix, limits)].partition(":")
+    document: ParsedDocument = getattr(import_module(f"girih.providers.parsers.{module}"), function)(path, limits)
+    return document
 
 
 def confine(caps: Limits) -> None:

@@ -70,6 +70,10 @@ class Builder:
         self.title = self.title or text[:200]
         self.add("heading", text, page)
 
+    def leave(self) -> None:
+        """End all headings: what follows stands under none."""
+        self._path = []
+
     def add(self, kind: BlockKind, text: str, page: int | None = None) -> None:
         """A block under the headings that stand now."""
         text = clean(text).strip("\n").rstrip()

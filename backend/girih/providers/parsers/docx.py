@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -14,21 +13,21 @@ from docx.table import Table
 from girih.errors import DocumentRejected
 from girih.providers.parsers.document import Builder, ParsedDocument
 from girih.providers.parsers.limits import Limits
+from girih.providers.parsers.packages import DAMAGE, SAVE_ANEW, parts_of
+from girih.providers.parsers.tables import markdown_table
 from girih.providers.parsers.text import too_long
 
 _HEADING = re.compile(r"^heading (\d)", re.IGNORECASE)
-_OLE = b"\xd0\xcf\x11\xe0"
-_MAX_PARTS = 5_000
 _CORRUPT = "the Word file is damaged and cannot be read"
 
 
 def parse_docx(path: Path, limits: Limits) -> ParsedDocument:
     """Headings (by their styles), paragraphs, lists and whole tables, in reading order."""
-    _check(path, limits)
-    try:  # lxml reports XML that is not well-formed as a SyntaxError
+    parts_of(path, limits)
+    try:
         document = docx.Document(str(path))
-    except (PackageNotFoundError, SyntaxError, KeyError, ValueError, zipfile.BadZipFile) as fault:
-        raise DocumentRejected(_CORRUPT, help="open and save it in Word, then upload it again") from fault
+    except (PackageNotFoundError, *DAMAGE) as fault:
+        raise DocumentRejected(_CORRUPT, help=SAVE_ANEW) from fault
     builder = Builder(limits.characters)
     for item in document.iter_inner_content():
         if isinstance(item, Table):
@@ -38,28 +37,6 @@ def parse_docx(path: Path, limits: Limits) -> ParsedDocument:
         if builder.full:
             raise too_long(limits)
     return builder.build(document.core_properties.title or None)
-
-
-def _check(path: Path, limits: Limits) -> None:
-    """Refuse what is no DOCX, is locked, or would unpack to more than is taken."""
-    with path.open("rb") as file:
-        start = file.read(8)
-    if start.startswith(_OLE):
-        raise DocumentRejected(
-            "this is an encrypted Word file or one of the old format .doc",
-            help="save it as .docx without a password and upload it again",
-        )
-    try:
-        with zipfile.ZipFile(path) as archive:
-            parts = archive.infolist()
-    except (zipfile.BadZipFile, ValueError, OSError) as fault:
-        raise DocumentRejected(_CORRUPT, help="open and save it in Word, then upload it again") from fault
-    if len(parts) > _MAX_PARTS or sum(part.file_size for part in parts) > limits.unpacked:
-        raise DocumentRejected(
-            f"the Word file unpacks to more than {limits.unpacked // 2**20} MB", help="remove its pictures, or split it"
-        )
-    if "word/document.xml" not in {part.filename for part in parts}:
-        raise DocumentRejected("this is not a Word file, although its name ends in .docx")
 
 
 def _paragraph(builder: Builder, paragraph: Any) -> None:
@@ -73,7 +50,7 @@ def _paragraph(builder: Builder, paragraph: Any) -> None:
 
 
 def _table(table: Table) -> str:
-    return "\n".join(" | ".join(_cells(row)) for row in table.rows)
+    return markdown_table([_cells(row) for row in table.rows])
 
 
 def _cells(row: Any) -> list[str]:

@@ -1,4 +1,4 @@
-"""Which kinds of files are taken, by their names' endings."""
+"""Which kinds of files are taken, by their names' endings; what a file really is, its content says (`detection`)."""
 
 from __future__ import annotations
 
@@ -7,23 +7,47 @@ from typing import Literal
 
 from girih.errors import Unsupported
 
-Format = Literal["pdf", "docx", "html", "markdown", "text"]
+Format = Literal["pdf", "docx", "pptx", "xlsx", "epub", "rtf", "html", "markdown", "text", "csv", "json", "email"]
 
 FORMATS: dict[str, Format] = {
     ".pdf": "pdf",
     ".docx": "docx",
+    ".pptx": "pptx",
+    ".xlsx": "xlsx",
+    ".epub": "epub",
+    ".rtf": "rtf",
     ".html": "html",
     ".htm": "html",
+    ".xhtml": "html",
     ".md": "markdown",
     ".markdown": "markdown",
     ".txt": "text",
+    ".text": "text",
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".json": "json",
+    ".jsonl": "json",
+    ".ndjson": "json",
+    ".eml": "email",
 }
 
+NOUNS: dict[Format, str] = {
+    "pdf": "a PDF",
+    "docx": "a Word file",
+    "pptx": "a PowerPoint file",
+    "xlsx": "an Excel file",
+    "epub": "an EPUB",
+    "rtf": "an RTF file",
+}
+"""What the formats that content alone can prove are called."""
 
-def format_of(filename: str) -> Format:
-    """The format a name stands for. Raises `Unsupported`."""
+
+def suffix_of(filename: str) -> str:
+    """The name's ending in lower case, with its dot; empty when there is none. Raises `Unsupported`."""
     suffix = PurePosixPath(filename).suffix.lower()
-    if suffix not in FORMATS:
-        shown = f"files that end in {suffix[:20]}" if suffix else "files without an ending"
-        raise Unsupported(f"{shown} cannot be ingested", help=f"upload one of {', '.join(FORMATS)}")
-    return FORMATS[suffix]
+    if suffix and suffix not in FORMATS:
+        raise Unsupported(f"files that end in {suffix[:20]} cannot be ingested", help=f"upload one of {_ALL}")
+    return suffix
+
+
+_ALL = ", ".join(FORMATS)

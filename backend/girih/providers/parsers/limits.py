@@ -13,8 +13,13 @@ class Limits:
     cpu_seconds: int = 60
     wall_seconds: int = 120
     pages: int = 5_000
+    """Pages of a PDF, slides of a presentation, sheets of a workbook, chapters of a book."""
+    cells: int = 1_000_000
+    """Cells of all tables of a workbook or a CSV file."""
+    parts: int = 5_000
+    """Files in a packed file (DOCX, PPTX, XLSX, EPUB), or parts of a mail."""
     characters: int = 20_000_000
     unpacked: int = 200 * 2**20
-    """Bytes that a packed file (DOCX) may hold when unpacked."""
+    """Bytes that a packed file may hold when unpacked."""
     output: int = 128 * 2**20
     """Bytes of the child's answer."""

@@ -12,27 +12,27 @@ from pathlib import Path
 
 from girih.errors import DocumentRejected, Unavailable, Unsupported
 from girih.providers.parsers.document import ParsedDocument
-from girih.providers.parsers.formats import format_of
+from girih.providers.parsers.formats import suffix_of
 from girih.providers.parsers.limits import Limits
 
-VERSION = 1
+VERSION = 2
 """Grows whenever equal files would be parsed differently; stored results name it."""
 
 _PIECE = 2**16
 
 
 async def parse(path: Path, filename: str, limits: Limits = Limits()) -> ParsedDocument:  # noqa: B008 - it is frozen
-    """The document's text and structure. `filename` says what kind of file it is.
+    """The document's text and structure. What kind of file it is, its content says; `filename` helps with texts.
 
     Raises `DocumentRejected` with a reason its owner understands, `Unavailable` when the file cannot be reached.
     """
     try:
-        kind = format_of(filename)
+        suffix = suffix_of(filename)
     except Unsupported as fault:
         raise DocumentRejected(fault.message, help=fault.help) from fault
     await asyncio.to_thread(_check, path)
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-I", "-m", "girih.providers.parsers.child", kind, str(path), json.dumps(asdict(limits))),
+        *(sys.executable, "-I", "-m", "girih.providers.parsers.child", suffix, str(path), json.dumps(asdict(limits))),
         stdin=DEVNULL,
         stdout=PIPE,
         stderr=DEVNULL,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ import pypdfium2.raw as pdfium
 from girih.errors import DocumentRejected
 from girih.providers.parsers.document import Builder, ParsedDocument
 from girih.providers.parsers.limits import Limits
+from girih.providers.parsers.pdf_lines import Line, whole_words, without_running
 from girih.providers.parsers.text import too_long
 
 _LARGER = 1.15
@@ -21,16 +21,6 @@ _LARGER = 1.15
 _LONGEST_HEADING = 120
 _HEADING_LEVELS = 3
 _LOCKED = {pdfium.FPDF_ERR_PASSWORD, pdfium.FPDF_ERR_SECURITY}
-
-
-@dataclass(frozen=True)
-class _Line:
-    """A line, the size of its letters in points, and how far it is below the one before, in such sizes."""
-
-    text: str
-    size: float
-    gap: float
-    page: int
 
 
 def parse_pdf(path: Path, limits: Limits) -> ParsedDocument:
@@ -41,7 +31,7 @@ def parse_pdf(path: Path, limits: Limits) -> ParsedDocument:
         raise DocumentRejected("the PDF has no pages")
     if pages > limits.pages:
         raise DocumentRejected(f"the PDF has {pages:,} pages, more than {limits.pages:,}", help="split it")
-    lines: list[_Line] = []
+    lines: list[Line] = []
     left = limits.characters
     for number in range(pages):
         found = list(_lines(document, number))
@@ -54,7 +44,7 @@ def parse_pdf(path: Path, limits: Limits) -> ParsedDocument:
             "the PDF has no text: its pages are pictures (a scan), which needs OCR first",
             help="run OCR on it (for instance with ocrmypdf) and upload the result",
         )
-    return _build(lines, limits).build(_title(document), pages)
+    return _build(whole_words(without_running(lines)), limits).build(_title(document), pages)
 
 
 def _open(path: Path) -> Any:
@@ -66,10 +56,6 @@ def _open(path: Path) -> Any:
                 "the PDF is encrypted and cannot be read without its password",
                 help="save a copy without a password and upload that",
             ) from fault
-        with path.open("rb") as file:
-            is_pdf = b"%PDF-" in file.read(1024)
-        if not is_pdf:
-            raise DocumentRejected("this is not a PDF, although its name ends in .pdf") from fault
         raise DocumentRejected("the PDF is damaged and cannot be read", help="save or print it to PDF anew") from fault
 
 
@@ -78,7 +64,7 @@ def _title(document: Any) -> str | None:
     return title or None
 
 
-def _lines(document: Any, number: int) -> Iterator[_Line]:
+def _lines(document: Any, number: int) -> Iterator[Line]:
     """The lines of a page. A page that cannot be read has none."""
     try:
         page = document[number]
@@ -95,7 +81,7 @@ def _lines(document: Any, number: int) -> Iterator[_Line]:
             continue
         size = max(float(pdfium.FPDFText_GetFontSize(text.raw, first)), 1.0)
         low, high = _edges(text, first)
-        yield _Line(shown.strip(), size, (bottom - high) / size if bottom is not None else 0.0, number + 1)
+        yield Line(shown.strip(), size, (bottom - high) / size if bottom is not None else 0.0, number + 1)
         bottom = low
     text.close()
     page.close()
@@ -110,7 +96,7 @@ def _edges(text: Any, index: int) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def _build(lines: list[_Line], limits: Limits) -> Builder:
+def _build(lines: list[Line], limits: Limits) -> Builder:
     weights: Counter[float] = Counter()
     for line in lines:
         weights[round(line.size, 1)] += len(line.text)
@@ -126,14 +112,14 @@ def _build(lines: list[_Line], limits: Limits) -> Builder:
     return builder
 
 
-def _is_heading(line: _Line, body: float) -> bool:
+def _is_heading(line: Line, body: float) -> bool:
     letters = any(char.isalpha() for char in line.text)
     return letters and line.size >= body * _LARGER and len(line.text) <= _LONGEST_HEADING
 
 
-def _runs(lines: list[_Line], body: float) -> Iterator[tuple[str, list[_Line]]]:
+def _runs(lines: list[Line], body: float) -> Iterator[tuple[str, list[Line]]]:
     """Lines that belong together: a heading (also over two lines), or a paragraph."""
-    run: list[_Line] = []
+    run: list[Line] = []
     for line in lines:
         if run and _starts_anew(run[-1], line, body):
             yield ("heading" if _is_heading(run[0], body) else "paragraph"), run
@@ -143,7 +129,7 @@ def _runs(lines: list[_Line], body: float) -> Iterator[tuple[str, list[_Line]]]:
         yield ("heading" if _is_heading(run[0], body) else "paragraph"), run
 
 
-def _starts_anew(before: _Line, line: _Line, body: float) -> bool:
+def _starts_anew(before: Line, line: Line, body: float) -> bool:
     if before.page != line.page or _is_heading(before, body) != _is_heading(line, body):
         return True
     if _is_heading(line, body):
@@ -151,7 +137,7 @@ def _starts_anew(before: _Line, line: _Line, body: float) -> bool:
     return line.gap > 0.6 or line.gap < -2.0
 
 
-def _joined(run: list[_Line]) -> str:
+def _joined(run: list[Line]) -> str:
     """The run as text; a word that was parted at a line's end is whole again (PDFium marks such hyphens)."""
     text = "\n".join(line.text for line in run)
     for mark in ("\ufffe\n", "\x02\n", "\u00ad\n"):

@@ -23,7 +23,11 @@ _PARAGRAPHS = re.compile(r"\n[ \t]*\n")
 
 def read_text(path: Path) -> str:
     """The file's text in whatever encoding it is. Raises `DocumentRejected` for what is no text."""
-    data = path.read_bytes()
+    return decode(path.read_bytes())
+
+
+def decode(data: bytes) -> str:
+    """Bytes of a text in whatever encoding they are. Raises `DocumentRejected` for what is no text."""
     for mark, encoding in _MARKS:
         if data.startswith(mark):
             return clean(data.decode(encoding, "replace"))
@@ -43,11 +47,16 @@ def read_text(path: Path) -> str:
 def parse_text(path: Path, limits: Limits) -> ParsedDocument:
     """Paragraphs between blank lines."""
     builder = Builder(limits.characters)
-    for paragraph in _PARAGRAPHS.split(read_text(path)):
+    add_paragraphs(builder, read_text(path), limits)
+    return builder.build()
+
+
+def add_paragraphs(builder: Builder, text: str, limits: Limits) -> None:
+    """Add what stands between blank lines."""
+    for paragraph in _PARAGRAPHS.split(clean(text)):
         builder.add("paragraph", paragraph)
         if builder.full:
             raise too_long(limits)
-    return builder.build()
 
 
 def parse_markdown(path: Path, limits: Limits) -> ParsedDocument:

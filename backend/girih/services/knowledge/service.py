@@ -17,7 +17,7 @@ from girih.language.compiler.workspace import OtherSpec
 from girih.language.nodes.ports import Hit, SearchRequest
 from girih.providers.embeddings.ladder import Embedders
 from girih.providers.parsers.document import clean
-from girih.providers.parsers.formats import format_of
+from girih.providers.parsers.formats import suffix_of
 from girih.services.knowledge import index, leases, publishing, repository, search
 from girih.services.knowledge.artefacts import Artefacts
 from girih.services.knowledge.blobs import Blobs
@@ -76,7 +76,7 @@ class KnowledgeService:
         Raises `NotFound` (the collection), `Unsupported` (the ending), `InvalidInput` (empty, bad name), `TooLarge`.
         """
         name = _display_name(filename)
-        format_of(name)
+        suffix_of(name)
         async with self._uow(scope) as work:
             await _collection(work, scope, collection)
         blob = await self._blobs.receive(scope.org_id, content, self._max_upload_bytes)
