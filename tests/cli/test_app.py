@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -39,8 +40,12 @@ def test_help_and_version_load_nothing_heavy(args: tuple[str, ...]) -> None:
     assert [m for m in HEAVY if m in modules] == []
 
 
-def test_validate_loads_no_server_and_no_client() -> None:
-    code, modules, _ = loaded_by("validate", str(Path(__file__).parents[2] / "agent_specs"))
+def test_validate_loads_no_server_and_no_client(tmp_path: Path) -> None:
+    examples = shutil.copytree(Path(__file__).parents[2] / "agent_specs", tmp_path / "examples")
+    for path in examples.glob("*.yaml"):
+        # The values in tests are held against JSON Schemas, for which jsonschema is there.
+        path.write_text(path.read_text().partition("\ntests:\n")[0])
+    code, modules, _ = loaded_by("validate", str(examples))
     assert code == 0
     assert [
         m for m in ("httpx", "rich", "jsonschema", "langgraph", "sqlalchemy", "celery", "fastapi") if m in modules

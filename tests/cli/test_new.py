@@ -21,15 +21,42 @@ def test_a_new_workspace_is_valid(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert json.loads((folder / "schemas" / "graph.schema.json").read_text())["title"] == "graph/v1"
 
 
-def test_nothing_is_overwritten(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "hello.yaml").write_text("mine")
-    (tmp_path / ".gitignore").write_text("mine")
+def test_a_new_workspace_is_laid_out_and_tested_on_all_its_ways(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run(["new", "my shop", "--agent", "order-desk", "--model", "big"]) == 0
+    assert "cd 'my shop'" in capsys.readouterr().err
+    monkeypatch.chdir(tmp_path / "my shop")
+    assert run(["fmt", "--check"]) == 0
+    assert run(["test", "--fail-under", "100"]) == 0
+    assert run(["validate"]) == 0
+    assert "order-desk" in Path("README.md").read_text()
+    assert "model://big" in Path("order-desk.yaml").read_text()
+    assert not [
+        path
+        for path in Path().rglob("*.yaml")
+        for word in ("AGENT", "MODEL")
+        if word in path.read_text().replace("OPENAI_API_KEY", "")
+    ]
+
+
+def test_a_folder_that_holds_something_is_left_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("a.txt", "b.txt", "c.txt", "d.txt", ".gitignore"):
+        (tmp_path / name).write_text("mine")
     assert run(["new", str(tmp_path)]) == 5
-    assert "already has hello.yaml" in capsys.readouterr().err
-    assert [p.name for p in sorted(tmp_path.iterdir())] == [".gitignore", "hello.yaml"]
-    (tmp_path / "hello.yaml").unlink()
+    assert "is not empty: it has a.txt, b.txt, c.txt and 1 more" in capsys.readouterr().err
+    for name in ("a.txt", "b.txt", "c.txt", "d.txt"):
+        (tmp_path / name).unlink()
     assert run(["new", str(tmp_path)]) == 0
     assert (tmp_path / ".gitignore").read_text() == "mine"
+
+
+@pytest.mark.parametrize("option", ["--agent", "--model"])
+def test_names_are_names(tmp_path: Path, option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["new", str(tmp_path / "x"), option, "../Desk"]) == 1
+    assert f"'../Desk' is no name for {option}" in capsys.readouterr().err
+    assert not (tmp_path / "x").exists()
 
 
 def test_a_file_is_no_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

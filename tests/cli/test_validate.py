@@ -241,7 +241,6 @@ def test_a_text_on_stdin(folder: Path, capsys: pytest.CaptureFixture[str], monke
     given_stdin(monkeypatch, "just: data")
     assert run(["validate", "--stdin"]) == 1
     assert "the text on stdin is not a spec" in capsys.readouterr().err
-    assert run(["validate"]) == 1
     assert run(["validate", "--stdin", "specs"]) == 1
     assert "give either paths or --stdin" in capsys.readouterr().err
 

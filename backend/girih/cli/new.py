@@ -1,96 +1,65 @@
-"""`girih new DIR`: a workspace with a first graph, a model and a prompt, ready to validate and run."""
+"""`girih new DIR`: a workspace with a first graph and its tests, a model and a prompt, ready to test and run."""
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from pydantic import TypeAdapter, ValidationError
 
+from girih.cli.new_files import new_files
 from girih.cli.output import note
 from girih.cli.schema import write_schemas
 from girih.errors import Conflict, InvalidInput
+from girih.language.spec.model import Slug
 
-_HELLO = """\
-# yaml-language-server: $schema=schemas/graph.schema.json
-kind: graph/v1
-name: hello
-title: Hello
-description: Answers one question with one model call.
-inputs:
-  question: { type: string, minLength: 1, description: What to answer }
-  language: { enum: [English, Deutsch], default: English }
-chat: { input: question, output: text }
-use:
-  small: model://small
-nodes:
-  answer:
-    llm: small
-    system: "You are friendly and brief. Answer in ${ inputs.language }."
-    prompt: { file: prompts/answer.md, with: { question: "${ inputs.question }" } }
-    next: $end
-outputs:
-  text: "${ answer.text }"
-"""
-_MODEL = """\
-# yaml-language-server: $schema=../schemas/model.schema.json
-kind: model/v1
-name: small
-description: The model for short answers.
-provider: default # OpenAI-compatible when OPENAI_API_KEY is set, else the built-in demo model
-params: { temperature: 0 }
-"""
-_PROMPT = """\
-Answer this question in one or two sentences.
-
-Question: {{ question }}
-"""
-_README = """\
-# A girih workspace
-
-| file | what it is |
-|---|---|
-| `hello.yaml` | a graph: published under its name, run by its name |
-| `models/small.yaml` | the model that the graph calls `model://small` |
-| `prompts/answer.md` | the prompt, with the data that the graph passes to it |
-| `schemas/` | JSON Schemas for your editor; `girih schema --write schemas` renews them |
-
-```
-girih validate .                                   # everything that is wrong, with its line
-girih dev                                          # the servers, on this machine (keep it running)
-girih apply .                                      # publish what changed
-girih run hello --input question="What is girih?"
-```
-
-Without a key the built-in demo model answers. For a real one: `export OPENAI_API_KEY=…` before `girih dev`.
-"""
-FILES = {
-    "hello.yaml": _HELLO,
-    "models/small.yaml": _MODEL,
-    "prompts/answer.md": _PROMPT,
-    "README.md": _README,
-    ".gitignore": ".girih/\n",
-}
-"""Every file of a new workspace but the generated schemas."""
+MOST_NAMES = 3
+"""Names of files that a sentence lists."""
 
 
-def new(folder: Annotated[Path, typer.Argument(help="The folder to make.")]) -> None:
-    """Make a workspace with a first graph, ready to run. Nothing that is there is ever overwritten."""
-    make_workspace(folder)
+def new(
+    folder: Annotated[Path, typer.Argument(help="The folder to make.")],
+    agent: Annotated[str, typer.Option("--agent", help="The first graph's name.")] = "hello",
+    model: Annotated[str, typer.Option("--model", help="The name that its model gets.")] = "small",
+) -> None:
+    """Make a workspace with a first graph and its tests. Nothing that is there is ever overwritten.
+
+    The folder has to be new or empty; files that begin with a dot, such as `.git`, may be there.
+    """
+    make_workspace(folder, agent, model)
+    place = shlex.quote(str(folder))
     note(f"made the workspace '{folder}'", "ok")
-    note(f"next: girih validate {folder}, then girih dev, and in a second terminal girih apply {folder}")
+    note(f"next: cd {place}, girih validate, girih test --watch; then girih dev . to run it")
 
 
-def make_workspace(folder: Path) -> None:
-    """Write the files of a new workspace. Raises `Conflict` if one of them, or a file in its way, is there."""
+def make_workspace(folder: Path, agent: str = "hello", model: str = "small") -> None:
+    """Write the files of a new workspace.
+
+    Raises `Conflict` for a folder that is not empty, and `InvalidInput` for a file and for names that cannot be.
+    """
+    for option, name in (("--agent", agent), ("--model", model)):
+        _need_name(option, name)
     if folder.exists() and not folder.is_dir():
         raise InvalidInput(f"'{folder}' is a file", help="give the name of a folder")
-    there = [name for name in (*FILES, "schemas") if (folder / name).exists() and name != ".gitignore"]
+    there = sorted(path.name for path in folder.iterdir() if path.name[0] != ".") if folder.is_dir() else []
     if there:
-        raise Conflict(f"'{folder}' already has {', '.join(there)}", help="give an empty folder, or a new name")
-    for name, text in FILES.items():
+        more = f" and {len(there) - MOST_NAMES} more" if len(there) > MOST_NAMES else ""
+        message = f"'{folder}' is not empty: it has {', '.join(there[:MOST_NAMES])}{more}"
+        raise Conflict(message, help="give an empty folder, or a new name")
+    for name, text in new_files(agent, model).items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         if not path.exists():
             path.write_text(text, "utf-8")
     write_schemas(folder / "schemas")
+
+
+def _need_name(option: str, name: str) -> None:
+    try:
+        TypeAdapter(Slug).validate_python(name)
+    except ValidationError:
+        raise InvalidInput(
+            f"'{name}' is no name for {option}", help="write lower-case words joined by '-' or '.', such as order-desk"
+        ) from None

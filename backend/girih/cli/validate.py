@@ -57,16 +57,17 @@ def validate(
 ) -> None:
     """Check specs and say everything that is wrong with them, with the place and a way out.
 
-    A folder is checked as one workspace. A single file is checked within its own folder (or --workspace): what it
-    refers to is looked up there, and only what is wrong with this file is shown. Nothing is run, nothing is reached.
+    A folder is checked as one workspace; without a path it is the current one. A single file is checked within its
+    own folder (or --workspace): what it refers to is looked up there, and only what is wrong with this file is shown.
+    Nothing is run, nothing is reached.
     Exit code 1 if there is any error, 0 otherwise; warnings alone do not fail unless --strict says so.
     """
-    if stdin == bool(paths):
+    if stdin and paths:
         raise InvalidInput("give either paths or --stdin", help="girih validate FOLDER, or --stdin --stdin-name FILE")
     checked = Checked()
     if stdin:
         _check_stdin(stdin_name, workspace, checked)
-    for path in dict.fromkeys(paths or ()):
+    for path in dict.fromkeys(paths or ([] if stdin else [Path()])):
         if path.is_dir():
             check_folder(path, checked)
         else:
