@@ -89,7 +89,9 @@ class Settings(BaseSettings):
     shutdown_grace: float = Field(
         default=20, ge=0, le=3600, description="Seconds that open work may go on after a stop was asked for."
     )
-    database_pool: int = Field(default=10, ge=1, le=100, description="Database connections one process keeps.")
+    database_pool: int = Field(
+        default=10, ge=1, le=100, description="A third of the database connections that one process keeps at most."
+    )
     keep_runs_days: Days = Field(
         default=0,
         description="Days that runs are kept after their end, where a project says nothing else; 0: for ever.",

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import math
+import time
+from typing import Any
+
+from sqlalchemy import event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import ArgumentError, DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from girih.db.tenancy import APP_ROLE
 from girih.errors import InvalidInput
@@ -12,6 +19,10 @@ from girih.errors import InvalidInput
 LONGEST_SILENCE = 15
 """Seconds after which the database ends a transaction whose process says nothing: one that was frozen, or whose machine
 is gone, in the midst of a transaction must not keep its locks, and with them what others are to take over from it."""
+TRUSTED = 1.0
+"""Seconds for which a connection that lies unused is taken to be still there; after that it is tried first."""
+RETURNED = "returned"
+"""When a connection was given back, among what its pool notes of it."""
 
 
 def make_engine(url: str, *, pool_size: int = 10, overflow: int = 10, role: str | None = APP_ROLE) -> AsyncEngine:
@@ -23,14 +34,35 @@ def make_engine(url: str, *, pool_size: int = 10, overflow: int = 10, role: str 
     settings = {"application_name": "girih"}
     if role:
         settings |= {"role": role, "idle_in_transaction_session_timeout": f"{LONGEST_SILENCE}s"}
-    return create_async_engine(
+    engine = create_async_engine(
         _address(url),
         pool_size=pool_size,
         max_overflow=overflow,
         pool_timeout=5,
-        pool_pre_ping=True,
+        # Those that were used last know their statements already; the others are for busier times.
+        pool_use_lifo=True,
         connect_args={"server_settings": settings, "timeout": 10},
     )
+    event.listen(engine.sync_engine, "checkin", _note_return)
+    event.listen(engine.sync_engine, "checkout", _require_alive)
+    return engine
+
+
+def _note_return(_: DBAPIConnection | None, record: ConnectionPoolEntry) -> None:
+    record.info[RETURNED] = time.monotonic()
+
+
+def _require_alive(connection: DBAPIConnection, record: ConnectionPoolEntry, _: object) -> None:
+    """Have the pool open another one where the server has gone: it says so, unless it went without a word."""
+    driver: Any = connection.driver_connection
+    if driver.is_closed():
+        raise DisconnectionError
+    if time.monotonic() - record.info.get(RETURNED, math.inf) < TRUSTED:
+        return
+    try:
+        connection.ping()
+    except Exception as fault:
+        raise DisconnectionError from fault
 
 
 def _address(url: str) -> URL:

@@ -69,4 +69,5 @@ def require_database_url(settings: Settings) -> None:
 
 def _engine(settings: Settings) -> AsyncEngine:
     require_database_url(settings)
-    return make_engine(settings.database_url, pool_size=settings.database_pool, overflow=settings.database_pool)
+    # Those once needed are kept: to open one costs more than many transactions, and it knows no statement yet.
+    return make_engine(settings.database_url, pool_size=2 * settings.database_pool, overflow=0)
