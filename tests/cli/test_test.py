@@ -13,6 +13,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from girih.cli import trial_text
 from girih.cli.app import run
 
 GRAPH = """\
@@ -150,3 +151,37 @@ def _until(process: subprocess.Popen[str], text: str) -> str:
         if text in line:
             return seen
     raise AssertionError(f"'{text}' never came:\n{seen}")
+
+
+def test_recording_again_at_each_change_would_never_end(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["test", "--record", "--watch"]) == 1
+    assert "do not go together" in capsys.readouterr().err
+
+
+def test_a_name_that_no_test_has_is_answered_with_those_there_are(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["test", "-k", "nothing"]) == 1
+    assert capsys.readouterr().err == "no test's name holds 'nothing'; there are: good, rows: number, rows: bad\n"
+
+
+def test_colours_and_slow_tests(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(trial_text, "SLOW", 0.0)
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert run(["test", "-k", "good", "-k", "bad"]) == 1
+    out = capfd.readouterr().out
+    assert "\x1b[32m  ok  \x1b[0m  good" in out
+    assert "\x1b[31m\x1b[1m  FAIL\x1b[0m  rows: bad" in out
+    assert {line.partition(" s  ")[2] for line in out.partition("slow\n")[2].splitlines()} >= {"desk: good"}
+
+
+def test_what_only_a_server_has_is_explained(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "desk.yaml").write_text(GRAPH.replace("model://default", "tool://crm.lookup"))
+    assert run(["test"]) == 1
+    captured = capsys.readouterr()
+    assert "tool 'crm.lookup' not found" in captured.err
+    assert "What only a server has needs its file here" in captured.err
+    assert "there are no tests" not in captured.err

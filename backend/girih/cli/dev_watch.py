@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-SUFFIXES = frozenset({".yaml", ".yml", ".json", ".md", ".txt", ".j2", ".py"})
-"""Specs, and the prompts they name."""
+SUFFIXES = frozenset({".yaml", ".yml", ".json", ".jsonl", ".csv", ".md", ".txt", ".j2", ".py"})
+"""Specs, and the prompts, programs and cases they name."""
 
 Snapshot = dict[str, tuple[int, int]]
 
@@ -18,6 +18,11 @@ Snapshot = dict[str, tuple[int, int]]
 def snapshot(workspace: Path) -> Snapshot:
     """What the workspace's files look like now: path to time of change and size. Hidden ones do not count."""
     return {path: (info.st_mtime_ns, info.st_size) for path, info in _files(workspace)}
+
+
+def changed(before: Snapshot, now: Snapshot) -> list[str]:
+    """The paths that were added, removed or written between two looks."""
+    return sorted(path for path in before.keys() | now.keys() if before.get(path) != now.get(path))
 
 
 def publish(workspace: Path, environment: Mapping[str, str]) -> int:

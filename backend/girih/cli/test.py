@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,19 +12,26 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from girih.cli.dev_watch import snapshot
+from girih.cli.dev_watch import Snapshot, changed, snapshot
 from girih.cli.findings import counted, show
 from girih.cli.junit import junit
 from girih.cli.lone_node import run_node
 from girih.cli.output import FINDINGS, data, note
+from girih.cli.trial_text import write_text
 from girih.cli.trials import Bench, Models, Tested, run_tests
 from girih.errors import GirihError, InvalidInput
 from girih.language.compiler.folder import read_folder
+from girih.language.spec.suggest import one_of
 
 Format = Literal["text", "junit", "json"]
 
 LOOK = 0.4
 """Seconds between two looks for a change, with `--watch`."""
+
+ELSEWHERE = (
+    "a test sees this folder and no server. What only a server has needs its file here, which says what goes in and "
+    "comes out; under mock: a node that calls it gets a result, and nothing is called"
+)
 
 
 def test(
@@ -54,16 +62,19 @@ def test(
     """
     if record and live:
         raise InvalidInput("--record and --live say two things", help="--record asks the models and keeps the answers")
+    if record and watch:
+        raise InvalidInput("--record and --watch do not go together", help="record once, then watch: --watch")
     models: Models = "record" if record else "live" if live else "tape"
     if node is not None:
         run_node(_bench(path, workspace), node, given)
         return
+    folder = _folder(path, workspace)
     while True:
-        before = snapshot(path if path.is_dir() else path.parent)
+        before = snapshot(folder)
         passed = _once(path, workspace, only or [], format, models, coverage, fail_under)
         if not watch:
             break
-        _wait_for_change(path, before)
+        _wait_for_change(folder, before)
     if not passed:
         raise typer.Exit(FINDINGS)
 
@@ -82,6 +93,8 @@ def _once(
         if bench.wrong:
             show(bench.wrong, bench.files.files)
             note(f"{counted(bench.wrong)}: what does not compile is not tested")
+            if any(found.code == "E401" and found.message.endswith("not found") for found in bench.wrong):
+                note(f"  help: {ELSEWHERE}", "help")
         tested = asyncio.run(run_tests(bench, only, models))  # noqa: TID251 - the command is the process's entry point
     except GirihError as fault:
         note(f"error: {fault.message}" + (f"\n  help: {fault.help}" if fault.help else ""), "error")
@@ -91,17 +104,23 @@ def _once(
 
 
 def _bench(path: Path, workspace: Path | None) -> Bench:
-    folder = path if path.is_dir() else workspace or path.parent
+    folder = _folder(path, workspace)
     only = None if path.is_dir() else path.resolve().relative_to(folder.resolve()).as_posix()
     return Bench.of(folder, read_folder(folder), only)
+
+
+def _folder(path: Path, workspace: Path | None) -> Path:
+    return path if path.is_dir() else workspace or path.parent
 
 
 def _verdict(path: Path, bench: Bench, tested: Sequence[Tested], only: Sequence[str], fail_under: float | None) -> bool:
     reports = [report for one in tested for report in one.reports]
     failed = sum(not report.passed for report in reports)
+    if not reports and bench.wrong:
+        return False
     if not reports:
         what = f"no test's name holds '{only[0]}'" if only else f"there are no tests in '{path}'"
-        note(f"{what}; write them under tests: in a graph" if not only else what)
+        note(f"{what}; write them under tests: in a graph" if not only else f"{what}{_names(bench)}")
         return False
     number = "1 test" if len(reports) == 1 else f"{len(reports)} tests"
     note(
@@ -114,31 +133,14 @@ def _verdict(path: Path, bench: Bench, tested: Sequence[Tested], only: Sequence[
     return not failed and not thin and not bench.wrong
 
 
+def _names(bench: Bench) -> str:
+    known = [test.name for _, _, tests in bench.graphs() for test in tests]
+    return f"; there are: {one_of(known)}" if known else ""
+
+
 def _share(one: Tested) -> float:
     found = one.coverage
     return 100.0 * found.ways_seen / found.ways if found.ways else 100.0
-
-
-def _text(tested: Sequence[Tested], coverage: bool) -> None:
-    for one in tested:
-        data(f"{one.graph}  {one.file}\n")
-        for report in one.reports:
-            word = "ok  " if report.passed else "FAIL"
-            data(f"  {word}  {report.name}  ({report.seconds * 1000:.0f} ms)\n")
-            for miss in report.misses:
-                data(f"        {miss}\n")
-        if coverage:
-            data(_covered(one))
-
-
-def _covered(one: Tested) -> str:
-    found = one.coverage
-    lines = f"  nodes {found.nodes_seen} of {found.nodes}, ways {found.ways_seen} of {found.ways}\n"
-    if found.missing_nodes:
-        lines += f"        never begun: {', '.join(found.missing_nodes)}\n"
-    if found.missing_ways:
-        lines += f"        never taken: {', '.join(f'{a} → {b}' for a, b in found.missing_ways)}\n"
-    return lines
 
 
 def _junit(tested: Sequence[Tested], coverage: bool) -> None:
@@ -162,11 +164,12 @@ def _as_json(one: Tested) -> dict[str, Any]:
     }
 
 
-_WRITE = {"text": _text, "junit": _junit, "json": _json}
+_WRITE = {"text": write_text, "junit": _junit, "json": _json}
 
 
-def _wait_for_change(path: Path, before: dict[str, tuple[int, int]]) -> None:
-    folder = path if path.is_dir() else path.parent
+def _wait_for_change(folder: Path, before: Snapshot) -> None:
     note("waiting for a change; Ctrl-C ends it")
-    while snapshot(folder) == before:
+    while not (names := changed(before, snapshot(folder))):
         time.sleep(LOOK)
+    more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+    note(f"\n{os.path.relpath(names[0], folder)}{more} changed")

@@ -119,12 +119,12 @@ async def test_every_miss_is_a_sentence() -> None:
         },
     )
     assert [miss.split(";")[0] for miss in report.misses] == [
-        "the path was [sort, one, two, three, gather], expected [sort, gather]",
-        'output \'text\' is "hello!", expected "y"',
-        "`text == 'x'` does not hold",
-        "the event 'tool.started' did not come, or not in this order",
-        "cost_usd is 0.5, at most 0.1 is expected",
-        "steps is 5, at least 9 is expected",
+        "expect.path: the path was [sort, one, two, three, gather], expected [sort, gather]",
+        'expect.outputs.text is "hello!", expected "y"',
+        "expect.output: `text == 'x'` does not hold",
+        "expect.events: 'tool.started' did not come, or not in this order",
+        "expect.cost_usd: it is 0.5, at most 0.1 is expected",
+        "expect.steps: it is 5, at least 9 is expected",
     ]
 
 
@@ -149,7 +149,7 @@ async def test_without_an_answer_the_run_waits() -> None:
         "the run waits at 'which': give it an answer under answers:, or expect waits_for",
     )
     assert (await tried(mock={"sort": {"$error": "timeout"}}, expect={"waits_for": ["which"]})).misses == (
-        "the run failed at 'sorry' (refused): Sorry, expected that it waits for [which]",
+        "expect.waits_for: the run failed at 'sorry' (refused): Sorry, expected that it waits for [which]",
     )
 
 
@@ -162,15 +162,15 @@ async def test_without_an_answer_the_run_waits() -> None:
         (
             {"sort": {"intent": "faq"}, "one": {"hits": []}},
             {"error": "timeout"},
-            ("the run ended well, expected a failure",),
+            ("expect.error: the run ended well, expected a failure",),
         ),
         (
             {"sort": {"$error": "timeout"}},
             {"error": {"kind": "timeout", "node": "sort", "message": "x"}},
             (
-                "the run failed with kind 'refused', expected 'timeout'",
-                "the run failed with node 'sorry', expected 'sort'",
-                'the failure says "Sorry", expected "x" in it',
+                "expect.error.kind: the run failed with kind 'refused', expected 'timeout'",
+                "expect.error.node: the run failed with node 'sorry', expected 'sort'",
+                'expect.error.message: the failure says "Sorry", expected "x" in it',
             ),
         ),
     ],

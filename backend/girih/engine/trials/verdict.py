@@ -19,16 +19,16 @@ LONGEST = 300
 def misses_of(
     plan: Plan, test: GraphTest, outcome: Outcome, path: Sequence[str], events: Iterable[NewEvent], steps: int
 ) -> Iterator[str]:
-    """Every way in which a run is not what the test expects."""
+    """Every way in which a run is not what the test expects, under the name of the expectation."""
     expect = test.expect
     yield from _end(expect, outcome)
     if expect.path is not None and not _is_path(plan, expect.path, path):
-        yield f"the path was [{', '.join(path)}], expected [{', '.join(expect.path)}]"
+        yield f"expect.path: the path was [{', '.join(path)}], expected [{', '.join(expect.path)}]"
     outputs = outcome.outputs if outcome.outputs is not None else {}
     for name, value in (expect.outputs or {}).items():
         if name not in outputs or not _same(outputs[name], value):
             found = shown(outputs[name]) if name in outputs else "not there"
-            yield f"output '{name}' is {found}, expected {shown(value)}"
+            yield f"expect.outputs.{name} is {found}, expected {shown(value)}"
     if expect.output is not None and outcome.outputs is not None:
         yield from _condition(expect.output, outputs)
     if expect.events is not None:
@@ -49,7 +49,7 @@ def _end(expect: Expectation, outcome: Outcome) -> Iterator[str]:
     if expect.waits_for is not None:
         if sorted(set(nodes)) != sorted(set(expect.waits_for)):
             found = f"waits for [{', '.join(nodes)}]" if nodes else _ended(outcome)
-            yield f"the run {found}, expected that it waits for [{', '.join(expect.waits_for)}]"
+            yield f"expect.waits_for: the run {found}, expected that it waits for [{', '.join(expect.waits_for)}]"
     elif nodes:
         yield f"the run waits at '{nodes[0]}': give it an answer under answers:, or expect waits_for"
     elif expect.error is not None:
@@ -61,13 +61,13 @@ def _end(expect: Expectation, outcome: Outcome) -> Iterator[str]:
 def _failure(expected: ExpectedError, outcome: Outcome) -> Iterator[str]:
     error = outcome.error
     if error is None:
-        yield f"the run {_ended(outcome)}, expected a failure"
+        yield f"expect.error: the run {_ended(outcome)}, expected a failure"
         return
     for name, wanted in (("kind", expected.kind), ("node", expected.node)):
         if wanted is not None and error[name] != wanted:
-            yield f"the run failed with {name} '{error[name]}', expected '{wanted}'"
+            yield f"expect.error.{name}: the run failed with {name} '{error[name]}', expected '{wanted}'"
     if expected.message is not None and expected.message not in error["message"]:
-        yield f'the failure says "{error["message"]}", expected "{expected.message}" in it'
+        yield f'expect.error.message: the failure says "{error["message"]}", expected "{expected.message}" in it'
 
 
 def _ended(outcome: Outcome) -> str:
@@ -91,9 +91,9 @@ def _is_path(plan: Plan, wanted: Sequence[str], path: Sequence[str]) -> bool:
 def _condition(text: str, outputs: JsonObject) -> Iterator[str]:
     try:
         if not Condition(text).holds(outputs):
-            yield f"`{text}` does not hold; the outputs are {shown(outputs)}"
+            yield f"expect.output: `{text}` does not hold; the outputs are {shown(outputs)}"
     except ExpressionError as fault:
-        yield f"`{text}` cannot be decided: {fault}; the outputs are {shown(outputs)}"
+        yield f"expect.output: `{text}` cannot be decided: {fault}; the outputs are {shown(outputs)}"
 
 
 def _events(wanted: Sequence[str], found: Sequence[str]) -> Iterator[str]:
@@ -101,7 +101,7 @@ def _events(wanted: Sequence[str], found: Sequence[str]) -> Iterator[str]:
     for name in wanted:
         if name not in left:
             there = ", ".join(dict.fromkeys(found))
-            yield f"the event '{name}' did not come, or not in this order; there were: {there}"
+            yield f"expect.events: '{name}' did not come, or not in this order; there were: {there}"
             return
 
 
@@ -109,9 +109,9 @@ def _bounded(name: str, value: float, bounds: Bounds | None) -> Iterator[str]:
     if bounds is None:
         return
     if bounds.max is not None and value > bounds.max:
-        yield f"{name} is {value:g}, at most {bounds.max:g} is expected"
+        yield f"expect.{name}: it is {value:g}, at most {bounds.max:g} is expected"
     if bounds.min is not None and value < bounds.min:
-        yield f"{name} is {value:g}, at least {bounds.min:g} is expected"
+        yield f"expect.{name}: it is {value:g}, at least {bounds.min:g} is expected"
 
 
 def _same(found: JsonValue, wanted: JsonValue) -> bool:
