@@ -25,6 +25,7 @@ COMMANDS: Mapping[str, str] = {
     "test": "Run the tests beside graphs, without a server.",
     "graph": "Draw a graph: as text, Mermaid or SVG.",
     "schema": "Print or write the JSON Schemas that editors use.",
+    "lsp": "Serve an editor while specs are written.",
     "apply": "Publish what changed in a workspace, all or nothing.",
     "publish": "Point an alias such as prod at a version; also the way back.",
     "versions": "List the versions of an agent.",
