@@ -43,11 +43,12 @@ EventType = Literal[
   `node.failed` kind, message, help, and `handled` (`value` or `to`) where `on_error` takes care of it ·
   `node.skipped` (its `when` does not hold) verb · `node.retried` attempt, kind, message, wait_s ·
   `node.cancelled` (another branch has won or failed, or time is over) verb
-- `message.delta` text, and `final` where an agent without tools says it · `message.completed` text, model, usage, and
-  as they apply calls, cut_off (at the limit of tokens) · `model.finished` (each call of a model, whatever
-  became of it) model, provider, usage, duration_ms, and as they apply first_token_ms, error (its kind, or
-  `cancelled`) · `tool.delta` a piece of a call as it arrives · `tool.started` tool, arguments · `tool.finished` tool,
-  result · `retrieval.finished` collection, hits
+- `message.delta` text, of an agent its `turn`, and `final` where an agent without tools says it ·
+  `message.completed` text, model, usage, and as they apply turn, calls, cut_off (at the limit of tokens) ·
+  `model.finished` (each call of a model, whatever became of it) model, provider, usage, duration_ms, and as they apply
+  first_token_ms, error (its kind, or `cancelled`) · `tool.delta` a piece of a call as it arrives: index (of the turn's
+  calls), arguments, and as they apply turn, call_id, tool, `app` where the tool is the app's · `tool.started` tool,
+  arguments · `tool.finished` tool, result · `retrieval.finished` collection, hits
 - `state.updated` values: what the node wrote, by name under `state:`, and for a fork whose branches wrote something
   `merged`: all of it by name, in the order in which it counts (what a branch wrote counts from then on) ·
   `memory.stored`, `memory.recalled` namespace, and what was stored or found · `custom` what a node of another package

@@ -12,8 +12,10 @@ from girih.services.runs.chat_steps import (
     ChatStep,
     CustomStep,
     DoneStep,
+    DroppedStep,
     FailedStep,
     Question,
+    SaidStep,
     TextStep,
     ToolStep,
     WaitStep,
@@ -35,6 +37,13 @@ TOOLS = st.builds(
     result=VALUES,
     error=st.none() | st.text(max_size=5),
 )
+APPS = st.sampled_from(["app_1", "app_2"])
+"""The ids of calls of the app's tools."""
+PIECES = st.one_of(
+    st.builds(CallStep, APPS, st.just("locate"), st.sampled_from(["", " "])),
+    st.builds(DroppedStep, APPS, st.just("locate"), st.just('{"a'), st.just("it did not fit")),
+    st.builds(SaidStep, st.just("answer")),
+)
 NODES = st.sampled_from(["a", "b", "b/inner"])
 CUSTOM = st.one_of(
     st.builds(CustomStep, st.sampled_from(["node.started", "node.finished", "node.failed"]), NODES, st.just({})),
@@ -47,7 +56,7 @@ CUSTOM = st.one_of(
 @st.composite
 def waits(draw: st.DrawFn) -> WaitStep:
     """A wait for the app's tools, for people, or for both."""
-    calls = draw(st.lists(st.sampled_from(["app_1", "app_2"]), unique=True))
+    calls = draw(st.lists(APPS, unique=True))
     asked = draw(st.lists(st.sampled_from(["q1", "q2"]), unique=True, min_size=0 if calls else 1))
     return WaitStep(
         tuple(CallStep(call, "locate", json.dumps(draw(ARGUMENTS)), done=True) for call in calls),
@@ -67,5 +76,5 @@ ENDS = st.one_of(
     st.builds(FailedStep, st.just("internal"), st.just("it failed"), cancelled=st.booleans(), usage=st.just(USAGE)),
     waits(),
 )
-STEPS: st.SearchStrategy[list[ChatStep]] = st.lists(TEXTS | TOOLS | CUSTOM, max_size=14)
+STEPS: st.SearchStrategy[list[ChatStep]] = st.lists(TEXTS | TOOLS | PIECES | CUSTOM, max_size=14)
 """What happens before a turn ends."""

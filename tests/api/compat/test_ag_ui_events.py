@@ -18,8 +18,10 @@ from girih.services.runs.chat_steps import (
     ChatStep,
     CustomStep,
     DoneStep,
+    DroppedStep,
     FailedStep,
     Question,
+    SaidStep,
     TextStep,
     ToolStep,
     WaitStep,
@@ -141,3 +143,25 @@ def test_writes_are_patches_of_the_state() -> None:
     assert events[1] == {"type": "STATE_SNAPSHOT", "snapshot": {"z": 0}, "timestamp": 1767225600000}
     deltas = [event["delta"] for event in events if event["type"] == "STATE_DELTA"]
     assert deltas == [[{"op": "add", "path": "/x~1y", "value": 1}]]
+
+
+def test_a_call_of_the_apps_tool_comes_in_pieces() -> None:
+    call = CallStep("c", "locate", '{"a": 1}', done=True)
+    pieces = (CallStep("c", "locate", '{"a"'), CallStep("c", "locate", ": 1}"))
+    events = stream(TextStep("answer", "Let me"), SaidStep("answer"), *pieces, call, WaitStep((call,), (), USAGE))
+    start, first, second, end, finished = events[-5:]
+    assert kinds([start, end, finished]) == ["TOOL_CALL_START", "TOOL_CALL_END", "RUN_FINISHED"]
+    assert first["delta"] + second["delta"] == call.arguments
+    assert finished["outcome"]["pendingToolCallIds"] == ["c"]
+    assert not findings(events)
+
+
+def test_what_is_said_behind_calls_is_a_message_of_its_own_and_a_dropped_call_has_a_result() -> None:
+    dropped = DroppedStep("c", "locate", '{"a"', "it did not fit")
+    said = (TextStep("answer", "Let me"), SaidStep("answer"), CallStep("c", "locate", '{"a"'), dropped)
+    events = stream(*said, TextStep("answer", "Hi"), DONE)
+    starts = [event["messageId"] for event in events if event["type"] == "TEXT_MESSAGE_START"]
+    assert starts == ["answer", "answer-2"]
+    (result,) = [event for event in events if event["type"] == "TOOL_CALL_RESULT"]
+    assert result["content"] == "Error: it did not fit"
+    assert not findings(events)

@@ -13,8 +13,10 @@ from girih.services.runs.chat_steps import (
     ChatStep,
     CustomStep,
     DoneStep,
+    DroppedStep,
     FailedStep,
     Question,
+    SaidStep,
     TextStep,
     ToolStep,
     WaitStep,
@@ -144,3 +146,25 @@ def test_an_id_that_comes_again_is_another_call() -> None:
     done = ToolStep("c", "find", {}, done=True, result=1)
     numbers = [chunk["toolCallId"] for chunk in stream(done, done, DONE) if chunk["type"] == "tool-input-available"]
     assert numbers == ["c", "c-2"]
+
+
+def test_a_call_of_the_apps_tool_comes_in_pieces() -> None:
+    call = CallStep("c", "locate", '{"a": 1}', done=True)
+    pieces = (CallStep("c", "locate", ""), CallStep("c", "locate", '{"a"'), CallStep("c", "locate", ": 1}"))
+    chunks = stream(TextStep("answer", "Let me"), SaidStep("answer"), *pieces, call, WaitStep((call,), (), USAGE))
+    assert kinds(chunks)[3:9] == [
+        "text-delta", "text-end", "tool-input-start", "tool-input-delta", "tool-input-delta", "tool-input-available",
+    ]  # fmt: skip
+    assert chunks[5] == {"type": "tool-input-start", "toolCallId": "c", "toolName": "locate"}
+    assert chunks[6] == {"type": "tool-input-delta", "toolCallId": "c", "inputTextDelta": '{"a"'}
+    assert chunks[8] == {"type": "tool-input-available", "toolCallId": "c", "toolName": "locate", "input": {"a": 1}}
+
+
+@pytest.mark.parametrize(
+    "end", [DroppedStep("c", "locate", '{"a"', "it did not fit"), FailedStep("internal", "it failed", usage=USAGE)]
+)
+def test_a_call_that_comes_to_nothing_is_an_error_that_asks_for_no_result(end: ChatStep) -> None:
+    chunks = stream(CallStep("c", "locate", '{"a"'), end)
+    (error,) = [chunk for chunk in chunks if chunk["type"] == "tool-input-error"]
+    assert error["toolCallId"] == "c"
+    assert "tool-input-available" not in kinds(chunks)

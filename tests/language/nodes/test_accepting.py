@@ -141,7 +141,7 @@ async def test_an_agent_says_when_what_it_says_is_certain_to_be_the_answer(given
     here = world("Hello", given=given)
     await run(AgentNode(), agent(accepts=["tools"]), SCOPE, here)
     (said,) = [data for name, data in here.events if name == "message.delta"]
-    assert said == ({"text": "Hello", "final": True} if is_final else {"text": "Hello"})
+    assert said == {"text": "Hello", "turn": 1} | ({"final": True} if is_final else {})
 
 
 def test_what_is_accepted_is_needed_of_the_model() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -28,6 +29,7 @@ from girih.language.nodes.ports import (
     ModelRequest,
     TextDelta,
     ToolCall,
+    ToolCallDelta,
     ToolSpec,
     Usage,
 )
@@ -37,7 +39,9 @@ from girih.services.runs.chat_steps import (
     CallStep,
     ChatStep,
     DoneStep,
+    DroppedStep,
     FailedStep,
+    SaidStep,
     TextStep,
     ToolStep,
     WaitStep,
@@ -121,6 +125,11 @@ nodes:
   a: { agent: m, prompt: "${ inputs.q }", accepts: [tools], next: $end }
 outputs: { text: "${ a.text }" }
 """,
+    "tried again, with the app's tools": """
+nodes:
+  a: { agent: m, prompt: "${ inputs.q }", accepts: [tools], retry: { max: 2, wait: 1ms }, next: $end }
+outputs: { text: "${ a.text }" }
+""",
     "two branches": """
 nodes:
   f: { parallel: [a, b], join: any, next: $end }
@@ -159,16 +168,31 @@ def _plans() -> dict[str, Plan]:
 
 
 PLANS = _plans()
-APP = AppGiven((ToolSpec("weather", "Tells the weather.", {"type": "object", "properties": {}}),))
+WEATHER: Any = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
+APP = AppGiven((ToolSpec("weather", "Tells the weather.", WEATHER),))
 
 
 @dataclass(frozen=True)
 class Said:
-    """One answer of a model: its pieces, the calls, and whether it breaks off in the end."""
+    """One answer of a model: its pieces, the calls, whether it breaks off in the end, and how it writes JSON."""
 
     pieces: tuple[str, ...]
     calls: tuple[ToolCall, ...] = ()
     breaks: bool = False
+    indent: int | None = None
+    width: int = 5
+    """Characters of arguments in a piece."""
+
+    def calling(self) -> list[ToolCallDelta]:
+        """The calls in pieces, some of which come before the tool is named."""
+        deltas = []
+        for index, call in enumerate(self.calls):
+            text = json.dumps(call.arguments, indent=self.indent)
+            deltas.append(ToolCallDelta(index, "", call.id))
+            named = [call.name, *[None] * len(text)]
+            starts = range(0, len(text), self.width)
+            deltas += [ToolCallDelta(index, text[at : at + self.width], None, named[at]) for at in starts]
+        return deltas
 
 
 @dataclass
@@ -184,6 +208,9 @@ class Moody:
         for piece in said.pieces:
             await asyncio.sleep(0)
             yield TextDelta(piece)
+        for delta in said.calling() if request.tools else ():
+            await asyncio.sleep(0)
+            yield delta
         if said.breaks:
             raise NodeError("unavailable", "it broke off")
         yield ModelDone(Usage(3, 2), "moody", "test", said.calls if request.tools else ())
@@ -248,26 +275,39 @@ def _answer(kind: str) -> Any:
     return "18 degrees" if kind == "tool" else {"choice": "yes"}
 
 
-def folded(plan: Plan, log: Log) -> list[ChatStep]:
-    fold = ChatFold(plan, "run-1")
+def folded(plan: Plan, log: Log, *, aloud: bool = False) -> list[ChatStep]:
+    fold = ChatFold(plan, "run-1", aloud=aloud)
     return [step for event in log.events for step in fold.take(event)]
 
 
 texts = st.lists(st.sampled_from(["x", "a", "b", " ", "é", ""]), max_size=4).map(tuple)
-calls = st.lists(st.just(ToolCall("c1", "weather", {"city": "Bern"})), max_size=2).map(tuple)
-answers = st.lists(st.builds(Said, texts, calls, st.sampled_from([False, False, True])), min_size=1, max_size=5)
+FITS, MISFITS, UNKNOWN = (
+    ToolCall("c1", "weather", {"city": "Bern"}),
+    ToolCall("c1", "weather", {"city": 1}),
+    ToolCall("c1", "fly", {}),
+)
+calls = st.lists(st.sampled_from([FITS, FITS, MISFITS, UNKNOWN]), max_size=2).map(tuple)
+broken = st.sampled_from([False, False, True])
+answers = st.lists(
+    st.builds(Said, texts, calls, broken, st.sampled_from([None, None, 1]), st.integers(1, 9)), min_size=1, max_size=5
+)
 
 
 @settings(max_examples=400, deadline=None)
-@given(st.sampled_from(sorted(PLANS)), answers, st.none() | st.integers(2, 12))
-def test_what_is_told_adds_up_to_the_output(name: str, said: list[Said], dies_at: int | None) -> None:
+@given(st.sampled_from(sorted(PLANS)), answers, st.none() | st.integers(2, 30), st.booleans())
+def test_what_is_told_adds_up_to_the_output(name: str, said: list[Said], dies_at: int | None, aloud: bool) -> None:
     plan = PLANS[name]
     log, outcome = asyncio.run(lived(plan, said, dies_at))
-    steps = folded(plan, log)
-    told = "".join(step.text for step in steps if isinstance(step, TextStep))
+    steps = folded(plan, log, aloud=aloud)
+    taken_back = [at for at, step in enumerate(steps) if isinstance(step, SaidStep)]
+    told = "".join(step.text for step in steps[taken_back[-1] if taken_back else 0 :] if isinstance(step, TextStep))
     end = steps[-1]
     assert isinstance(end, DoneStep | FailedStep)
-    assert not [step for step in steps[:-1] if isinstance(step, DoneStep | FailedStep)]
+    assert not [step for step in steps[:-1] if isinstance(step, DoneStep)]
+    ends = [step for step in steps if isinstance(step, FailedStep)]
+    assert len(ends) < 2 or {step.kind for step in ends[:-1]} == {DIVERGED}
+    assert aloud or not taken_back
+    require_sound_calls(steps, log)
     if isinstance(end, DoneStep):
         assert told == end.text
         if end.refused:
@@ -279,13 +319,42 @@ def test_what_is_told_adds_up_to_the_output(name: str, said: list[Said], dies_at
     elif end.kind == DIVERGED:
         # Only where a node that was heard has been begun anew, and said something else.
         assert dies_at is not None or "node.retried" in {event.event.type for event in log.events}
-        assert not (outcome.outputs or {}).get("text", "").startswith(told) or not told
+        has_calls = any(isinstance(step, CallStep) for step in steps)
+        assert not (outcome.outputs or {}).get("text", "").startswith(told) or not told or has_calls
     else:
         assert outcome.status == "failed"
         assert end.kind == (outcome.error or {})["kind"]
     assert len([step for step in steps if isinstance(step, END_OF_TURN)]) == 1 + len(
         [event for event in log.events if event.event.type == "run.interrupted"]
     )
+
+
+def require_sound_calls(steps: list[ChatStep], log: Log) -> None:
+    """Each call that was told ends once, and is in sum what the run waited for; nothing comes behind its end."""
+    wanted = {
+        one["details"]["call_id"]: one["details"]["arguments"]
+        for event in log.events
+        if event.event.type == "run.interrupted"
+        for one in event.event.data["interrupts"]
+        if one["kind"] == "tool"
+    }
+    pieces: dict[str, list[str]] = {}
+    over: set[str] = set()
+    for step in steps:
+        if isinstance(step, CallStep | DroppedStep):
+            assert step.call_id not in over
+            if isinstance(step, DroppedStep) or step.done:
+                over.add(step.call_id)
+                assert "".join(pieces.get(step.call_id, [step.arguments])) == step.arguments
+            else:
+                pieces.setdefault(step.call_id, []).append(step.arguments)
+        if isinstance(step, CallStep) and step.done:
+            assert json.loads(step.arguments) == wanted[step.call_id]
+        elif isinstance(step, DroppedStep):
+            assert step.call_id not in wanted
+        elif isinstance(step, WaitStep):
+            assert {call.call_id for call in step.calls} <= over
+    assert pieces.keys() <= over or isinstance(steps[-1], FailedStep)
 
 
 HELLO = [Said(("Hel", "lo"))]
@@ -336,6 +405,55 @@ def test_calls_of_the_apps_tools_come_whole_before_the_wait() -> None:
     assert wait.usage == {"input_tokens": 3, "output_tokens": 2, "cost_usd": 0.0}
     assert text == TextStep(done.message_id, "It is 18 degrees.")
     assert done.usage["input_tokens"] == 6
+
+
+def aloud(name: str, *said: Said) -> list[ChatStep]:
+    log, _ = asyncio.run(lived(PLANS[name], list(said), None))
+    kinds = TextStep | SaidStep | CallStep | DroppedStep | WaitStep | DoneStep | FailedStep
+    return [step for step in folded(PLANS[name], log, aloud=True) if isinstance(step, kinds)]
+
+
+def test_aloud_a_turn_is_told_as_it_comes_and_what_went_with_calls_is_taken_back() -> None:
+    said = Said(("Let ", "me."), (FITS,), width=8), Said(("18 ", "degrees."))
+    steps = aloud("agent with the app's tools", *said)
+    let, me, begun, last, back, call, wait, eighteen, degrees, done = steps
+    assert isinstance(done, DoneStep)
+    assert isinstance(wait, WaitStep)
+    number = done.message_id
+    assert (let, me, back) == (TextStep(number, "Let "), TextStep(number, "me."), SaidStep(number))
+    assert isinstance(call, CallStep)
+    assert (begun, last) == (
+        CallStep(call.call_id, "weather", '{"city":'),
+        CallStep(call.call_id, "weather", ' "Bern"}'),
+    )
+    assert call == CallStep(call.call_id, "weather", '{"city": "Bern"}', done=True)
+    assert (wait.calls, wait.said) == ((call,), "")
+    assert (eighteen, degrees) == (TextStep(number, "18 "), TextStep(number, "degrees."))
+    assert done.text == "18 degrees."
+
+
+def test_a_call_that_does_not_fit_is_dropped() -> None:
+    begun, dropped, again, call, wait, *_ = aloud(
+        "agent with the app's tools", Said((), (MISFITS,), width=99), Said((), (FITS,), width=99), Said(("Ok",))
+    )
+    assert isinstance(begun, CallStep)
+    assert isinstance(dropped, DroppedStep)
+    assert (dropped.call_id, dropped.arguments) == (begun.call_id, '{"city": 1}')
+    assert isinstance(again, CallStep)
+    assert again.call_id != begun.call_id
+    assert isinstance(wait, WaitStep)
+    assert wait.calls == (call,)
+
+
+def test_a_call_that_is_written_again_goes_on_where_it_is_the_same() -> None:
+    name = "tried again, with the app's tools"
+    half, same = Said((), (FITS,), breaks=True, width=9), Said((), (FITS,))
+    steps = aloud(name, half, same, Said(("Ok",)))
+    assert "".join(s.arguments for s in steps if isinstance(s, CallStep) and not s.done) == '{"city": "Bern"}'
+    other = Said((), (FITS,), indent=1)
+    end = aloud(name, Said((), (ToolCall("c", "weather", {"city": "Rome"}),), breaks=True), other, Said(("Ok",)))[-1]
+    assert isinstance(end, FailedStep)
+    assert end.kind == DIVERGED
 
 
 def test_a_question_to_people_ends_the_turn() -> None:

@@ -71,7 +71,7 @@ class TurnSpeaker:
 
     def __init__(self, turn: Turn, words: Words, *, past: int = 0, last: bytes = b"") -> None:
         self.over = False
-        self._fold = ChatFold(turn.plan, turn.run_id)
+        self._fold = ChatFold(turn.plan, turn.run_id, aloud=True)
         self._words = words
         self._since = turn.since
         self._past = past

@@ -11,7 +11,7 @@ from functools import partial
 
 from girih.errors import NodeError
 from girih.language.nodes.accepting import accepted, instructed, with_params
-from girih.language.nodes.agent_app_tools import AppTool, call_id
+from girih.language.nodes.agent_app_tools import AppTool, CallPieces, call_id
 from girih.language.nodes.agent_tools import Tool, fitting, listed, settle, told, tools_of
 from girih.language.nodes.answers import Answer, ask, data_text, misshapen, read_data, repair, usage_of
 from girih.language.nodes.conversation import as_json, conversation
@@ -85,13 +85,12 @@ class AgentLoop:
 
         async def work() -> JsonValue:
             schema = self.schema
-            request = self._request(turn)
-            # Without tools there is no other turn: each piece is one of the node's answer, and told to be one.
-            marks = {"final": True} if not request.tools or request.tool_choice == "none" else {}
-            answer = await ask(request, self.ctx, streamed=schema is None, **marks)
+            # What has to have a shape is not told before it is known to have it; other turns are told as they come.
+            marks: JsonObject = {"turn": turn} if schema is None else {}
+            answer = await self._asked(self._request(turn), marks)
             calls = [_recorded(call) for call in self._named(turn, answer.calls)]
             completed = answer.completed(usage=usage_of(answer.usage))
-            self.ctx.emit("message.completed", {**completed, "calls": calls} if calls else completed)
+            self.ctx.emit("message.completed", {**completed, **marks, **({"calls": calls} if calls else {})})
             if last and schema is not None and not calls:
                 _, faults = read_data(answer.text, schema)
                 if faults:
@@ -100,11 +99,20 @@ class AgentLoop:
 
         return _answer(await self.ctx.once(f"turn:{turn}", work))
 
+    async def _asked(self, request: ModelRequest, marks: JsonObject) -> Answer:
+        """What the model says; with `marks` each piece is told as it comes, and which turn it is of."""
+        if not marks:
+            return await ask(request, self.ctx, streamed=False)
+        # Without tools there is no other turn: each piece is one of the node's answer, and told to be one.
+        final = {"final": True} if not request.tools or request.tool_choice == "none" else {}
+        told = CallPieces(self.ctx, marks["turn"], self.app_tools).told
+        return await ask(request, self.ctx, streamed=True, told=told, **final, **marks)
+
     def _named(self, turn: int, calls: Sequence[ToolCall]) -> Iterator[ToolCall]:
         """The calls, those for the app under ids of our own: it finds the run by them."""
         for index, call in enumerate(calls):
             is_apps = call.name in self.app_tools
-            yield replace(call, id=call_id(self.ctx, f"{turn}.{index}")) if is_apps else call
+            yield replace(call, id=call_id(self.ctx, turn, index)) if is_apps else call
 
     def _request(self, turn: int) -> ModelRequest:
         """What the model is asked. A choice of tools is for the first turn: it would be made again and again."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from girih.errors import NodeError
@@ -60,8 +61,25 @@ def usage_of(usage: Usage) -> JsonObject:
     }
 
 
-async def ask(request: ModelRequest, ctx: NodeContext, *, streamed: bool, **marks: JsonValue) -> Answer:
-    """Ask once. With `streamed`, each piece of text is told as it comes, with `marks`; those of calls always are."""
+def piece_of_call(delta: ToolCallDelta) -> JsonObject:
+    """The data of `tool.delta`."""
+    told = {"call_id": delta.id, "tool": delta.name}
+    named = {name: value for name, value in told.items() if value is not None}
+    return {"index": delta.index, **named, "arguments": delta.arguments}
+
+
+async def ask(
+    request: ModelRequest,
+    ctx: NodeContext,
+    *,
+    streamed: bool,
+    told: Callable[[ToolCallDelta], JsonObject] = piece_of_call,
+    **marks: JsonValue,
+) -> Answer:
+    """Ask once. With `streamed`, each piece of text is told as it comes, with `marks`.
+
+    Pieces of calls always are, in the words of `told`.
+    """
     pieces: list[str] = []
     done = ModelDone(Usage(), "", "")
     async for event in ctx.ports.models.stream(request):
@@ -70,9 +88,7 @@ async def ask(request: ModelRequest, ctx: NodeContext, *, streamed: bool, **mark
             if streamed:
                 ctx.emit("message.delta", {"text": event.text, **marks})
         elif isinstance(event, ToolCallDelta):
-            told = {"call_id": event.id, "tool": event.name}
-            named = {name: value for name, value in told.items() if value is not None}
-            ctx.emit("tool.delta", {"index": event.index, **named, "arguments": event.arguments})
+            ctx.emit("tool.delta", told(event))
         else:
             done = event
     return Answer("".join(pieces), done.model, done.provider, done.usage, done.calls, done.cut_off)

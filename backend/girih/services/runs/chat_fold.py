@@ -1,11 +1,12 @@
 """A run's events as a chat's answer: text as it grows, tools, and how it ends.
 
 What is told as text adds up to the run's final output, word for word, whenever the answer ends with a `DoneStep`. So
-only nodes are heard live whose text is certain to be that output (see `chat_live`); an agent that has tools is heard
-when its node is done, for no one knows before whether what it says is its answer or goes with a call. What was not
-told by the end comes as a last piece. A node that is begun anew, by a retry or in another process, may say something
-else than before: if it does, what was told cannot be taken back, and the answer ends with a `FailedStep` of the kind
-`diverged`, while the run itself stands as it ended.
+only nodes are heard live whose text is certain to be that output (see `chat_live`). Of an agent that has tools no one
+knows before a turn ends whether what it says is its answer or goes with a call: it is heard when its node is done, or
+turn by turn by who takes things back (`aloud`, see `chat_turns`). What was not told by the end comes as a last piece.
+A node that is begun anew, by a retry or in another process, may say something else than before: if it does, what was
+told cannot be taken back, and the answer ends with a `FailedStep` of the kind `diverged`, while the run itself stands
+as it ended.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from girih.services.runs.chat_steps import (
 )
 from girih.services.runs.chat_text import Told
 from girih.services.runs.chat_tools import Tools, calls_of
+from girih.services.runs.chat_turns import Place, Turns
 
 DIVERGED = "diverged"
 _OF_PEOPLE = frozenset({"timer", "event"})
@@ -38,9 +40,13 @@ _OF_PEOPLE = frozenset({"timer", "event"})
 
 
 class ChatFold:
-    """Folds the events of one run, from its first on and in order. Raises `ValueError` for a plan without `chat`."""
+    """Folds the events of one run, from its first on and in order. Raises `ValueError` for a plan without `chat`.
 
-    def __init__(self, plan: Plan, run_id: str) -> None:
+    With `aloud` agents with tools are told turn by turn, as they speak: text that turns out to go with calls is taken
+    back by a `SaidStep`, and calls of the app's tools come in pieces.
+    """
+
+    def __init__(self, plan: Plan, run_id: str, *, aloud: bool = False) -> None:
         if plan.chat is None:
             raise ValueError(f"plan '{plan.name}' has no chat")
         self.message_id = message_id(f"{run_id}:", "assistant")
@@ -51,6 +57,8 @@ class ChatFold:
         self._tools = Tools()
         self._has_result: set[str] = set()
         self._told = Told()
+        self._turns = Turns(self.message_id, self._told)
+        self._aloud = aloud
         self._speaker: str | None = None
         """The node that is heard now."""
         self._unsure = frozenset(node.name for node in plan.nodes if node.verb == "agent")
@@ -70,7 +78,7 @@ class ChatFold:
             "model.finished": self._counted,
             "tool.started": self._tools.started,
             "tool.finished": self._tools.finished,
-            "tool.delta": _silent,
+            "tool.delta": self._call_delta,
             "run.interrupted": self._interrupted,
             "run.resumed": self._begun_anew,
             "run.finished": self._run_finished,
@@ -93,12 +101,25 @@ class ChatFold:
     def _begun_anew(self, event: RunEvent) -> Iterator[ChatStep]:
         if event.event.node in (None, self._speaker):
             self._told.begin()
+            self._turns.begin()
         yield from _custom(event)
 
     def _delta(self, event: RunEvent) -> Iterator[ChatStep]:
         data, name = event.event.data, event.event.node
-        if name == self._speaker and (name not in self._unsure or data.get("final")):
+        if (place := self._place(event)) is not None:
+            yield from self._turns.text(place, data["text"])
+        elif name == self._speaker and (name not in self._unsure or data.get("final")):
             yield from self._text(self._told.add(data["text"]))
+
+    def _call_delta(self, event: RunEvent) -> Iterator[ChatStep]:
+        if (place := self._place(event)) is not None:
+            yield from self._turns.piece(place, event.event.data)
+
+    def _place(self, event: RunEvent) -> Place | None:
+        """The turn that is told as it comes, if the event is one's."""
+        name, turn = event.event.node, event.event.data.get("turn")
+        is_heard = self._aloud and name is not None and name == self._speaker
+        return (str(name), int(turn)) if is_heard and turn is not None else None
 
     def _node_finished(self, event: RunEvent) -> Iterator[ChatStep]:
         name, output = event.event.node or "", event.event.data.get("output")
@@ -106,6 +127,7 @@ class ChatFold:
             self._has_result.add(name)
         if name == self._speaker:
             self._speaker = None
+            yield from self._turns.leave()
             if isinstance(output, dict) and isinstance(output.get("text"), str):
                 yield from self._text(self._told.end(output["text"]))
         yield from _custom(event)
@@ -115,11 +137,13 @@ class ChatFold:
             yield TextStep(self.message_id, piece)
 
     def _completed(self, event: RunEvent) -> Iterator[ChatStep]:
-        data = event.event.data
-        self._said[event.event.node or ""] = str(data.get("text", ""))
+        data, place = event.event.data, self._place(event)
+        text = str(data.get("text", ""))
+        self._said[event.event.node or ""] = text if place is None else ""
         self._model = data.get("model") or self._model
         self._cut_off = bool(data.get("cut_off"))
-        yield from ()
+        if place is not None:
+            yield from self._turns.completed(place, text, data.get("calls") or ())
 
     def _counted(self, event: RunEvent) -> Iterator[ChatStep]:
         self._usage += Usage(**event.event.data.get("usage", {}))
@@ -127,7 +151,11 @@ class ChatFold:
 
     def _interrupted(self, event: RunEvent) -> Iterator[ChatStep]:
         interrupts: list[JsonObject] = event.event.data["interrupts"]
-        calls = calls_of(interrupts)
+        calls = tuple(self._turns.whole(call) for call in calls_of(interrupts))
+        yield from self._turns.wait(calls)
+        if self._turns.has_diverged:
+            yield _diverged(usage_dict(self._usage))
+            return
         for call in calls:
             if call.call_id not in self._called:
                 self._called.add(call.call_id)
@@ -145,7 +173,7 @@ class ChatFold:
         outputs, usage = event.event.data["outputs"], event.event.data.get("usage", {})
         text = message_text(outputs[self._output]) if self._output in outputs else ""
         yield from self._text(self._told.end(text))
-        if self._told.has_diverged:
+        if self._told.has_diverged or self._turns.has_diverged:
             yield _diverged(usage)
         else:
             yield DoneStep(self.message_id, text, outputs, usage, self._model, cut_off=self._cut_off)
@@ -192,10 +220,6 @@ def _question(interrupt: JsonObject) -> Question:
 def _diverged(usage: JsonObject) -> FailedStep:
     message = "a model was asked again after a failure and gave another answer than the one begun here"
     return FailedStep(DIVERGED, f"{message}; ask for the run to see it", usage=usage)
-
-
-def _silent(_: RunEvent) -> Iterator[ChatStep]:
-    yield from ()
 
 
 def _custom(event: RunEvent) -> Iterator[ChatStep]:

@@ -17,6 +17,16 @@ class TextStep:
 
 
 @dataclass(frozen=True)
+class SaidStep:
+    """All text since the last of these, or since the beginning, is a message of its own beside calls, not the answer.
+
+    Only a fold that tells `aloud` has them; the answer is what `TextStep`s add up to behind the last one.
+    """
+
+    message_id: str
+
+
+@dataclass(frozen=True)
 class ToolStep:
     """A tool that girih calls itself: begun, or done with a result or an error."""
 
@@ -30,15 +40,27 @@ class ToolStep:
 
 @dataclass(frozen=True)
 class CallStep:
-    """A call of one of the app's own tools, whole: `arguments` is JSON text. `done` is always true.
+    """A call of one of the app's own tools: a piece of it, or with `done` all of it. `arguments` is JSON text.
 
-    Calls come together just before the `WaitStep`, once it is certain that the run waits for their results.
+    Pieces come while the model writes the call, of a fold that tells `aloud`: the first may be empty, and all of them
+    are in sum the arguments of the whole, in the model's own words. The whole comes just before the `WaitStep`, once
+    it is certain that the run waits for the result; or a `DroppedStep` comes in its place.
     """
 
     call_id: str
     name: str
     arguments: str
     done: bool = False
+
+
+@dataclass(frozen=True)
+class DroppedStep:
+    """A call that was told in pieces comes to nothing: nobody wants a result. `arguments` are what was told of it."""
+
+    call_id: str
+    name: str
+    arguments: str
+    error: str
 
 
 @dataclass(frozen=True)
@@ -62,12 +84,12 @@ class WaitStep:
     usage: JsonObject = field(default_factory=dict)
     """Of all the run's model calls so far."""
     said: str = ""
-    """What the model said beside its calls; it is no part of the answer, and was not streamed."""
+    """What the model said beside its calls and was not told yet; it is no part of the answer."""
 
 
 @dataclass(frozen=True)
 class DoneStep:
-    """The run ended well. `text` is the whole answer: what all `TextStep`s of the run add up to.
+    """The run ended well. `text` is the whole answer: what all `TextStep`s add up to, behind the last `SaidStep`.
 
     `refused`: the graph ended itself as failed, and the answer is the reason it gives; there are no outputs then.
     """
@@ -107,6 +129,8 @@ class CustomStep:
     data: JsonObject
 
 
-ChatStep: TypeAlias = TextStep | ToolStep | CallStep | WaitStep | DoneStep | FailedStep | CustomStep
+ChatStep: TypeAlias = (
+    TextStep | SaidStep | ToolStep | CallStep | DroppedStep | WaitStep | DoneStep | FailedStep | CustomStep
+)
 END_OF_TURN = (WaitStep, DoneStep, FailedStep)
 """After one of these a chat's answer is over."""

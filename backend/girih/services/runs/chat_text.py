@@ -30,6 +30,11 @@ class Told:
         """Somebody begins to speak, or begins anew."""
         self._at = 0
 
+    def take_back(self) -> None:
+        """What was told was none of it: nothing is told yet."""
+        self._pieces, self._length, self._at = [], 0, 0
+        self.has_diverged = False
+
     def add(self, piece: str) -> str:
         """What a piece of speech adds, perhaps nothing."""
         if self.has_diverged:

@@ -26,8 +26,10 @@ from girih.services.runs.chat_steps import (
     CallStep,
     ChatStep,
     DoneStep,
+    DroppedStep,
     FailedStep,
     Question,
+    SaidStep,
     TextStep,
     ToolStep,
     WaitStep,
@@ -52,7 +54,27 @@ CUT: Script = [[TextStep("m", "Hel")], [DoneStep("m", "Hel", {}, USAGE, cut_off=
 FAILED: Script = [[TextStep("m", "Hel")], [FailedStep("rate_limit", "too many", usage=USAGE)]]
 BARRED: Script = [[], [FailedStep("refused", "personal data")]]
 ASKED: Script = [[TextStep("m", "Hel")], [WaitStep((), (QUESTION,))], [], [TextStep("m", "lo"), DONE]]
-SCRIPTS = {"plain": PLAIN, "called": CALLED, "refused": REFUSED, "cut": CUT, "failed": FAILED, "barred": BARRED}
+PIECES: Script = [
+    [TextStep("m", "Let me ")], [TextStep("m", "see."), CallStep("call_1", "add", "")],
+    [CallStep("call_1", "add", '{"a"')], [CallStep("call_1", "add", ": 1}"), SaidStep("m")],
+    [CALL, WaitStep((CALL,), usage={"input_tokens": 6, "output_tokens": 1})],
+    [], [TextStep("m", "Hello there"), DONE],
+]  # fmt: skip
+UNFIT: Script = [
+    [TextStep("m", "One."), CallStep("call_0", "add", '{"b"')], [SaidStep("m")],
+    [DroppedStep("call_0", "add", '{"b"', "it did not fit"), TextStep("m", "Two."), SaidStep("m")],
+    [CallStep("call_1", "add", '{"a": 1}')], [CALL, WaitStep((CALL,), usage=USAGE)],
+]  # fmt: skip
+SCRIPTS = {
+    "pieces": PIECES,
+    "unfit": UNFIT,
+    "plain": PLAIN,
+    "called": CALLED,
+    "refused": REFUSED,
+    "cut": CUT,
+    "failed": FAILED,
+    "barred": BARRED,
+}
 
 
 class Scripted:
@@ -110,7 +132,15 @@ def whole(script: Script, **turn: Any) -> ChatCompletion:
 
 @pytest.mark.parametrize(
     ("script", "reason"),
-    [(PLAIN, "stop"), (CALLED, "tool_calls"), (REFUSED, "stop"), (CUT, "length"), (BARRED, "content_filter")],
+    [
+        (PLAIN, "stop"),
+        (CALLED, "tool_calls"),
+        (PIECES, "tool_calls"),
+        (UNFIT, "tool_calls"),
+        (REFUSED, "stop"),
+        (CUT, "length"),
+        (BARRED, "content_filter"),
+    ],
 )
 def test_chunks_add_up_to_the_whole_completion(script: Script, reason: str) -> None:
     state = ChatCompletionStreamState()
@@ -191,6 +221,25 @@ def test_how_a_response_ends(script: Script, status: str, kind: str) -> None:
     last = streamed(script)[-1]
     assert last["type"] == f"response.{kind}"
     assert last["response"]["status"] == status
+
+
+def test_a_call_comes_in_the_pieces_in_which_it_was_written() -> None:
+    said = [c["choices"][0]["delta"].get("tool_calls", [{}])[0] for c in chunks(PIECES)]
+    assert [piece["function"]["arguments"] for piece in said if piece] == ["", '{"a"', ": 1}"]
+    kinds = [event["type"].removeprefix("response.") for event in streamed(PIECES)]
+    arguments = [*["function_call_arguments.delta"] * 2, "function_call_arguments.done"]
+    assert kinds[-6:] == ["output_item.added", *arguments, "output_item.done", "completed"]
+
+
+def test_what_goes_with_calls_is_a_paragraph_or_an_item_and_a_dropped_call_is_not_whole() -> None:
+    assert whole(UNFIT).choices[0].message.content == "One.\n\nTwo."
+    output = streamed(UNFIT)[-1]["response"]["output"]
+    assert [(item["type"], item["status"]) for item in output] == [
+        ("message", "completed"),
+        ("function_call", "incomplete"),
+        ("message", "completed"),
+        ("function_call", "completed"),
+    ]
 
 
 def test_items_grow_in_order_and_end() -> None:

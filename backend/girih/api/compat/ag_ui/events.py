@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeAlias
 
+from girih.api.compat.ag_ui.closing import closing
 from girih.api.compat.ag_ui.state import State
 from girih.language.spec.tree import JsonObject, JsonValue
 from girih.services.runs.chat_steps import (
@@ -14,8 +15,10 @@ from girih.services.runs.chat_steps import (
     ChatStep,
     CustomStep,
     DoneStep,
+    DroppedStep,
     FailedStep,
     Question,
+    SaidStep,
     TextStep,
     ToolStep,
     WaitStep,
@@ -44,6 +47,8 @@ class Events:
         self._steps: Counter[str] = Counter()
         self._calls: dict[str, str] = {}
         """The calls that are not done, each with the id the app knows it by."""
+        self._written: dict[str, str] = {}
+        """The calls whose arguments are being written, each with what there is of them."""
         self._numbers: set[str] = set()
         self._approvals: dict[str, str] = {}
         """The calls that people are asked to allow, by the questions."""
@@ -101,14 +106,36 @@ class Events:
         self._parent = None
         yield _result(self._calls.pop(step.call_id), content)
 
-    def _say_call(self, step: CallStep) -> Iterator[Event]:  # noqa: ARG002 - the wait for it tells it
-        """Nothing yet: what the model said beside its calls comes with the wait, and before them."""
-        yield from ()
+    def _say_said(self, step: SaidStep) -> Iterator[Event]:  # noqa: ARG002 - all that was said so far
+        """What is said next is a message of its own."""
+        yield from self._end_text()
+
+    def _say_call(self, step: CallStep) -> Iterator[Event]:
+        """A piece of a call. Of the whole the wait tells, after what the model said beside its calls."""
+        if step.done:
+            return
+        if step.call_id not in self._calls:
+            yield from self._begin_call(step.call_id, step.name)
+            self._written[self._calls[step.call_id]] = ""
+        number = self._calls[step.call_id]
+        if step.arguments and number in self._written:
+            self._written[number] += step.arguments
+            yield {"type": "TOOL_CALL_ARGS", "toolCallId": number, "delta": step.arguments}
+
+    def _say_dropped(self, step: DroppedStep) -> Iterator[Event]:
+        """A call comes to nothing, and the app need not do it."""
+        number = self._calls.pop(step.call_id, None)
+        if number is not None:
+            yield from self._end_call(number)
+            self._parent = None
+            yield _result(number, f"Error: {step.error}")
 
     def _say_wait(self, step: WaitStep) -> Iterator[Event]:
         new = [call for call in step.calls if call.call_id not in self._calls]
         if step.said and new:
             yield from self._say_text(TextStep(f"{self._run['runId']}-said", step.said))
+        for number in list(self._written):
+            yield from self._end_call(number)
         for call in new:
             yield from self._call(call.call_id, call.name, call.arguments)
         for question in step.questions:
@@ -163,12 +190,24 @@ class Events:
             self._calls[number] = self._approvals[question.id] = number
 
     def _call(self, call_id: str, name: str, arguments: str) -> Iterator[Event]:
+        yield from self._begin_call(call_id, name)
+        number = self._calls[call_id]
+        yield {"type": "TOOL_CALL_ARGS", "toolCallId": number, "delta": arguments}
+        yield {"type": "TOOL_CALL_END", "toolCallId": number}
+
+    def _begin_call(self, call_id: str, name: str) -> Iterator[Event]:
         yield from self._end_text()
         number = self._opened(call_id)
         started: Event = {"type": "TOOL_CALL_START", "toolCallId": number, "toolCallName": name}
         yield started | ({"parentMessageId": self._parent} if self._parent else {})
-        yield {"type": "TOOL_CALL_ARGS", "toolCallId": number, "delta": arguments}
-        yield {"type": "TOOL_CALL_END", "toolCallId": number}
+
+    def _end_call(self, number: str) -> Iterator[Event]:
+        """The call is written, as far as it will be: what broke off is made whole, for apps read it again and again."""
+        written = self._written.pop(number, None)
+        if written is not None:
+            if rest := closing(written):
+                yield {"type": "TOOL_CALL_ARGS", "toolCallId": number, "delta": rest}
+            yield {"type": "TOOL_CALL_END", "toolCallId": number}
 
     def _opened(self, call_id: str) -> str:
         """An id that no call of this run had: providers begin to count anew with each answer."""
@@ -195,6 +234,7 @@ class Events:
     def _give_up(self) -> Iterator[Event]:
         """Say of calls that nothing became of them: else the app would take them for its own to do."""
         for number in self._calls.values():
+            yield from self._end_call(number)
             yield _result(number, "Error: the call was given up")
         self._calls.clear()
 
@@ -207,6 +247,8 @@ _SHOWN = frozenset({"custom", "retrieval.finished", "memory.stored", "memory.rec
 """What the app is told of beside the answer, under its own name."""
 _SAY: Mapping[type[Any], Callable[[Events, Any], Iterator[Event]]] = {
     TextStep: Events._say_text,
+    SaidStep: Events._say_said,
+    DroppedStep: Events._say_dropped,
     ToolStep: Events._say_tool,
     CallStep: Events._say_call,
     WaitStep: Events._say_wait,

@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import json
-import mimetypes
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
-from typing import Any, TypeAlias
+from typing import Any
 
+from girih.api.compat.ai_sdk.parts import Chunk, broken_off, output, source
 from girih.language.spec.tree import JsonObject, JsonValue
 from girih.services.runs.chat_steps import (
     CallStep,
     ChatStep,
     CustomStep,
     DoneStep,
+    DroppedStep,
     FailedStep,
     Question,
+    SaidStep,
     TextStep,
     ToolStep,
     WaitStep,
 )
 
-Chunk: TypeAlias = dict[str, Any]
+GIVEN_UP = "the call was given up"
 
 
 class Chunks:
@@ -43,6 +45,8 @@ class Chunks:
         """The calls that were begun in this step."""
         self._calls: dict[str, str] = {}
         """The calls that are not done, each with the id the app knows it by."""
+        self._written: dict[str, str] = {}
+        """The calls whose arguments are being written, each with its tool."""
         self._numbers: set[str] = set()
         self._approvals: dict[str, str] = {}
         self._denied: set[str] = set()
@@ -69,7 +73,7 @@ class Chunks:
         number = self._calls.pop(call_id, call_id)
         if number not in self._numbers:
             return []
-        return list(self._within_steps([_output(number, value, error, own=False)]))
+        return list(self._within_steps([output(number, value, error, own=False)]))
 
     def broken(self) -> list[Chunk]:
         """The last words where the stream cannot go on though the run may."""
@@ -106,7 +110,7 @@ class Chunks:
     def _say_text(self, step: TextStep) -> Iterator[Chunk]:
         if not step.text:
             return
-        if self._has_answered:
+        if self._has_answered and not self._written:  # a call that is being written belongs to its step
             yield from self._next_step()
         if self._text is None:
             self._texts += 1
@@ -126,17 +130,42 @@ class Chunks:
             self._denied.discard(step.call_id)
             yield {"type": "tool-output-denied", "toolCallId": number}
         else:
-            yield _output(number, step.result, step.error, own=True)
+            yield output(number, step.result, step.error, own=True)
 
-    def _say_call(self, step: CallStep) -> Iterator[Chunk]:  # noqa: ARG002 - the wait for it tells it
-        """Nothing yet: what the model said beside its calls comes with the wait, and before them."""
-        yield from ()
+    def _say_said(self, step: SaidStep) -> Iterator[Chunk]:  # noqa: ARG002 - all that was said so far
+        """What is said next is a text of its own."""
+        yield from self._end_text()
+
+    def _say_call(self, step: CallStep) -> Iterator[Chunk]:
+        """A piece of a call. Of the whole the wait tells, after what the model said beside its calls."""
+        if step.done:
+            return
+        if step.call_id not in self._calls:
+            yield from self._break()
+            number = self._opened(step.call_id)
+            self._written[number] = step.name
+            yield {"type": "tool-input-start", "toolCallId": number, "toolName": step.name}
+        number = self._calls[step.call_id]
+        if step.arguments and number in self._written:
+            yield {"type": "tool-input-delta", "toolCallId": number, "inputTextDelta": step.arguments}
+
+    def _say_dropped(self, step: DroppedStep) -> Iterator[Chunk]:
+        """A call comes to nothing, and the app need not do it."""
+        number = self._calls.pop(step.call_id, None)
+        if number is not None:
+            yield broken_off(number, self._written.pop(number, step.name), step.arguments, step.error)
+            self._has_answered = True
 
     def _say_wait(self, step: WaitStep) -> Iterator[Chunk]:
         new = [call for call in step.calls if call.call_id not in self._calls]
         if new:
             yield from self._say_text(TextStep("", step.said))
         yield from self._end_text()
+        for call in step.calls:
+            if (number := self._calls.get(call.call_id, "")) in self._written:
+                told = {"toolCallId": number, "toolName": self._written.pop(number)}
+                yield {"type": "tool-input-available", **told, "input": json.loads(call.arguments)}
+        yield from self._break_off()
         for call in new:
             yield from self._call(call.call_id, call.name, json.loads(call.arguments), own=False)
         for question in step.questions:
@@ -166,7 +195,7 @@ class Chunks:
             for hit in step.data.get("hits") or ():
                 if hit["document_id"] not in self._sources:
                     self._sources.add(hit["document_id"])
-                    yield _source(hit, str(step.data.get("collection", "")))
+                    yield source(hit, str(step.data.get("collection", "")))
         elif step.type == "custom":
             yield {"type": "data-custom", "data": {"node": step.node, **step.data}}
 
@@ -223,10 +252,18 @@ class Chunks:
         self._has_answered = False
         self._here.clear()
 
+    def _break_off(self) -> Iterator[Chunk]:
+        """Say of calls that are being written that nobody writes on."""
+        for call_id, number in list(self._calls.items()):
+            if number in self._written:
+                del self._calls[call_id]
+                yield broken_off(number, self._written.pop(number), "", GIVEN_UP)
+
     def _give_up(self) -> Iterator[Chunk]:
         """Say of calls that nothing became of them: the app would wait for them, or do them."""
+        yield from self._break_off()
         for number in self._calls.values():
-            yield _output(number, None, "the call was given up", own=False)
+            yield output(number, None, GIVEN_UP, own=False)
         self._calls.clear()
 
     def _end_text(self) -> Iterator[Chunk]:
@@ -242,6 +279,8 @@ class Chunks:
 
 _SAY: Mapping[type[Any], Callable[[Chunks, Any], Iterator[Chunk]]] = {
     TextStep: Chunks._say_text,
+    SaidStep: Chunks._say_said,
+    DroppedStep: Chunks._say_dropped,
     ToolStep: Chunks._say_tool,
     CallStep: Chunks._say_call,
     WaitStep: Chunks._say_wait,
@@ -249,20 +288,3 @@ _SAY: Mapping[type[Any], Callable[[Chunks, Any], Iterator[Chunk]]] = {
     FailedStep: Chunks._say_failed,
     CustomStep: Chunks._say_custom,
 }
-
-
-def _output(number: str, value: JsonValue, error: str | None, *, own: bool) -> Chunk:
-    told: Chunk = {"toolCallId": number, **({"providerExecuted": True} if own else {})}
-    if error is not None:
-        return {"type": "tool-output-error", **told, "errorText": error}
-    return {"type": "tool-output-available", **told, "output": value}
-
-
-def _source(hit: JsonObject, collection: str) -> Chunk:
-    document = str(hit.get("document", ""))
-    about = {"collection": collection, "chunk_id": hit["chunk_id"], "score": hit["score"], "place": hit["place"]}
-    told: Chunk = {"sourceId": hit["document_id"], "title": document, "providerMetadata": {"girih": about}}
-    if document.startswith(("https://", "http://")):
-        return {"type": "source-url", "url": document, **told}
-    kind = mimetypes.guess_type(document)[0] or "text/plain"
-    return {"type": "source-document", "mediaType": kind, "filename": document, **told}

@@ -134,7 +134,8 @@ class Answers:
         if not any(pause.kind == "tool" for pause in listed.items):
             return
         found = await self._so_far(run, Turn(await self._fold(run), previous.turn))
-        calls = [str(item["call_id"]) for item in found.shown()["output"] if item["type"] == "function_call"]
+        items = [item for item in found.shown()["output"] if item["type"] == "function_call"]
+        calls = [str(item["call_id"]) for item in items if item["status"] == "completed"]
         if calls:
             raise wrong("input", f"No tool output found for function call {calls[0]}.")
 
@@ -183,7 +184,7 @@ class Answers:
         plan = await self._girih.agents.plan(self._scope, run.digest)
         if plan.chat is None:
             raise no_such_response(str(ResponseId(run.id)))
-        return ChatFold(plan, run.id)
+        return ChatFold(plan, run.id, aloud=True)
 
 
 def _told(run: RunOut) -> dict[str, str]:

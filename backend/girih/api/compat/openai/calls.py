@@ -57,6 +57,9 @@ class Results:
         """What the run waits for, or waited for with these answers."""
         listed = await self._girih.runs.interrupts.of_run(self._scope, UUID(run.id))
         found = [pause for pause in listed.items if pause.kind == "tool" and _call(pause) in self._texts]
+        if found:  # a stream may have begun calls that did not fit after all: nobody wants their results
+            wanted = {_call(pause) for pause in found}
+            self._texts = {call_id: text for call_id, text in self._texts.items() if call_id in wanted}
         known = {_call(pause) for pause in found if pause.state == "open" or self._is_answered(pause)}
         return found if known == set(self._texts) and len(found) == len(known) else None
 

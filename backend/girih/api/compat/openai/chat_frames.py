@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from girih.api.compat.openai.turns import Tokens, with_words
 from girih.language.spec.tree import JsonObject
-from girih.services.runs.chat_steps import CallStep, ChatStep, DoneStep, FailedStep, TextStep, WaitStep
+from girih.services.runs.chat_steps import CallStep, ChatStep, DoneStep, FailedStep, SaidStep, TextStep, WaitStep
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,7 @@ class Deltas:
         self._indexes: dict[str, int] = {}
         self._sent: dict[str, int] = {}
         self._has_text = False
+        self._ends_paragraph = False
 
     def of(self, steps: Iterable[ChatStep]) -> Iterator[JsonObject]:
         """What the steps add to the message."""
@@ -49,19 +50,30 @@ class Deltas:
         word = "refusal" if not self._has_text and is_refused(steps) else "content"
         for step in steps:
             if isinstance(step, TextStep) and step.text:
-                self._has_text = True
-                yield {word: step.text}
+                yield {word: self._lead() + step.text}
+            elif isinstance(step, SaidStep):
+                self._ends_paragraph = True  # a completion is one message: what is said next stands below
             elif isinstance(step, CallStep):
                 yield from self._call(step)
-            elif isinstance(step, WaitStep):
-                for call in step.calls:
-                    yield from self._call(call)
-                self.reason = "tool_calls" if step.calls else None
-            elif isinstance(step, DoneStep):
-                self.reason = _reason(step)
-            elif isinstance(step, FailedStep) and step.kind == "refused":
-                self.reason = "content_filter"
-                yield {"refusal": step.message}
+            else:
+                yield from self._end(step)
+
+    def _end(self, step: ChatStep) -> Iterator[JsonObject]:
+        if isinstance(step, WaitStep):
+            for call in step.calls:
+                yield from self._call(call)
+            self.reason = "tool_calls" if step.calls else None
+        elif isinstance(step, DoneStep):
+            self.reason = _reason(step)
+        elif isinstance(step, FailedStep) and step.kind == "refused":
+            self.reason = "content_filter"
+            yield {"refusal": step.message}
+
+    def _lead(self) -> str:
+        """What stands before the next piece of text."""
+        lead = "\n\n" if self._ends_paragraph else ""
+        self._has_text, self._ends_paragraph = True, False
+        return lead
 
     def _call(self, step: CallStep) -> Iterator[JsonObject]:
         """A call, or what comes of it that was not there before."""

@@ -119,7 +119,7 @@ def _call(call: Fields) -> ChatCall:
     function = call.inner("function")
     if function is None:
         raise wrong(call.at("function"), "is missing", "missing_required_parameter")
-    made = ChatCall(id=number, name=function.name("name"), arguments=read_arguments(function))
+    made = ChatCall(id=number, name=function.name("name"), arguments=read_arguments(function, number))
     function.end()
     call.take("index")  # of a stream, where an app put the pieces together
     call.end()

@@ -58,7 +58,7 @@ class Chats:
             ttl=PATIENCE,
         )
         run = await start(self._girih, self._scope, body, key, _NAMES)
-        return run, Turn(await self._fold(run))
+        return run, Turn(await self._fold(run, asked))
 
     async def _resumed(self, asked: ChatRequest) -> tuple[RunOut, Turn] | None:
         """The run that gets the results; `None` where they are a part of the history, as all the rest."""
@@ -77,7 +77,7 @@ class Chats:
         if not await results.give(run):
             return None
         settled = await settled_of(self._girih, self._scope, run.id)
-        return run, Turn(await self._fold(run), calls=results.call_ids, settled=settled)
+        return run, Turn(await self._fold(run, asked), calls=results.call_ids, settled=settled)
 
     async def _whole(self, run: RunOut, turn: Turn, head: Head) -> Response:
         deltas = Deltas()
@@ -97,8 +97,9 @@ class Chats:
         head = Head(head.run_id, turn.number, _created(turn, head), head.model, head.fingerprint)
         return JSONResponse(completion(head, said, deltas.reason or "stop", turn.tokens), headers=_told(run))
 
-    async def _fold(self, run: RunOut) -> ChatFold:
-        return ChatFold(await self._girih.agents.plan(self._scope, run.digest), run.id)
+    async def _fold(self, run: RunOut, asked: ChatRequest) -> ChatFold:
+        """A stream also has what a model says before it calls tools of the agent; a whole answer is the answer."""
+        return ChatFold(await self._girih.agents.plan(self._scope, run.digest), run.id, aloud=asked.stream)
 
 
 def _created(turn: Turn, head: Head) -> int:

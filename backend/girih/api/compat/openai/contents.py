@@ -12,6 +12,7 @@ from typing import TypeAlias
 from girih.api.compat.openai.fields import Fields, objects, wrong
 from girih.language.spec.tree import JsonObject, JsonValue
 from girih.services.runs.chat_schemas import ImagePart, Part, TextPart
+from girih.services.runs.chats import run_of_call
 
 _DATA = re.compile(r"data:(image/(?:png|jpeg|gif|webp));base64,")
 LONGEST_URL = 20_000_000
@@ -75,13 +76,18 @@ def response_image(part: Fields) -> ImagePart:
     return _image(part, "image_url")
 
 
-def read_arguments(fields: Fields) -> JsonObject:
-    """The arguments of a call, which come as JSON text."""
+def read_arguments(fields: Fields, call_id: str) -> JsonObject:
+    """The arguments of a call, which come as JSON text.
+
+    A stream may have told a call that a model of ours never wrote to its end: that one comes back as it is.
+    """
     text = fields.text("arguments")
     try:
         value: JsonValue = json.loads(text or "{}")
     except ValueError:
         value = None
+    if not isinstance(value, dict) and run_of_call(call_id) is not None:
+        return {}
     if not isinstance(value, dict):
         raise wrong(fields.at("arguments"), "has to be the JSON text of an object")
     return value

@@ -93,7 +93,8 @@ def _add_message(item: Fields, said: list[str], messages: list[ChatMessage]) -> 
 
 def _add_call(item: Fields, messages: list[ChatMessage]) -> None:
     """A call belongs to what the assistant said right before it."""
-    call = ChatCall(id=item.name("call_id"), name=item.name("name"), arguments=read_arguments(item))
+    number = item.name("call_id")
+    call = ChatCall(id=number, name=item.name("name"), arguments=read_arguments(item, number))
     if messages and messages[-1].role == "assistant":
         messages[-1] = messages[-1].model_copy(update={"calls": [*messages[-1].calls, call]})
     else:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TypeAlias
 
 from girih.language.spec.tree import JsonObject
-from girih.services.runs.chat_steps import CallStep, TextStep
+from girih.services.runs.chat_steps import CallStep, DroppedStep, TextStep
 
 Said: TypeAlias = tuple[str, JsonObject]
 """The type of an event of a response's stream, and its fields."""
@@ -67,6 +67,16 @@ class Output:
         kind = message.item["content"][0]["type"]
         more: JsonObject = {"logprobs": []} if kind == "output_text" else {}
         yield f"response.{kind}.delta", message.lead | {"content_index": 0, "delta": step.text} | more
+
+    def end_message(self) -> Iterator[Said]:
+        """What is said next is a message of its own."""
+        yield from self._close_message("completed")
+
+    def drop(self, step: DroppedStep) -> Iterator[Said]:
+        """A call comes to nothing: it stays as far as it came, and nobody wants its result."""
+        known = self._calls.get(step.call_id)
+        if known is not None and known.is_open:
+            yield known.done(status="incomplete", arguments=known.text)
 
     def call(self, step: CallStep) -> Iterator[Said]:
         """A call, or what comes of it that was not there before."""

@@ -13,7 +13,17 @@ from girih.api.compat.openai.response_sheet import sheet
 from girih.api.compat.openai.turns import Tokens, Turn, with_words
 from girih.engine.events import RunEvent
 from girih.language.spec.tree import JsonObject
-from girih.services.runs.chat_steps import CallStep, ChatStep, CustomStep, DoneStep, FailedStep, TextStep, WaitStep
+from girih.services.runs.chat_steps import (
+    CallStep,
+    ChatStep,
+    CustomStep,
+    DoneStep,
+    DroppedStep,
+    FailedStep,
+    SaidStep,
+    TextStep,
+    WaitStep,
+)
 from girih.services.runs.schemas import RunOut
 
 
@@ -85,14 +95,22 @@ class Response:
                 self.waits = None
             if isinstance(step, TextStep) and step.text:
                 yield from self._output.text(step, is_refusal=is_refusal)
-            elif isinstance(step, CallStep):
-                yield from self._output.call(step)
+            elif isinstance(step, SaidStep | CallStep | DroppedStep):
+                yield from self._grow(step)
             elif isinstance(step, WaitStep):
                 yield from self._wait(step)
             elif isinstance(step, DoneStep):
                 yield from self._done(step)
             elif isinstance(step, FailedStep):
                 yield from self._fail(step)
+
+    def _grow(self, step: SaidStep | CallStep | DroppedStep) -> Iterator[Said]:
+        if isinstance(step, SaidStep):
+            yield from self._output.end_message()
+        elif isinstance(step, CallStep):
+            yield from self._output.call(step)
+        else:
+            yield from self._output.drop(step)
 
     def _wait(self, step: WaitStep) -> Iterator[Said]:
         if not step.calls:
