@@ -31,7 +31,7 @@ def run_node(bench: Bench, node: str, given: Path | None) -> None:
     saved = _saved(given)
     plan = _plan(bench, node)
     test = GraphTest(name=f"{node} alone", given=saved["inputs"], state=saved["state"], answers=saved["answers"])
-    ready = alone(plan, node, saved["nodes"])
+    ready = alone(plan, node, saved["nodes"], kinds())
     report = asyncio.run(_run(bench, ready, test))  # noqa: TID251 - the command is the process's entry point
     found = [event.data["output"] for event in report.events if event.type == "node.finished" and event.node == node]
     for event in report.events:

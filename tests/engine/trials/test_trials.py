@@ -208,10 +208,10 @@ async def test_what_tests_have_taken_adds_up() -> None:
 
 
 async def test_a_node_runs_alone_with_what_it_is_given() -> None:
-    ready = alone(plan_of(), "three", {"two": {"text": "hi"}})
+    ready = alone(plan_of(), "three", {"two": {"text": "hi"}}, kinds())
     report = await tried(ready)
     assert [event.data["output"] for event in report.events if event.type == "node.finished"][-1] == {"z": "hi!"}
-    fork = await tried(alone(plan_of(), "all", {}))
+    fork = await tried(alone(plan_of(), "all", {}, kinds()))
     assert fork.path == ("mark", "mark", "mark", "all")
 
 
@@ -221,4 +221,17 @@ async def test_a_node_runs_alone_with_what_it_is_given() -> None:
 )
 def test_what_cannot_run_alone(node: str, results: Any, says: str) -> None:
     with pytest.raises(InvalidInput, match=says):
-        alone(plan_of(), node, results)
+        alone(plan_of(), node, results, kinds())
+
+
+async def test_a_hit_needs_only_what_tells_something() -> None:
+    report = await tried(
+        mock={
+            "sort": {"intent": "faq"},
+            "one": [{"hits": [{"document": "a.md", "text": "A."}, {"document": "b.md", "text": "B.", "score": 0.5}]}],
+        },
+        expect={"error": "timeout"},
+    )
+    [found] = [e.data["output"]["hits"] for e in report.events if e.type == "node.finished" and e.node == "one"]
+    assert [hit["chunk_id"] for hit in found] == ["chunk-1", "chunk-2"]
+    assert [hit["score"] for hit in found] == [1.0, 0.5]

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from girih.engine.trials.mocks import mocked
 from girih.errors import InvalidInput
 from girih.language.compiler.plan import Plan, PlanNode, PlanRoute
+from girih.language.nodes.base import NodeKind
 from girih.language.spec.model import END
 from girih.language.spec.suggest import hint
 from girih.language.spec.tree import JsonObject
 
 
-def alone(plan: Plan, name: str, results: Mapping[str, JsonObject]) -> Plan:
+def alone(plan: Plan, name: str, results: Mapping[str, JsonObject], kinds: Mapping[str, NodeKind[Any]]) -> Plan:
     """A plan that gives the results of other nodes, runs this one (and what it runs itself), and ends.
 
     Raises `InvalidInput` for a node that is not there, and where the node reads a result that is not given.
@@ -42,7 +44,7 @@ def alone(plan: Plan, name: str, results: Mapping[str, JsonObject]) -> Plan:
             "chat": None,
         }
     )
-    return mocked(made, {other: dict(results[other]) for other in given})
+    return mocked(made, {other: dict(results[other]) for other in given}, kinds)
 
 
 def _plain(node: PlanNode, to: str) -> PlanNode:

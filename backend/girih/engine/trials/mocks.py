@@ -55,16 +55,17 @@ class MockNode(NodeKind[MockConfig]):
         return dict(value)
 
 
-def mocked(plan: Plan, mocks: Mapping[str, JsonValue]) -> Plan:
-    """The plan with mocks in the place of the nodes that have one."""
-    return plan.model_copy(update={"nodes": tuple(_mocked(node, mocks) for node in plan.nodes)})
+def mocked(plan: Plan, mocks: Mapping[str, JsonValue], kinds: Mapping[str, NodeKind[Any]]) -> Plan:
+    """The plan with mocks in the place of the nodes that have one, completed by their kinds."""
+    return plan.model_copy(update={"nodes": tuple(_mocked(node, mocks, kinds) for node in plan.nodes)})
 
 
-def _mocked(node: PlanNode, mocks: Mapping[str, JsonValue]) -> PlanNode:
+def _mocked(node: PlanNode, mocks: Mapping[str, JsonValue], kinds: Mapping[str, NodeKind[Any]]) -> PlanNode:
     if node.name not in mocks:
         return node
     written: Any = mocks[node.name]
-    given = written if isinstance(written, list) and written else [written]
+    several = written if isinstance(written, list) and written else [written]
+    given = [value if FAILS in value else kinds[node.verb].completed(value) for value in several]
     # What a node fills in by itself, like the usage of a model, need not be made up.
     returns = {key: value for key, value in node.returns.items() if key != "required"}
     settings = {"given": given, "exits": sorted(node.exits)}

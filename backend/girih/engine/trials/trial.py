@@ -76,7 +76,7 @@ async def run_trial(kinds: Mapping[str, NodeKind[Any]], plan: Plan, test: GraphT
     """Run a test of a graph. Never raises for what the graph or the test says."""
     began, events = time.perf_counter(), list[NewEvent]()
     engine = Engine({**kinds, VERB: MockNode()})
-    ready = mocked(plan, test.mock)
+    ready = mocked(plan, test.mock, kinds)
     try:
         outcome = await _to_its_end(engine, ready, test, around, events)
     except InvalidInput as fault:

@@ -248,6 +248,10 @@ class NodeKind(ABC, Generic[C]):
     def returns(self, config: C, scope: Scope) -> JsonSchema:
         """The JSON Schema of the node's result: always an object."""
 
+    def completed(self, mock: JsonObject) -> JsonObject:
+        """A result that a test makes up for this node, with what its author need not make up filled in."""
+        return mock
+
     def lower(self, config: C, scope: Scope) -> JsonObject:
         """The settings `run` will be given: plain JSON, with every reference resolved."""
         return {}

@@ -9,7 +9,7 @@ from girih.errors import NodeError
 from girih.language.nodes.base import STRING, NodeConfig, NodeKind, Scope, Slot, Use, object_of
 from girih.language.nodes.ports import NodeContext, SearchMode, SearchRequest
 from girih.language.spec.model import Name
-from girih.language.spec.tree import JsonObject, JsonSchema
+from girih.language.spec.tree import JsonObject, JsonSchema, JsonValue
 
 PLACE: JsonSchema = object_of(
     {
@@ -75,6 +75,13 @@ search:
     def returns(self, config: RetrieveConfig, scope: Scope) -> JsonSchema:
         return object_of({"hits": {"type": "array", "items": HIT}})
 
+    def completed(self, mock: JsonObject) -> JsonObject:
+        """A hit needs its text and its document; the rest tells hits apart."""
+        hits = mock.get("hits")
+        return (
+            {**mock, "hits": [_completed(hit, i) for i, hit in enumerate(hits, 1)]} if isinstance(hits, list) else mock
+        )
+
     def lower(self, config: RetrieveConfig, scope: Scope) -> JsonObject:
         return {
             "collection": scope.knowledge.get(config.retrieve, ""),
@@ -99,3 +106,9 @@ search:
         hits = [hit.as_dict() for hit in await ctx.ports.retriever.search(request)]
         ctx.emit("retrieval.finished", {"collection": request.collection, "query": request.query, "hits": hits})
         return {"hits": hits}
+
+
+def _completed(hit: JsonValue, number: int) -> JsonValue:
+    if not isinstance(hit, dict):
+        return hit
+    return {"chunk_id": f"chunk-{number}", "document_id": f"document-{number}", "score": 1.0, "place": {}, **hit}

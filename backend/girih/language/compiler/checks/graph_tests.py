@@ -106,7 +106,8 @@ def _mock(unit: Unit, test: GraphTest, node: str, path: Path) -> Iterator[Diagno
             continue
         # What a node fills in by itself, like the usage of a model, need not be made up.
         loose = {key: item for key, item in schema.items() if key != "required"}
-        yield from _fits(unit, value, loose, here, f"the mock of '{node}'")
+        made = unit.kinds[unit.graph.nodes[node].verb].completed(value) if isinstance(value, dict) else value
+        yield from _fits(unit, made, loose, here, f"the mock of '{node}'")
 
 
 def _answer(unit: Unit, test: GraphTest, node: str, path: Path) -> Iterator[Diagnostic]:
