@@ -115,6 +115,8 @@ def test_schema_and_parser_refuse_the_same(old: str, new: str) -> None:
         "kind: tool/v1\nname: a\nhttp: { endpoint: x }\n",
         "kind: model/v1\nname: a\nprovider: x\n",
         "kind: collection/v1\nname: a\nchunk: { size: 5 }\n",
+        "kind: collection/v1\nname: a\nchunk: { strategy: sentences }\n",
+        "kind: collection/v1\nname: a\nchunk: { context: none, header: title }\n",
         "kind: collection/v1\nname: a\nchunks: {}\n",
     ],
 )

@@ -50,7 +50,8 @@ def test_defaults_are_filled_in_and_the_digest_is_that_of_the_content() -> None:
     assert short is not None
     assert long is not None
     assert other is not None
-    assert short.document["chunk"] == {"size": 220, "overlap": 40}
+    defaults = {"strategy": "structure", "size": 220, "overlap": 40, "context": "headings"}
+    assert short.document["chunk"] == defaults
     assert short.digest == long.digest != other.digest
     assert short.digest.startswith("sha256:")
 
@@ -66,6 +67,9 @@ def test_defaults_are_filled_in_and_the_digest_is_that_of_the_content() -> None:
         ("kind: model/v1\nname: a\nparam: {}\n", 3, "unknown key 'param'", "did you mean 'params'?"),
         ("kind: collection/v1\nname: a\nchunk: { size: 60, overlap: 30 }\n", 3, "less than half", None),
         ("kind: collection/v1\nname: a\nchunk: { size: 10 }\n", 3, "'size' must be at least 50", None),
+        ("kind: collection/v1\nname: a\nchunk: { strategy: token }\n", 3, "'strategy' must be", "did you mean 'tokens'?"),
+        ("kind: collection/v1\nname: a\nchunk: { context: heading }\n", 3, "'context' must be", "did you mean 'headings'?"),
+        ("kind: collection/v1\nname: a\nchunk: { stratgy: tokens }\n", 3, "unknown key 'stratgy'", "'strategy'"),
         (f"{TOOL}http: {{ endpoint: a, url: 'https://x.org' }}\n", 4, "either 'endpoint' or 'url'", None),
         (f"{TOOL}http: {{}}\n", 4, "either 'endpoint' or 'url'", None),
         (f"{TOOL}http: {{ url: 'http://x.org' }}\n", 4, "must be an https:// address", None),

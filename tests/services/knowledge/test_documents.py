@@ -239,6 +239,17 @@ async def test_publishing_collections(
     before = (await knowledge.documents(scope, "docs"))[0].chunks
     await work_off(knowledge, dispatched)
     assert (before, (await knowledge.documents(scope, "docs"))[0].chunks) == (6, 3)
+    for rules in ({"strategy": "tokens"}, {"strategy": "parent"}, {"strategy": "parent", "context": "none"}):
+        chunk = {"size": 100, "overlap": 0} | rules
+        assert await publish(scope, chunk=chunk) == "update"
+        assert len(dispatched) == 1
+        await work_off(knowledge, dispatched)
+        [collection] = await knowledge.collections(scope)
+        assert (collection.chunk_strategy, collection.chunk_size) == (rules["strategy"], 100)
+        assert collection.chunks == {"tokens": 12, "parent": 12}[rules["strategy"]]
+    assert collection.chunk_context == "none"
+    assert await publish(scope, chunk={"size": 100, "overlap": 0}, description="Bigger.") == "update"
+    await work_off(knowledge, dispatched)
     with pytest.raises(Conflict, match="embedder"):
         await publish(scope, embedder="minilm", chunk={"size": 100, "overlap": 0})
     [collection] = await knowledge.collections(scope)

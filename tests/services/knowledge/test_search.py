@@ -125,3 +125,35 @@ def test_fusion() -> None:
     assert [chunk for chunk, _ in ranked] == [b, a, c]
     assert fused([[(a, 1.0)], [(a, 1.0)]]) == [(a, 1.0)]
     assert fused([]) == []
+
+
+async def test_parts_are_searched_and_the_whole_is_found_once(
+    scope: OrgScope, publish: Publish, ingest: Ingest, knowledge: KnowledgeService
+) -> None:
+    tools = ["compass", "ruler", "chisel", "hammer", "brush", "pencil", "plane", "square"]
+    paragraph = " ".join(f"The {tool} hangs on hook number {n} by the door." for n, tool in enumerate(tools))
+    pages = "\n\n".join(f"# Room {n}\n\n{paragraph.replace('hook', f'hook{n}')}" for n in range(8))
+    await publish(scope, chunk={"strategy": "parent", "size": 100, "overlap": 0})
+    document = await ingest(scope, "rooms.md", pages.encode())
+    assert document.chunks > 3 * 8
+    for mode in ("hybrid", "vector", "keyword"):
+        hits = await knowledge.search(scope, SearchRequest("docs", "where does the chisel hang", mode=mode, top_k=6))
+        assert len({(hit.place["start"], hit.text) for hit in hits}) == len(hits) == 6
+        assert all(hit.text.startswith("Room") and "compass" in hit.text and "square" in hit.text for hit in hits)
+        assert all(hit.place["end"] - hit.place["start"] == len(hit.text) for hit in hits)
+    [best] = await knowledge.search(scope, SearchRequest("docs", "the ruler on hook3", mode="keyword", top_k=1))
+    assert best.place["heading"] == ["Room 3"]
+
+
+async def test_context_is_searched_by_meaning_and_never_shown(
+    scope: OrgScope, publish: Publish, ingest: Ingest, knowledge: KnowledgeService
+) -> None:
+    scores = {}
+    for context in ("headings", "title", "none"):
+        await publish(scope, name=context, chunk={"context": context})
+        await ingest(scope, "a.md", b"---\ntitle: Compasses\n---\n# Warranty\n\nFive years.", collection=context)
+        request = SearchRequest(context, "Compasses Warranty Warranty Five years", mode="vector")
+        [hit] = await knowledge.search(scope, request)
+        assert hit.text == "Warranty\n\nFive years."
+        scores[context] = hit.score
+    assert scores["headings"] > scores["title"] > scores["none"]

@@ -152,10 +152,19 @@ class ToolDocument(Strict):
 
 
 class ChunkOptions(Strict):
-    """How documents are cut: both in words. Neighbours share `overlap` words, less than half of `size`."""
+    """How documents are cut into chunks of at most `size` words; neighbours share `overlap` of them, less than half.
 
+    `strategy` says where: `structure` (the default) never crosses a heading and keeps sentences and tables whole,
+    `sentence` does so over headings, `recursive` keeps paragraphs whole, then lines, then sentences, `tokens` cuts
+    after so many tokens (`size` and `overlap` count tokens, as the offline embedder reads them), and `parent` searches
+    quarters of a chunk and answers with the whole one. `context` is what is put before a chunk when it is embedded:
+    the document's title and its `headings`, its `title`, or `none`; a hit's text never has it.
+    """
+
+    strategy: Literal["structure", "recursive", "tokens", "sentence", "parent"] = "structure"
     size: Annotated[int, Field(ge=50, le=1000)] = 220
     overlap: Annotated[int, Field(ge=0, le=499)] = 40
+    context: Literal["headings", "title", "none"] = "headings"
 
     @model_validator(mode="after")
     def _less_than_half(self) -> Self:

@@ -1,27 +1,35 @@
-"""Cuts a parsed document into passages along its structure: sections, then sentences, tables whole."""
+"""Cuts a parsed document into passages, by the strategy that its collection names."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby
 
 from pydantic import BaseModel, ConfigDict
 
 from girih.providers.parsers.document import Block, ParsedDocument
+from girih.services.knowledge.cut_rules import Context, CutRules, Strategy
+from girih.services.knowledge.units import Unit, paragraphs, sentences, smaller, tokens, windows
 
 VERSION = 1
 """Grows whenever equal documents would be cut differently; stored passages name it."""
 
-_WORD = re.compile(r"\S{1,24}")
-_SENTENCE = re.compile(r".+?(?:[.!?…。！？]+[\"'”’)\]]*(?=\s)|\n{2,}|$)\s*", re.DOTALL)
-_ROW = re.compile(r"[^\n]*\n?")
-_RUN = re.compile(r"\S{1,24}\s*")
+_CHILDREN = 4
+"""How many times smaller than a parent its children are."""
+
+_FREE: dict[Strategy, Callable[[Block, int], Iterator[Unit]]] = {
+    "recursive": paragraphs,
+    "sentence": sentences,
+    "tokens": tokens,
+}
+"""Strategies whose passages may reach over headings, with what they leave whole."""
 
 
 class Passage(BaseModel):
-    """A piece of a document's text: `text == document.text[start:end]`. `page` is the one it begins on."""
+    """A piece of a document's text: `text == document.text[start:end]`. `page` is the one it begins on.
+
+    `focus` is the part that is searched, as offsets in the document, where that is not all of it.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -30,39 +38,64 @@ class Passage(BaseModel):
     page: int | None
     start: int
     end: int
+    focus: tuple[int, int] | None = None
 
-    def with_header(self, title: str | None) -> str:
+    @property
+    def searched(self) -> str:
+        """The text that is embedded, and whose words are found."""
+        if self.focus is None:
+            return self.text
+        return self.text[self.focus[0] - self.start : self.focus[1] - self.start]
+
+    def with_header(self, title: str | None, context: Context = "headings") -> str:
         """The text to embed: title and headings first, because a passage alone seldom says what it is about."""
-        parts = [part for part in (title, *self.heading) if part]
-        header = " › ".join(dict.fromkeys(parts))
-        return f"{header}\n\n{self.text}" if header else self.text
+        above = {"headings": (title, *self.heading), "title": (title,), "none": ()}[context]
+        header = " › ".join(dict.fromkeys(part for part in above if part))
+        return f"{header}\n\n{self.searched}" if header else self.searched
 
 
-@dataclass(frozen=True)
-class _Unit:
-    """The smallest piece that is not cut any further."""
+def cut(document: ParsedDocument, rules: CutRules) -> list[Passage]:
+    """Passages of at most `rules.size` words; each repeats at most the last `rules.overlap` of the one before.
 
-    start: int
-    end: int
-    words: int
-    page: int | None
-
-
-def cut(document: ParsedDocument, size: int, overlap: int) -> list[Passage]:
-    """Passages of at most `size` words; each repeats at most the last `overlap` words of the one before.
-
-    No passage crosses a heading. A word is 24 characters at most, so texts without spaces are cut as well.
+    A word is 24 characters at most, so texts without spaces are cut as well. With `parent`, a passage comes once for
+    each of its parts that is searched.
     """
+    if rules.strategy in _FREE:
+        return list(_freely(document, rules))
+    if rules.strategy == "parent":
+        parents = _sectioned(document, rules.size, 0)
+        return [part for parent, units in parents for part in _parts(parent, units, rules)]
+    return [passage for passage, _ in _sectioned(document, rules.size, rules.overlap)]
+
+
+def _freely(document: ParsedDocument, rules: CutRules) -> Iterator[Passage]:
+    units = [unit for block in document.blocks for unit in _FREE[rules.strategy](block, rules.size)]
     text = document.text
-    passages: list[Passage] = []
+    for first, last in windows(units, rules.size, rules.overlap):
+        yield _passage(text, units[first : last + 1], units[first].block.heading)
+
+
+def _sectioned(document: ParsedDocument, size: int, overlap: int) -> Iterator[tuple[Passage, list[Unit]]]:
+    """Passages that keep to their section, with what they are made of."""
+    text = document.text
     for heading, blocks in _sections(document.blocks):
-        units = [unit for block in blocks for unit in _units(block, size)]
-        for first, last in _windows(units, size, overlap):
-            start, end = units[first].start, units[last].end
-            passages.append(
-                Passage(text=text[start:end], heading=heading, page=units[first].page, start=start, end=end)
-            )
-    return passages
+        units = [unit for block in blocks for unit in sentences(block, size)]
+        for first, last in windows(units, size, overlap):
+            inside = units[first : last + 1]
+            yield _passage(text, inside, heading), inside
+
+
+def _parts(parent: Passage, units: list[Unit], rules: CutRules) -> Iterator[Passage]:
+    """The parent once for each of its children."""
+    size = rules.size // _CHILDREN
+    small = [piece for unit in units for piece in smaller(unit, size)]
+    for first, last in windows(small, size, rules.overlap // _CHILDREN):
+        yield parent.model_copy(update={"focus": (small[first].start, small[last].end)})
+
+
+def _passage(text: str, units: list[Unit], heading: tuple[str, ...]) -> Passage:
+    start, end = units[0].start, units[-1].end
+    return Passage(text=text[start:end], heading=heading, page=units[0].block.page, start=start, end=end)
 
 
 def _sections(blocks: Iterable[Block]) -> Iterator[tuple[tuple[str, ...], list[Block]]]:
@@ -80,59 +113,3 @@ def _sections(blocks: Iterable[Block]) -> Iterator[tuple[tuple[str, ...], list[B
             waiting = []
     if waiting:
         yield waiting[-1].heading, waiting
-
-
-def _units(block: Block, size: int) -> Iterator[_Unit]:
-    if block.kind in ("table", "code", "heading") and _count(block.text) <= size:
-        yield _Unit(block.start, block.end, _count(block.text), block.page)
-        return
-    pattern = _ROW if block.kind in ("table", "code", "list") else _SENTENCE
-    for match in pattern.finditer(block.text):
-        yield from _fitting(block, match.start(), match.end(), size)
-
-
-def _fitting(block: Block, start: int, end: int, size: int) -> Iterator[_Unit]:
-    """One sentence or row; a longer one than fits in pieces of `size` words."""
-    words = _count(block.text[start:end])
-    if words == 0:
-        return
-    if words <= size:
-        yield _unit(block, start, end, words)
-        return
-    runs = [match.span() for match in _RUN.finditer(block.text, start, end)]
-    for at in range(0, len(runs), size):
-        piece = runs[at : at + size]
-        yield _unit(block, piece[0][0], piece[-1][1], len(piece))
-
-
-def _unit(block: Block, start: int, end: int, words: int) -> _Unit:
-    trimmed = start + len(block.text[start:end].rstrip())
-    return _Unit(block.start + start, block.start + trimmed, words, block.page)
-
-
-def _windows(units: list[_Unit], size: int, overlap: int) -> Iterator[tuple[int, int]]:
-    """First and last unit of each passage."""
-    first = 0
-    while first < len(units):
-        last, words = first, units[first].words
-        while last + 1 < len(units) and words + units[last + 1].words <= size:
-            last += 1
-            words += units[last].words
-        yield first, last
-        if last + 1 == len(units):
-            return
-        # What is repeated must leave room for something new.
-        first = _step_back(units, first, last, min(overlap, size - units[last + 1].words))
-
-
-def _step_back(units: list[_Unit], first: int, last: int, overlap: int) -> int:
-    """Where the next passage begins: some whole units before the end of this one, yet always further on."""
-    begin, repeated = last + 1, 0
-    while begin - 1 > first and repeated + units[begin - 1].words <= overlap:
-        begin -= 1
-        repeated += units[begin].words
-    return begin
-
-
-def _count(text: str) -> int:
-    return sum(1 for _ in _WORD.finditer(text))

@@ -32,11 +32,12 @@ SELECT count(*) AS passages, coalesce(sum(words), 0) AS words FROM gone
 # Questions are turned into terms by the same configuration, `english` (see `search`).
 _INSERT_CHUNKS = text("""
 WITH given AS (
-  SELECT *, to_tsvector('english', body) AS lexemes
+  SELECT *, to_tsvector('english', searched) AS lexemes
   FROM unnest(
-    CAST(:ids AS uuid[]), CAST(:ordinals AS int[]), CAST(:texts AS text[]), CAST(:pages AS int[]),
-    CAST(:headings AS text[]), CAST(:starts AS int[]), CAST(:ends AS int[]), CAST(:vectors AS text[])
-  ) AS g (id, ordinal, body, page, heading, first, last, vector)
+    CAST(:ids AS uuid[]), CAST(:ordinals AS int[]), CAST(:texts AS text[]), CAST(:searched AS text[]),
+    CAST(:pages AS int[]), CAST(:headings AS text[]), CAST(:starts AS int[]), CAST(:ends AS int[]),
+    CAST(:vectors AS text[])
+  ) AS g (id, ordinal, body, searched, page, heading, first, last, vector)
 ), made AS (
   INSERT INTO chunks (id, org_id, index_id, document_id, ordinal, text, page, heading, start, "end", words, lexemes,
                       embedding)
@@ -97,6 +98,7 @@ def _columns(
         "ids": [uuid5(document_id, f"{o}:{p.start}:{p.text}") for o, p in zip(ordinals, passages, strict=True)],
         "ordinals": list(ordinals),
         "texts": [passage.text for passage in passages],
+        "searched": [passage.searched for passage in passages],
         "pages": [passage.page for passage in passages],
         "headings": [json.dumps(passage.heading) for passage in passages],
         "starts": [passage.start for passage in passages],

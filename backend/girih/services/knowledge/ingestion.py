@@ -106,7 +106,8 @@ class Ingestion:
         parsed = await self._parsed(held, document, stored)
         passages = await self._passages(held, collection, parsed, stored)
         embedder = await embedder_of(collection, self._embedders)
-        vectors = await self._vectors(held, embedder, parsed, passages, stored)
+        texts = [passage.with_header(parsed.title, collection.rules.context) for passage in passages]
+        vectors = await self._vectors(held, embedder, texts, stored)
         await self._store(held, embedder, parsed, passages, vectors)
         await stored.forget()
 
@@ -135,18 +136,16 @@ class Ingestion:
         self, held: Held, collection: Collection, parsed: ParsedDocument, stored: Artefacts
     ) -> list[Passage]:
         await self._progress(held, "chunk", 0, 0)
-        key = key_of(PARSER, CUTTER, collection.chunk_size, collection.chunk_overlap)
+        rules = collection.rules
+        key = key_of(PARSER, CUTTER, rules.strategy, rules.size, rules.overlap)
         passages = await stored.passages(key)
         if passages is None:
-            passages = await asyncio.to_thread(cut, parsed, collection.chunk_size, collection.chunk_overlap)
+            passages = await asyncio.to_thread(cut, parsed, rules)
             await stored.put_passages(key, passages)
         await self._progress(held, "chunk", len(passages), len(passages))
         return passages
 
-    async def _vectors(
-        self, held: Held, embedder: Embedder, parsed: ParsedDocument, passages: list[Passage], stored: Artefacts
-    ) -> list[list[float]]:
-        texts = [passage.with_header(parsed.title) for passage in passages]
+    async def _vectors(self, held: Held, embedder: Embedder, texts: list[str], stored: Artefacts) -> list[list[float]]:
         key = key_of(embedder.fingerprint, texts)
         vectors: list[list[float]] = []
         for number, at in enumerate(range(0, len(texts), BATCH)):

@@ -11,10 +11,9 @@ from girih.errors import Conflict
 from girih.jobs import INGEST
 from girih.language.compiler.workspace import OtherSpec
 from girih.services.knowledge import repository
+from girih.services.knowledge.cut_rules import CutRules
 from girih.services.knowledge.schemas import PutAction
 from girih.services.knowledge.tables import Collection
-
-DEFAULT_SIZE, DEFAULT_OVERLAP = 220, 40
 
 
 async def put(work: Work, spec: OtherSpec) -> PutAction:
@@ -34,12 +33,10 @@ async def put(work: Work, spec: OtherSpec) -> PutAction:
 
 
 def _wanted(spec: OtherSpec) -> dict[str, Any]:
-    chunk = spec.document.get("chunk") or {}
     return {
         "description": spec.document.get("description") or "",
         "embedder": spec.document.get("embedder") or "default",
-        "chunk_size": chunk.get("size", DEFAULT_SIZE),
-        "chunk_overlap": chunk.get("overlap", DEFAULT_OVERLAP),
+        **CutRules.of(spec.document.get("chunk") or {}).columns,
         "digest": spec.digest,
     }
 
@@ -54,10 +51,10 @@ async def _update(work: Work, collection: Collection, wanted: dict[str, Any]) ->
             )
         collection.embedder_name = collection.embedder_model = collection.embedder_fingerprint = None
         collection.embedder_dims = None
-    sizes = collection.chunk_size, collection.chunk_overlap
+    rules = collection.rules
     for column, value in wanted.items():
         setattr(collection, column, value)
     collection.updated_at = func.now()
-    if sizes != (collection.chunk_size, collection.chunk_overlap):
+    if rules != collection.rules:
         for document in await repository.good_documents(work, collection):
             work.after_commit(INGEST, await repository.add_job(work, document))

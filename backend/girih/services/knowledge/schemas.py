@@ -8,6 +8,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
 
+from girih.services.knowledge.cut_rules import Context, Strategy
+
 Status = Literal["queued", "running", "ready", "failed"]
 Stage = Literal["parse", "chunk", "embed", "store", "done"]
 PutAction = Literal["create", "update", "unchanged"]
@@ -26,8 +28,10 @@ class CollectionOut(_Out):
     embedder: str
     embedder_name: str | None
     embedder_model: str | None
+    chunk_strategy: Strategy
     chunk_size: int
     chunk_overlap: int
+    chunk_context: Context
     documents: int
     chunks: int
     created_at: datetime

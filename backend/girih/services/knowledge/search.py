@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, text
+from sqlalchemy import Row, TextClause, text
 
 from girih.db.unit_of_work import Work
 from girih.language.nodes.ports import Hit, SearchRequest
 from girih.language.spec.tree import JsonObject
 from girih.services.knowledge.tables import Collection
+
+Leg = dict[tuple[UUID, int], tuple[UUID, float]]
+"""What one ranking found, best first: a passage's document and where it begins → its id and score."""
 
 RRF_K = 60
 _DEPTH = 50
@@ -21,7 +25,7 @@ _DEPTH = 50
 _FRESH_PLAN = text("SET LOCAL plan_cache_mode = force_custom_plan")
 
 _BY_MEANING = text("""
-SELECT id, 1 - (embedding <=> CAST(:vector AS vector)) AS score
+SELECT id, document_id, start, 1 - (embedding <=> CAST(:vector AS vector)) AS score
 FROM chunks
 WHERE org_id = :org_id AND index_id = :index_id
 ORDER BY embedding <=> CAST(:vector AS vector), id
@@ -35,14 +39,18 @@ WITH found AS (
   FROM unnest(to_tsvector('english', :query)) q
   JOIN chunk_terms t ON t.org_id = :org_id AND t.index_id = :index_id AND t.term = q.lexeme
   JOIN chunk_postings p ON p.org_id = :org_id AND p.term_id = t.id
+), ranked AS (
+  SELECT chunk_id,
+         sum(ln(1 + (:passages - df + 0.5) / (df + 0.5)) * count * 2.2
+             / (count + 1.2 * (0.25 + 0.75 * words / :average))) AS score
+  FROM found
+  GROUP BY chunk_id
+  ORDER BY score DESC, chunk_id
+  LIMIT :depth
 )
-SELECT chunk_id AS id,
-       sum(ln(1 + (:passages - df + 0.5) / (df + 0.5)) * count * 2.2
-           / (count + 1.2 * (0.25 + 0.75 * words / :average))) AS score
-FROM found
-GROUP BY chunk_id
-ORDER BY score DESC, chunk_id
-LIMIT :depth
+SELECT c.id, c.document_id, c.start, r.score
+FROM ranked r JOIN chunks c ON c.org_id = :org_id AND c.id = r.chunk_id
+ORDER BY r.score DESC, r.chunk_id
 """)
 
 _PASSAGES = text("""
@@ -72,10 +80,25 @@ async def _ranked(
     depth = request.top_k if request.mode != "hybrid" else max(_DEPTH, 2 * request.top_k)
     legs = []
     if request.mode != "keyword" and vector is not None:
-        legs.append(await _by_meaning(work, collection, vector, depth))
+        legs.append(await _distinct(work, _BY_MEANING, _whose(collection) | {"vector": str(vector)}, depth))
     if request.mode != "vector":
-        legs.append(await _by_words(work, collection, request.query, depth))
-    return legs[0] if len(legs) == 1 else fused(legs)
+        legs.append(await _distinct(work, _BY_WORDS, _whose(collection) | _words(collection, request.query), depth))
+    ids = {place: found for leg in reversed(legs) for place, (found, _) in leg.items()}
+    ranked = [[(ids[place], score) for place, (_, score) in leg.items()] for leg in legs]
+    return ranked[0] if len(ranked) == 1 else fused(ranked)
+
+
+async def _distinct(work: Work, statement: TextClause, values: dict[str, Any], depth: int) -> Leg:
+    """The best `depth` passages. Of several rows that show the same text, each for another part of it, the best one."""
+    asked = depth
+    while True:
+        rows = (await work.session.execute(statement, values | {"depth": asked})).all()
+        leg: Leg = {}
+        for row in rows:
+            leg.setdefault((row.document_id, row.start), (row.id, float(row.score)))
+        if len(leg) >= depth or len(rows) < asked:
+            return dict(islice(leg.items(), depth))
+        asked *= 4
 
 
 def fused(legs: Sequence[Sequence[tuple[UUID, float]]]) -> list[tuple[UUID, float]]:
@@ -87,28 +110,13 @@ def fused(legs: Sequence[Sequence[tuple[UUID, float]]]) -> list[tuple[UUID, floa
     return sorted(scores.items(), key=lambda pair: (-pair[1], pair[0]))
 
 
-async def _by_meaning(work: Work, collection: Collection, vector: list[float], depth: int) -> list[tuple[UUID, float]]:
-    values = _whose(collection) | {"vector": str(vector), "depth": depth}
-    return _pairs((await work.session.execute(_BY_MEANING, values)).all())
-
-
-async def _by_words(work: Work, collection: Collection, query: str, depth: int) -> list[tuple[UUID, float]]:
+def _words(collection: Collection, query: str) -> dict[str, Any]:
     average = max(collection.words / max(collection.passages, 1), 1.0)
-    values = _whose(collection) | {
-        "query": query,
-        "passages": float(collection.passages),
-        "average": average,
-        "depth": depth,
-    }
-    return _pairs((await work.session.execute(_BY_WORDS, values)).all())
+    return {"query": query, "passages": float(collection.passages), "average": average}
 
 
 def _whose(collection: Collection) -> dict[str, Any]:
     return {"org_id": collection.org_id, "index_id": collection.index_id}
-
-
-def _pairs(rows: Iterable[Row[Any]]) -> list[tuple[UUID, float]]:
-    return [(row.id, float(row.score)) for row in rows]
 
 
 async def _hits(work: Work, collection: Collection, ranked: Sequence[tuple[UUID, float]]) -> list[Hit]:

@@ -54,7 +54,8 @@ class KnowledgeService:
     async def put_collections(self, work: Work, specs: Iterable[OtherSpec]) -> dict[str, PutAction]:
         """Publish `collection/v1` documents inside a transaction of the caller; says what that did to each name.
 
-        New chunk sizes bring every good document in anew. Raises `Conflict` for a new embedder where documents are.
+        New rules for cutting (`chunk:`) bring every good document in anew. Raises `Conflict` for a new embedder where
+        documents are.
         """
         return {spec.name: await publishing.put(work, spec) for spec in specs if spec.kind == "collection/v1"}
 
@@ -226,8 +227,10 @@ def _collection_out(row: Collection, documents: int) -> CollectionOut:
             "embedder": row.embedder,
             "embedder_name": row.embedder_name,
             "embedder_model": row.embedder_model,
-            "chunk_size": row.chunk_size,
-            "chunk_overlap": row.chunk_overlap,
+            "chunk_strategy": row.rules.strategy,
+            "chunk_size": row.rules.size,
+            "chunk_overlap": row.rules.overlap,
+            "chunk_context": row.rules.context,
             "documents": documents,
             "chunks": row.passages,
             "created_at": row.created_at,

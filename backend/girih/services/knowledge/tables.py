@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import TSVECTOR
 from sqlalchemy.orm import Mapped, mapped_column
 
 from girih.db.base import Base, OrgOwned, ProjectOwned, new_id, project_key
+from girih.services.knowledge.cut_rules import CutRules
 
 
 class Collection(ProjectOwned, Base):
@@ -19,7 +20,8 @@ class Collection(ProjectOwned, Base):
 
     `embedder` is what the author chose; the four columns after it are the embedder that the vectors came from, set by
     the first document and kept. `index_id` names the generation of passages that searches read. `passages` and `words`
-    are their number and their length in all, which ranking by words needs.
+    are their number and their length in all, which ranking by words needs. `rules` reads the two numbers on how
+    documents are cut.
     """
 
     __tablename__ = "collections"
@@ -43,6 +45,11 @@ class Collection(ProjectOwned, Base):
     passages: Mapped[int] = mapped_column(BigInteger, server_default="0")
     words: Mapped[int] = mapped_column(BigInteger, server_default="0")
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+    @property
+    def rules(self) -> CutRules:
+        """How the collection's documents are cut."""
+        return CutRules.stored(self.chunk_size, self.chunk_overlap)
 
 
 class Document(ProjectOwned, Base):
