@@ -132,8 +132,10 @@ async def test_a_key_makes_one_run(published: Client) -> None:
     assert first.json()["id"] == second.json()["id"]
     other = {**body, "inputs": {"question": "twice"}}
     is_problem(await published.post("/v1/runs", json=other, headers=headers), 422)
-    streamed = await published.post("/v1/runs/stream", json=body, headers=headers)
-    assert {event["run_id"] for event in frames([streamed.content])} == {first.json()["id"]}
+    for asked in (body, {**body, "background": False}, {**body, "on_disconnect": "cancel"}):
+        streamed = await published.post("/v1/runs/stream", json=asked, headers=headers)
+        assert streamed.status_code == 200, streamed.text
+        assert {event["run_id"] for event in frames([streamed.content])} == {first.json()["id"]}
 
 
 async def test_a_stream_tells_the_whole_run(published: Client) -> None:
