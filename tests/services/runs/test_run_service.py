@@ -13,6 +13,7 @@ from tests.services.runs.office import Office, ask, check_whole, collect, ended,
 from girih.db.direct import DirectPool
 from girih.db.tenancy import OrgScope
 from girih.errors import InvalidInput, NodeError, NotFound
+from girih.services.runs import repository
 from girih.services.runs.schemas import RunIn
 from girih.services.runs.search_repository import Wanted
 
@@ -175,6 +176,27 @@ async def test_more_runs_than_slots_wait_and_all_end(office: Office) -> None:
     for run in made:
         check_whole(await collect(service, office.scope, run.id))
     assert {run.status for run in (await service.runs(office.scope)).items} == {"succeeded"}
+
+
+async def test_a_run_that_comes_while_others_are_looked_for_is_begun_once_there_is_room(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office.probe.acts["a"] = speak(5, pause=0.002)
+    await office.publish(ONE)
+    service, due_runs, made = office.service(slots=1), repository.due_runs, []
+
+    async def slowly(*arguments: Any, **named: Any) -> Any:
+        found = await due_runs(*arguments, **named)
+        monkeypatch.setattr(repository, "due_runs", due_runs)
+        made.extend([await service.create(office.scope, ask()) for _ in range(2)])
+        return found
+
+    monkeypatch.setattr(repository, "due_runs", slowly)
+    await service.start()
+    await soon(lambda: len(made) == 2)
+    assert [run.status for run in made] == ["running", "queued"]
+    for run in made:
+        check_whole(await collect(service, office.scope, run.id))
 
 
 async def test_a_new_run_lines_up_behind_those_that_wait(office: Office) -> None:

@@ -183,13 +183,14 @@ class Reconciler:
                 held.stop("cancel")
 
     async def _take_over(self) -> None:
-        if self._roster.free <= 0:
+        free, expected = self._roster.free, self._roster.expected
+        if free <= 0:
             self._roster.expect()
             return
         async with self._uow.reading_for("reconcile") as work:
-            due = await repository.due_runs(work, limit=self._roster.free + 1, background_after=self._background_after)
-        if len(due) <= self._roster.free:
-            self._roster.all_served()
+            due = await repository.due_runs(work, limit=free + 1, background_after=self._background_after)
+        if len(due) <= free:
+            self._roster.all_served(expected)
         for one in due:
             if not self._roster.reserve():
                 return

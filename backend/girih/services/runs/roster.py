@@ -24,6 +24,8 @@ class Roster:
         """Set when there is a slot for a run that may be waiting."""
         self._waiting = False
         """Whether runs may be waiting for a slot; new ones then line up behind them."""
+        self.expected = 0
+        """How often a run was left waiting so far."""
 
     @property
     def free(self) -> int:
@@ -45,7 +47,7 @@ class Roster:
         A run that is new gets none while others wait.
         """
         if self.free <= 0:
-            self._waiting = True
+            self._wait_for_slot()
             return False
         if new and self._waiting:
             return False
@@ -60,13 +62,18 @@ class Roster:
 
     def expect(self) -> None:
         """A run waits for a slot."""
-        self._waiting = True
+        self._wait_for_slot()
         if self.free > 0:
             self.freed.set()
 
-    def all_served(self) -> None:
-        """No run waits any more."""
-        self._waiting = False
+    def all_served(self, expected: int) -> None:
+        """No run waits any more; unless one was left waiting since `expected` was read, and may not have been seen."""
+        if self.expected == expected:
+            self._waiting = False
+
+    def _wait_for_slot(self) -> None:
+        self._waiting = True
+        self.expected += 1
 
     def start(self, claim: Claim, feed: Feed) -> None:
         """Execute a claimed run in a slot that was reserved for it."""
