@@ -181,6 +181,7 @@ async def test_a_busy_pool_is_503_and_recovers(narrow: tuple[Girih, FastAPI], sc
     key = (await girih.identity.create_key(scope, "test", ["agents:read"])).key
     client = client_of(app, key)
     assert (await client.get("/v1/agents")).status_code == 200
+    girih.identity._uow._sessions.kw["bind"].pool._timeout = 600  # it is the request that waits no longer
     free = asyncio.Event()
 
     async def hold() -> None:

@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from girih.api.errors import unexpected
 from girih.api.sse import LATER, Flow
+from girih.db.patience import patient
 
 log = structlog.get_logger("girih.api")
 
@@ -40,7 +41,8 @@ class Envelope:
         exchange = _Exchange(scope, send)
         with structlog.contextvars.bound_contextvars(request_id=exchange.id):
             try:
-                await self.app(scope, receive, exchange.send)
+                with patient():
+                    await self.app(scope, receive, exchange.send)
                 for flow in exchange.later:
                     await flow(receive, exchange.send)
             except ClientDisconnect:

@@ -9,6 +9,7 @@ from typing import Any
 import asyncpg
 from sqlalchemy.engine import make_url
 
+from girih.db.patience import in_time
 from girih.db.tenancy import APP_ROLE, OrgScope
 from girih.errors import Unavailable
 
@@ -44,8 +45,12 @@ class DirectPool:
         statement = self._statement(function, len(arguments) + 1)
         try:
             pool = self._pool or await self._open()
-            async with pool.acquire(timeout=10) as connection:
+            async with in_time():
+                connection = await pool.acquire(timeout=10)
+            try:
                 return await connection.fetchval(statement, scope.org_id, *arguments, timeout=30)
+            finally:
+                await pool.release(connection)
         except GONE as fault:
             raise Unavailable("the database does not answer", help="try again in a moment") from fault
 

@@ -13,6 +13,7 @@ from sqlalchemy.exc import ArgumentError, DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from girih.db.patience import LONGEST_WAIT
 from girih.db.tenancy import APP_ROLE
 from girih.errors import InvalidInput
 
@@ -28,8 +29,8 @@ RETURNED = "returned"
 def make_engine(url: str, *, pool_size: int = 10, overflow: int = 10, role: str | None = APP_ROLE) -> AsyncEngine:
     """A pool on `url` (`postgresql://…`); every session works as `role`, `None` for the login's own (migrations).
 
-    A request that finds no free connection within 5 seconds fails instead of waiting for ever. Raises `InvalidInput`
-    for what is no URL of a PostgreSQL database.
+    Who finds no free connection in time (`LONGEST_WAIT`) fails instead of waiting for ever. Raises `InvalidInput` for
+    what is no URL of a PostgreSQL database.
     """
     settings = {"application_name": "girih"}
     if role:
@@ -38,7 +39,7 @@ def make_engine(url: str, *, pool_size: int = 10, overflow: int = 10, role: str 
         _address(url),
         pool_size=pool_size,
         max_overflow=overflow,
-        pool_timeout=5,
+        pool_timeout=LONGEST_WAIT,
         # Those that were used last know their statements already; the others are for busier times.
         pool_use_lifo=True,
         connect_args={"server_settings": settings, "timeout": 10},

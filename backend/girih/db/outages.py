@@ -11,6 +11,7 @@ import asyncpg
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from girih.db.patience import busy
 from girih.errors import Unavailable
 
 _AWAY = ("08", "53300", "57P", "3D000", "28", "25P03")
@@ -24,7 +25,7 @@ def outages_named() -> Iterator[None]:
     try:
         yield
     except PoolTimeout as fault:
-        raise Unavailable("every database connection is busy", help="try again in a moment") from fault
+        raise busy() from fault
     except DBAPIError as fault:
         if role := _refused_role(fault.orig):
             raise role from fault

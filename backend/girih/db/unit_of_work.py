@@ -12,6 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from girih.db.outages import outages_named
+from girih.db.patience import in_time
 from girih.db.tenancy import OrgScope
 
 Dispatch: TypeAlias = Callable[[str, str], None]
@@ -72,7 +73,8 @@ class UnitOfWork:
         with outages_named():
             async with self._sessions() as session, session.begin() as transaction:
                 org_id = str(scope.org_id) if scope else ""
-                await session.execute(_SCOPE, {"org_id": org_id, "purpose": purpose})
+                async with in_time():
+                    await session.execute(_SCOPE, {"org_id": org_id, "purpose": purpose})
                 work = Work(session, scope)
                 yield work
                 if work.discarded:

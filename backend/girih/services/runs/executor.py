@@ -14,6 +14,7 @@ import structlog
 from structlog.contextvars import bind_contextvars
 
 from girih.db.direct import DirectPool
+from girih.db.patience import in_no_hurry
 from girih.db.unit_of_work import UnitOfWork
 from girih.engine.context import RunContext, usage_dict
 from girih.engine.events import NewEvent
@@ -270,6 +271,7 @@ class Executor:
 def _name(claim: Claim) -> None:
     """What logs of this task are found by, and the trace that its calls belong to. A task's context is its own."""
     bind_contextvars(run_id=str(claim.run_id), org_id=str(claim.scope.org_id), attempt=claim.attempt)
+    in_no_hurry()
     TRACEPARENT.set(of_run(str(claim.run_id), claim.traceparent).header())
 
 
