@@ -33,13 +33,15 @@ class Way:
     api: list[float] = field(default_factory=list)
     """CPU milliseconds per run of girih's process, by round."""
     database: list[float] = field(default_factory=list)
+    ratios: list[float] = field(default_factory=list)
+    """What a run costs beside the other way's, measured just before, by round."""
 
     @property
-    def costs(self) -> list[float]:
-        """CPU milliseconds per run, by round."""
-        return [api + database for api, database in zip(self.api, self.database, strict=True)]
+    def cost(self) -> float:
+        """CPU milliseconds per run in the last round."""
+        return self.api[-1] + self.database[-1]
 
-    async def measure(self, server: Server, pids: tuple[int, int], streams: int, seconds: float) -> None:
+    async def measure(self, server: Server, pids: Sequence[int], streams: int, seconds: float) -> None:
         """One more round."""
         target = self.ask(Server(server.host, server.port, self.prefix, server.headers), self.agent)
         before = [cpu_seconds(pid) for pid in pids]
@@ -51,15 +53,14 @@ class Way:
         self.api.append(api)
         self.database.append(database)
 
-    def row(self, number: int, others: Sequence[Way]) -> str:
-        """Its line of the table. The ratio is the median of the rounds'."""
-        other = others[self.beside]
-        ratio = statistics.median(mine / theirs for mine, theirs in zip(self.costs, other.costs, strict=True))
-        beside = "" if other is self else f"{self.beside + 1}"
+    def row(self, number: int) -> str:
+        """Its line of the table, with the medians of all rounds."""
+        beside = f"{self.beside + 1}" if self.ratios else ""
+        ratio = f"{statistics.median(self.ratios):.2f}" if self.ratios else ""
         return (
             f"| {number}. {self.place} | {self.what} | {beside} | {self.figures.rate:.0f} | "
             f"{self.figures.first_ms:.1f} | {statistics.median(self.api):.1f} + {statistics.median(self.database):.1f} | "
-            f"{ratio:.2f} |"
+            f"{ratio} |"
         )
 
 
@@ -80,15 +81,22 @@ def ways() -> list[Way]:
     ]
 
 
-async def compare(server: Server, pids: tuple[int, int], streams: int, seconds: float, rounds: int) -> list[str]:
-    """The table: so many rounds over all ways, so that what else the machine does meets them all."""
+async def compare(server: Server, pids: Sequence[int], streams: int, seconds: float, rounds: int) -> list[str]:
+    """The table: so many rounds over all doors, each right after the way it is compared with.
+
+    So what else the machine does meets both of them.
+    """
     measured = ways()
     for way in measured:
         await load(way.ask(Server(server.host, server.port, way.prefix, server.headers), way.agent), 4, 1)
     for number in range(rounds):
         for way in measured:
-            await way.measure(server, pids, streams, seconds)
-            # What the last runs leave to be done belongs to them.
-            await asyncio.sleep(0.2)
+            other = measured[way.beside]
+            if other is not way:
+                for one in (other, way):
+                    await one.measure(server, pids, streams, seconds)
+                    # What the last runs leave to be done belongs to them.
+                    await asyncio.sleep(0.2)
+                way.ratios.append(way.cost / other.cost)
         print(f"round {number + 1} of {rounds}", file=sys.stderr, flush=True)
-    return [*HEAD, *(way.row(number, measured) for number, way in enumerate(measured, 1))]
+    return [*HEAD, *(way.row(number) for number, way in enumerate(measured, 1))]

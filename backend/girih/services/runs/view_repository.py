@@ -11,10 +11,13 @@ from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import Work
 from girih.services.runs import tables
 from girih.services.runs.tables import Run
-from girih.services.runs.thread_tables import ThreadState
+from girih.services.runs.thread_tables import Thread, ThreadState
 
 BY_ITSELF = frozenset({"timer", "event"})
 """Kinds of waits that end without anybody who asks the run to go on."""
+
+
+_EARLIER = aliased(Run)
 
 
 async def state_before(work: Work, row: Run) -> ThreadState | None:
@@ -23,7 +26,11 @@ async def state_before(work: Work, row: Run) -> ThreadState | None:
     A run has its thread for itself: nothing but an earlier run, or somebody before it, can have left that state. What
     the run has left itself tells it by its parent.
     """
-    state, earlier = ThreadState, aliased(Run)
+    state, earlier = ThreadState, _EARLIER
+    if row.finished_at is None and row.attempt > 0:
+        newest = await _newest_state(work, row)
+        if newest is None or newest.run_id != row.id:
+            return newest
     mine = and_(state.org_id == row.org_id, state.thread_id == row.thread_id)
     own = select(state.parent_id).where(mine, state.run_id == row.id, state.source == "run")
     left = (await work.session.execute(own)).first() if row.finished_at is not None else None
@@ -35,6 +42,15 @@ async def state_before(work: Work, row: Run) -> ThreadState | None:
         and_(state.source != "run", true() if row.finished_at is None else state.created_at <= row.finished_at),
     )
     query = select(state).outerjoin(earlier, of_earlier).where(mine, before).order_by(state.id.desc()).limit(1)
+    found: ThreadState | None = await work.session.scalar(query)
+    return found
+
+
+async def _newest_state(work: Work, row: Run) -> ThreadState | None:
+    """The state that the run's thread is in: while a run is on it, nobody else changes it."""
+    is_newest = and_(Thread.org_id == ThreadState.org_id, Thread.state_id == ThreadState.id)
+    of_thread = and_(ThreadState.org_id == row.org_id, ThreadState.thread_id == row.thread_id)
+    query = select(ThreadState).join(Thread, is_newest).where(of_thread, Thread.id == row.thread_id)
     found: ThreadState | None = await work.session.scalar(query)
     return found
 
