@@ -1,53 +1,47 @@
-"""Places in streams: told as text and as numbers, and found again."""
+"""Where events happened: a task for each visit of a node, the same for whoever asks and however often."""
 
 from __future__ import annotations
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from girih.api.compat.langgraph.frames import LAST, Place, read_place
-from girih.api.compat.langgraph.places import Places
-from girih.api.compat.langgraph.thread_places import ThreadPlace, of_number, of_text
-from girih.errors import BadCursor
+from girih.api.compat.langgraph.places import Places, Where
 
-PLACES = st.builds(
-    ThreadPlace,
-    st.integers(1, 1_000_000),
-    st.builds(Place, st.integers(0, 999_999), st.integers(1, 999)),
-)
+PATHS = ("a", "b", "a/x", "a/y", "b[0]/x", "b[1]/x", "a/x/deep")
+STEPS = st.lists(st.tuples(st.sampled_from(("begin", "end", "of")), st.sampled_from(PATHS)), max_size=40)
 
 
-@given(PLACES, PLACES)
-def test_numbers_stand_in_the_order_of_places(one: ThreadPlace, other: ThreadPlace) -> None:
-    assert (one < other) == (one.number < other.number)
-    assert of_number(one.number) == one
-    assert of_text(one.text) == one
-    assert one.number < 2**53
+class Forgetful(Places):
+    """The same, working each place out anew."""
+
+    def of(self, path: str) -> Where:
+        self._known.clear()
+        return super().of(path)
 
 
-@given(st.integers(0, 10**9), st.integers(0, LAST + 1))
-def test_the_id_of_a_frame_names_its_place(seq: int, number: int) -> None:
-    assert read_place(f"{seq}-{number}") == Place(seq, number)
+@given(STEPS)
+def test_what_is_remembered_is_what_would_be_worked_out(steps: list[tuple[str, str]]) -> None:
+    remembering, forgetful = Places("run"), Forgetful("run")
+    for what, path in steps:
+        assert getattr(remembering, what)(path) == getattr(forgetful, what)(path)
 
 
-@pytest.mark.parametrize("cursor", ["a", "1.2", "1-", "1--2", "9" * 16])
-def test_other_texts_name_no_place(cursor: str) -> None:
-    with pytest.raises(BadCursor):
-        read_place(cursor)
-    with pytest.raises(BadCursor):
-        of_text(cursor)
-
-
-def test_a_node_that_goes_on_after_a_wait_is_the_same_task() -> None:
+def test_each_visit_is_a_task_of_its_own() -> None:
     places = Places("run")
     first = places.begin("a")
     assert places.begin("a") == first
     places.end("a")
     second = places.begin("a")
-    assert second.task != first.task
-    assert second.step == 2
-    inside = places.of("a/b[0]/c")
-    assert [part.partition(":")[0] for part in inside.ns] == ["a", "b"]
-    assert inside.ns[0] == f"a:{second.task}"
-    assert places.of("a/b[1]/c").ns != inside.ns
+    assert (first.node, second.node, first.step, second.step) == ("a", "a", 1, 2)
+    assert first.task != second.task
+
+
+def test_what_is_within_a_node_moves_with_its_visits() -> None:
+    places = Places("run")
+    places.begin("a")
+    inner = places.begin("a/x")
+    assert inner.ns == (f"a:{places.of('a').task}",)
+    for path in ("a/x", "a"):
+        places.end(path)
+    places.begin("a")
+    assert places.of("a/x").ns == (f"a:{places.of('a').task}",) != inner.ns

@@ -75,6 +75,7 @@ class Pieces:
         self._chat = ChatFold(view.plan, view.run.id) if view.plan.chat else None
         self._messages: dict[str, Message] = {}
         self._spoken: dict[str, int] = {}
+        self._names: dict[str, str] = {}
         self.now: list[Piece] = []
         """What the last event added."""
 
@@ -114,19 +115,27 @@ class Pieces:
     def _of_models(self, moment: Moment) -> Iterator[Piece]:
         if moment.where is None:
             return
-        number = self._spoken.get(moment.where.task, 0)
-        name = f"run--{uuid.uuid5(uuid.NAMESPACE_OID, f'{moment.where.task}:{number}')}"
         if moment.type == "message.delta":
-            yield self._text(name, moment.data.get("text", ""))
+            yield self._text(self._said_by(moment.where.task), moment.data.get("text", ""))
         elif moment.type == "message.completed":
-            self._spoken[moment.where.task] = number + 1
+            name = self._said_by(moment.where.task)
             message = self._message(name)
+            self._spoken[moment.where.task] = self._spoken.get(moment.where.task, 0) + 1
+            del self._names[moment.where.task]
             rest = "" if message.text else moment.data.get("text", "")
             message.text += rest
             pieces = [_begun(at, call) for at, call in enumerate(moment.data.get("calls") or ())]
             message.calls = [called(call["id"], call["name"], _read(call)) for call in moment.data.get("calls") or ()]
             del self._messages[name]
             yield Piece(message, rest, pieces, is_last=True)
+
+    def _said_by(self, task: str) -> str:
+        """The id of what a task's model says now."""
+        known = self._names.get(task)
+        if known is None:
+            number = self._spoken.get(task, 0)
+            known = self._names[task] = f"run--{uuid.uuid5(uuid.NAMESPACE_OID, f'{task}:{number}')}"
+        return known
 
     def _call(self, step: CallStep) -> Iterator[Piece]:
         message = self._message(step.call_id.rpartition("_")[0])

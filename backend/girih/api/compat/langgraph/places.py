@@ -33,13 +33,16 @@ class Places:
         self._visits: Counter[str] = Counter()
         self._under_way: set[str] = set()
         self._steps: Counter[tuple[str, ...]] = Counter()
+        self._known: dict[str, Where] = {}
+        """Where paths are, until something else begins."""
 
     def begin(self, path: str) -> Where:
         """A node's work begins, or goes on after a wait, or again after a crash: that is the same task."""
         if path not in self._under_way:
             self._under_way.add(path)
             self._visits[path] += 1
-            self._steps[self.of(path).ns] += 1
+            self._known.clear()
+            self._steps[self._find(path).ns] += 1
         return self.of(path)
 
     def end(self, path: str) -> None:
@@ -48,6 +51,12 @@ class Places:
 
     def of(self, path: str) -> Where:
         """Where a path is now."""
+        known = self._known.get(path)
+        if known is None:
+            known = self._known[path] = self._find(path)
+        return known
+
+    def _find(self, path: str) -> Where:
         parts = _PART.findall(path)
         ns: list[str] = []
         so_far = ""
