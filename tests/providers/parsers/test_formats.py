@@ -83,6 +83,19 @@ async def test_json(tmp_path: Path) -> None:
     ]
 
 
+async def test_small_values_of_json_stay_together_and_large_ones_are_parted(tmp_path: Path) -> None:
+    lamp = {"name": "Lamp", "colours": ["red", "green"], "place": {"room": 1}}
+    long = {"name": "Manual", "steps": {f"step {n}": "Turn the wheel. " * 5 for n in range(30)}}
+    document = await parsed(tmp_path, "lamps.json", json.dumps([lamp, long]).encode())
+    assert [(kind, text[:58], heading) for kind, text, heading, _ in shape(document)] == [
+        ("list", "name: Lamp\ncolours:\n  - red\n  - green\nplace:\n  room: 1", ()),
+        ("heading", "Manual", ("Manual",)),
+        ("list", "name: Manual", ("Manual",)),
+        ("heading", "steps", ("Manual", "steps")),
+        ("list", "step 0: Turn the wheel. Turn the wheel. Turn the wheel. Tu", ("Manual", "steps")),
+    ]
+
+
 @pytest.mark.parametrize("name", ["faq.jsonl", "faq.ndjson", "faq.json", "faq.txt", "faq"])
 async def test_json_lines(tmp_path: Path, name: str) -> None:
     document = await parsed(tmp_path, name, office.JSON_LINES)

@@ -185,7 +185,8 @@ def _other(name: str, schema: JsonSchema) -> str:
     words = " ".join(str(schema.get("description", "")).split())
     parts = f"## {schema['title']}\n\n{words}\n\n{described_keys(schema['properties'], schema.get('required', ()))}"
     for inner, definition in _mappings(schema):
-        parts += f"\nThe keys of `{inner}` in a {name}:\n\n"
+        meaning = " ".join(str(definition.get("description", "")).split())
+        parts += f"\nThe keys of `{inner}` in a {name}: {meaning}\n\n"
         parts += described_keys(definition["properties"], definition.get("required", ()))
     return parts
 

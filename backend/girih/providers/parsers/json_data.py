@@ -1,9 +1,10 @@
-"""JSON and JSON lines: objects as headings and named values, lists of like objects as tables."""
+"""JSON and JSON lines: keys as headings, small values whole as an outline, lists of like objects as tables."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain, islice, repeat
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from girih.providers.parsers.text import read_text, too_long
 
 _HEADINGS = 6
 """How deep keys become headings; what is deeper is shown as JSON."""
+_SMALL_LINES, _SMALL = 40, 1_000
+"""Lines and characters of an outline that stays together."""
 _WIDEST = 30
 """Columns of a table; objects with more keys than these are shown one by one."""
 
@@ -22,8 +25,11 @@ _WIDEST = 30
 def parse_json(path: Path, limits: Limits) -> ParsedDocument:
     """A file that is one JSON value, or one on each line. Numbers stay as they are written."""
     builder = Builder(limits.characters)
-    value = _read(read_text(path))
-    _Values(builder, limits).add(value, 1)
+    try:
+        value = _read(read_text(path))
+        _Values(builder, limits).add(value, 1)
+    except RecursionError as fault:
+        raise DocumentRejected("the JSON nests its values too deep") from fault
     builder.title = None  # the first key's name says nothing about the others
     return builder.build(_name(value) or None)
 
@@ -46,10 +52,7 @@ def _read(text: str) -> Any:
 
 
 def _load(text: str) -> Any:
-    try:
-        return json.loads(text, parse_int=str, parse_float=str, parse_constant=str)
-    except RecursionError as fault:
-        raise DocumentRejected("the JSON nests its values too deep") from fault
+    return json.loads(text, parse_int=str, parse_float=str, parse_constant=str)
 
 
 class _Values:
@@ -61,12 +64,13 @@ class _Values:
 
     def add(self, value: Any, level: int) -> None:
         """Add a value; keys of objects in it are headings of this level."""
-        if self._builder.full:
-            raise too_long(self._limits)
-        if isinstance(value, dict):
-            self._object(value, level)
-        elif isinstance(value, list):
+        self._hold()
+        if isinstance(value, list):
             self._list(value, level)
+        elif isinstance(value, dict) and level > 1 and (text := _small(value)):
+            self._builder.add("list", text)
+        elif isinstance(value, dict):
+            self._object(value, level)
         else:
             self._builder.add("paragraph", _shown(value))
 
@@ -82,17 +86,47 @@ class _Values:
         if table := _rows(items):
             for part in markdown_tables(table):
                 self._builder.add("table", part)
-                if self._builder.full:
-                    raise too_long(self._limits)
-        elif not any(map(_nests, items)):
+                self._hold()
+        elif not _has_nested(items):
             self._builder.add("list", "\n".join(f"- {_shown(item)}" for item in items))
         else:
             for number, item in enumerate(items, start=1):
-                if level <= _HEADINGS:
+                if text := _small(item):
+                    self._builder.add("list", text)
+                    self._hold()
+                elif level <= _HEADINGS:
                     self._builder.heading(_name(item) or str(number), level)
                     self.add(item, level + 1)
                 else:
                     self.add(_shown(item), level)
+
+    def _hold(self) -> None:
+        if self._builder.full:
+            raise too_long(self._limits)
+
+
+def _small(value: Any) -> str:
+    """The outline of a value that is small; nothing for a larger one."""
+    lines = list(islice(_outline(value), _SMALL_LINES + 1))
+    text = "\n".join(lines)
+    return text if len(lines) <= _SMALL_LINES and len(text) <= _SMALL else ""
+
+
+def _outline(value: Any) -> Iterator[str]:
+    """Lines with names and values; what is inside of another stands further to the right."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if _nests(item):
+                yield f"{key}:"
+                yield from (f"  {line}" for line in _outline(item))
+            else:
+                yield f"{key}: {_shown(item)}"
+    elif isinstance(value, list):
+        for item in value:
+            marks = chain(("- ",), repeat("  "))
+            yield from (mark + line for mark, line in zip(marks, _outline(item), strict=False))
+    else:
+        yield _shown(value)
 
 
 def _rows(items: list[Any]) -> list[list[str]]:
