@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
 from tests.services.runs.office import Office, ended
+from tests.services.runs.test_pauses import FORM, interrupted
 
 from girih.language.compiler.folder import read_folder
 from girih.language.compiler.pipeline import compile_workspace
+from girih.language.nodes.pausing import PauseRequest
+from girih.language.nodes.ports import NodeContext
 from girih.providers.models.chat import ModelOptions, make_models
 from girih.services.runs.run_view import RunView
 from girih.services.runs.schemas import RunIn
@@ -67,3 +72,22 @@ async def test_a_run_on_a_thread_begins_with_what_the_one_before_has_left(servic
     assert [one["content"] for one in early.beginning["messages"] if one["role"] == "user"] == ["first"]
     assert early.outputs is not None
     assert early.outputs["text"]
+
+
+async def test_all_of_a_run_that_waits_elsewhere_is_read_and_then_no_more_is_awaited(office: Office) -> None:
+    async def talks_and_asks(ctx: NodeContext, values: Any) -> Any:
+        for number in range(450):
+            ctx.emit("message.delta", {"text": f"w{number} "})
+        return {"value": (await ctx.pause("q", PauseRequest("ask", "Sure?", FORM))).value}
+
+    office.probe.acts["a"] = talks_and_asks
+    made, _ = await interrupted(office, office.service())
+    elsewhere = office.service()
+    async with asyncio.timeout(20):
+        read = [event async for event in elsewhere.views.recorded(office.scope, UUID(made.id))]
+    assert [event.seq for event in read] == list(range(1, len(read) + 1))
+    assert read[-1].event.type == "run.interrupted"
+    assert len(read) > 450
+    assert await elsewhere.views.is_whole(office.scope, UUID(made.id))
+    await office.sql("DELETE FROM run_events WHERE run_id = :id AND seq = 1", id=UUID(made.id))
+    assert not await elsewhere.views.is_whole(office.scope, UUID(made.id))

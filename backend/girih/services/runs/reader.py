@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
@@ -76,21 +76,32 @@ class Reader:
         """A place in the run's events, after number `after`."""
         return Tail(self, scope, run_id, after)
 
-    async def follow(self, scope: OrgScope, run_id: UUID, after: int) -> AsyncIterator[RunEvent]:
+    async def follow(
+        self, scope: OrgScope, run_id: UUID, after: int, *, to_come: bool = True
+    ) -> AsyncGenerator[RunEvent]:
         """The run's events after number `after`, as they are committed, up to the one that ends it.
 
-        Where the oldest of them are no longer kept, an event `stream.gap` comes first, with the run as it stands.
+        Without those `to_come` it ends behind what is recorded by now, however long reading that takes. Where the
+        oldest are no longer kept, an event `stream.gap` comes first, with the run as it stands.
         """
-        news, tail = asyncio.Event(), self.tail(scope, run_id, after)
+        news, tail, seen = asyncio.Event(), self.tail(scope, run_id, after), after
         try:
-            while not tail.ended:
+            standing = await tail.open()
+            while not tail.ended and (to_come or seen < standing.last):
                 news.clear()
                 for event in await tail.take():
+                    seen = event.seq
                     yield event
-                if tail.wait(news.set):
+                if (to_come or seen < standing.last) and tail.wait(news.set):
                     await news.wait()
         finally:
             tail.close()
+
+    async def is_whole(self, scope: OrgScope, run_id: UUID) -> bool:
+        """Whether the run's events are kept from the first on. Of one that has ended long ago only the last is."""
+        async with self._uow(scope) as work:
+            first = await repository.events(work, scope.org_id, run_id, after=0, limit=1)
+        return not first or first[0].seq == 1
 
     def local(self, scope: OrgScope, run_id: UUID) -> Feed | None:
         """The feed of a run that this process executes."""

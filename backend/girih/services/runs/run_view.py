@@ -22,6 +22,8 @@ class RunView:
     """Those of the run before it on its thread."""
     messages: Sequence[JsonObject]
     goes_on: bool
+    before: str | None = None
+    """The id of its thread's moment before it began; `None` for one that goes on where another one was."""
 
     def fold(self) -> ValuesFold:
         """Its values before its first event."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import suppress
 from uuid import UUID
 
@@ -232,16 +232,12 @@ class RunService:
         return await self.threads.fork(scope, thread_id, body, given)
 
     async def check_cursor(self, scope: OrgScope, run_id: UUID | str, after: int) -> None:
-        """Raise `NotFound`, or `InvalidInput` for a number the run has not reached, as `events` would at its beginning.
-
-        For doors that must answer before they stream.
-        """
+        """Raise as `events` would at its beginning, for doors that must answer before they stream."""
         await self._reader.check(scope, _id(run_id), after)
 
-    async def events(self, scope: OrgScope, run_id: UUID | str, after: int = 0) -> AsyncIterator[RunEvent]:
-        """The run's events after number `after`, to its end. Raises as `check_cursor` does."""
-        async for event in self._reader.follow(scope, _id(run_id), after):
-            yield event
+    def events(self, scope: OrgScope, run_id: UUID | str, after: int = 0) -> AsyncGenerator[RunEvent]:
+        """The run's events after number `after`, to its end. Raises `NotFound`, or `BadCursor` for one not reached."""
+        return self._reader.follow(scope, _id(run_id), after)
 
     def tail(self, scope: OrgScope, run_id: UUID | str, after: int = 0) -> Tail:
         """The same events for a door that takes them as they come: nothing runs for it between two of them."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from uuid import UUID
 
 from girih.db.tenancy import OrgScope
@@ -20,6 +20,7 @@ from girih.services.runs.run_view import RunView
 from girih.services.runs.schemas import RunOut
 from girih.services.runs.shown import out
 from girih.services.runs.tables import Run
+from girih.services.runs.thread_tables import ThreadState
 from girih.services.runs.thread_tail import ThreadTail, Turn
 from girih.services.runs.values_fold import ValuesFold
 
@@ -59,6 +60,7 @@ class Views:
             outputs=outputs,
             messages=await self._messages(scope, run_id) if plan.chat else (),
             goes_on=source is not None,
+            before=_before(row, before),
         )
 
     async def of_known(self, scope: OrgScope, run: RunOut) -> RunView:
@@ -76,9 +78,17 @@ class Views:
         """The run's values after all it has recorded so far."""
         view = await self.of(scope, run_id)
         fold = view.fold()
-        async for event in self._recorded(scope, run_id):
+        async for event in self.recorded(scope, run_id):
             fold.take(event)
         return fold
+
+    def recorded(self, scope: OrgScope, run_id: UUID) -> AsyncGenerator[RunEvent]:
+        """The events that the run has recorded by now, and none of those to come. Raises `NotFound`."""
+        return self._reader.follow(scope, run_id, 0, to_come=False)
+
+    async def is_whole(self, scope: OrgScope, run_id: UUID) -> bool:
+        """Whether all that the run has recorded is kept; of one that has ended long ago only the last event is."""
+        return await self._reader.is_whole(scope, run_id)
 
     async def taken_up(self, scope: OrgScope, run_id: UUID) -> int:
         """The number of the event after which the run went on last with an answer; 0 where it never waited."""
@@ -102,15 +112,6 @@ class Views:
         async with self._uow(scope) as work:
             return said_in(await chat_of(work, scope.org_id, run_id))
 
-    async def _recorded(self, scope: OrgScope, run_id: UUID) -> AsyncIterator[RunEvent]:
-        tail = self._reader.tail(scope, run_id, 0)
-        try:
-            while events := await tail.take():
-                for event in events:
-                    yield event
-        finally:
-            tail.close()
-
     async def _source(self, scope: OrgScope, row: Run) -> JsonObject | None:
         """What the checkpoint holds that the run goes on from; `None` where it is not kept any more."""
         try:
@@ -118,6 +119,12 @@ class Views:
         except (NotFound, Conflict):
             return None
         return stored.state if stored is not None else None
+
+
+def _before(row: Run, state: ThreadState | None) -> str | None:
+    if row.thread_id is None or row.source_run_id is not None:
+        return None
+    return str(state.id if state is not None else row.thread_id)
 
 
 def said_in(chat: JsonObject | None) -> Sequence[JsonObject]:

@@ -16,7 +16,7 @@ from girih.api.compat.openai.marks import is_same_given, is_same_talk
 from girih.api.compat.openai.options import OWN
 from girih.api.compat.openai.reading import read
 from girih.api.compat.openai.response_frames import Response
-from girih.api.compat.openai.response_ids import ResponseId, no_such_response, read_response_id
+from girih.api.compat.openai.response_ids import ResponseId, no_longer_kept, no_such_response, read_response_id
 from girih.api.compat.openai.response_request import ResponseRequest
 from girih.api.compat.openai.response_sheet import echo_of
 from girih.api.compat.openai.response_speaker import ResponseSpeaker
@@ -65,6 +65,7 @@ class Answers:
     async def find(self, text: str) -> tuple[RunOut, Response]:
         """A response as it stands. Raises `NotFound`."""
         run, number = await self._run(text)
+        await self._require_turns(run, text)
         found = await self._so_far(run, Turn(await self._fold(run), number))
         if number and not found.is_begun:
             raise no_such_response(text)
@@ -73,6 +74,8 @@ class Answers:
     async def stream(self, text: str, after: int) -> HttpResponse:
         """The events of a response behind a number, to its end; the same ones whenever they are read."""
         run, number = await self._run(text)
+        if run.status in ENDED and not await self._girih.runs.views.is_whole(self._scope, UUID(run.id)):
+            raise no_longer_kept(text)
         settled = await settled_of(self._girih, self._scope, run.id)
         turn = Turn(await self._fold(run), number, settled=settled)
         return self._stream(run, Response(turn, run), after)
@@ -146,7 +149,7 @@ class Answers:
             response.take(event)
             return response.is_over or response.waits is not None
 
-        await read(self._girih.runs.tail(self._scope, run.id), take, waits=True)
+        await read(self._girih.runs.events(self._scope, run.id), take)
         if response.waits is not None:
             return _failed(faults.of_question(response.waits.questions[0], run.id))
         if response.failed is not None:
@@ -166,8 +169,19 @@ class Answers:
             response.take(event)
             return response.is_over
 
-        await read(self._girih.runs.tail(self._scope, run.id), take, waits=False)
+        await read(self._girih.runs.views.recorded(self._scope, UUID(run.id)), take)
         return response
+
+    async def _require_turns(self, run: RunOut, text: str) -> None:
+        """Raise where turns cannot be told apart any more: of their events only the run's last one is kept.
+
+        A run that never waited for results is one turn, and its last event holds all of the answer.
+        """
+        if run.status not in ENDED or await self._girih.runs.views.is_whole(self._scope, UUID(run.id)):
+            return
+        pauses = (await self._girih.runs.interrupts.of_run(self._scope, UUID(run.id))).items
+        if any(pause.kind == "tool" for pause in pauses):
+            raise no_longer_kept(text)
 
     async def _run(self, text: str) -> tuple[RunOut, int]:
         """The run and the turn that an id names. Raises `NotFound`."""

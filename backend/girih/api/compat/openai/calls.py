@@ -9,7 +9,7 @@ from girih.db.tenancy import OrgScope
 from girih.errors import Conflict, NotFound
 from girih.services.runs.chat_schemas import ChatMessage
 from girih.services.runs.chats import run_of_call
-from girih.services.runs.schemas import InterruptOut, ResumeIn, RunOut
+from girih.services.runs.schemas import ENDED, InterruptOut, ResumeIn, RunOut
 from girih.wiring.server import Girih
 
 
@@ -33,9 +33,12 @@ class Results:
         if number is None:
             return None
         try:
-            return await self._girih.runs.run(self._scope, number)
+            run = await self._girih.runs.run(self._scope, number)
         except NotFound:
             return None
+        # What a run that ended long ago said behind the calls is not kept: the calls are history like all others.
+        is_kept = run.status not in ENDED or await self._girih.runs.views.is_whole(self._scope, number)
+        return run if is_kept else None
 
     async def give(self, run: RunOut) -> bool:
         """Tell the run. False where it does not wait for these results, and did not get the same ones before."""

@@ -91,7 +91,7 @@ class Chats:
             faulty.extend([fault] if fault is not None else [])
             return bool(faulty) or turn.ended_at is not None
 
-        await read(self._girih.runs.tail(self._scope, run.id), take, waits=True)
+        await read(self._girih.runs.events(self._scope, run.id), take)
         if faulty:
             return JSONResponse({"error": faulty[0].error()}, faulty[0].status, faulty[0].headers())
         head = Head(head.run_id, turn.number, _created(turn, head), head.model, head.fingerprint)

@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 
 from girih.engine.events import RunEvent
-from girih.services.runs.reader import Tail
 
 
-async def read(tail: Tail, take: Callable[[RunEvent], bool], *, waits: bool) -> None:
-    """Give each event to `take` until that says True. `waits`: also those to come, else what is recorded by now."""
-    news, seen = asyncio.Event(), 0
-    try:
-        standing = await tail.open()
-        while not tail.ended and (waits or seen < standing.last):
-            news.clear()
-            for event in await tail.take():
-                seen = event.seq
-                if take(event):
-                    return
-            if (waits or seen < standing.last) and tail.wait(news.set):
-                await news.wait()
-    finally:
-        tail.close()
+async def read(events: AsyncGenerator[RunEvent], take: Callable[[RunEvent], bool]) -> None:
+    """Give each event to `take` until that says True."""
+    async with aclosing(events):
+        async for event in events:
+            if take(event):
+                return

@@ -35,6 +35,16 @@ def no_such_response(text: str) -> NotFound:
     return NotFound(f"Response with id '{text[:100]}' not found.", code="not_found", param="id")
 
 
+def no_longer_kept(text: str) -> NotFound:
+    """A response that has ended so long ago that its run's events were removed."""
+    return NotFound(
+        f"Response with id '{text[:100]}' ended long ago, and what it said is no longer kept",
+        help="the run's outputs are: GET /v1/runs/{id}; the project's retention says how long events stay",
+        code="response_not_kept",
+        param="id",
+    )
+
+
 def run_of_call(call_id: str) -> UUID | None:
     """The run whose model wanted the call, as far as the id tells."""
     found = _CALL.fullmatch(call_id)
