@@ -425,7 +425,10 @@ async def test_metadata_tags_and_the_user_arrive(client: LangGraphClient, served
     [
         ("context", {"context": {"model": "x"}}),
         ("config.configurable.model", {"config": {"configurable": {"model": "x"}}}),
-        ("feedback_keys", {"feedback_keys": ["a"]}),
+        ("strict_resume", {"strict_resume": False}),
+        ("on_completion", {"on_completion": "delete"}),
+        ("checkpoint_ns", {"config": {"configurable": {"checkpoint_ns": "inner:1"}}}),
+        ("recursion_limit", {"config": {"recursion_limit": 0}}),
         ("langsmith_tracer", {"langsmith_tracing": {"project_name": "x"}}),
         ("durability", {"durability": "exit"}),
         ("command.goto", {"command": {"goto": "done"}}),

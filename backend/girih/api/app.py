@@ -16,6 +16,7 @@ from girih.api import (
     documents,
     errors,
     events,
+    feedback,
     interrupts,
     keys,
     memories,
@@ -60,6 +61,7 @@ _TAGS = [
     {"name": "usage", "description": "What model calls cost, and budgets."},
     {"name": "retention", "description": "How long what has ended is kept."},
     {"name": "webhooks", "description": "What runs tell to URLs of their callers."},
+    {"name": "feedback", "description": "What users say of runs."},
     {"name": "system", "description": "Whether the server is there, and what it is."},
 ]
 PARTS = (
@@ -81,6 +83,7 @@ PARTS = (
     traces,
     retention,
     webhooks,
+    feedback,
 )
 """The files of `/v1`, each with the routes of one resource, in the order in which they are described."""
 EXPOSED = [

@@ -42,14 +42,22 @@ class _Ledger:
 class Budget:
     """What one graph of a run may use. What a subgraph uses counts for every graph around it.
 
-    A node is counted as it begins. A model call is let through only if everything under way, and it, will fit; a call
+    A node is counted as it begins; `max_steps` bounds what each graph of the run may count, where that is less than its
+    own limit. A model call is let through only if everything under way, and it, will fit; a call
     that is alone is let through as long as anything is left. So a run goes over a limit by one call at most.
     """
 
     def __init__(
-        self, limits: PlanLimits, parent: Budget | None = None, *, earlier: Usage | None = None, level: int = 0
+        self,
+        limits: PlanLimits,
+        parent: Budget | None = None,
+        *,
+        earlier: Usage | None = None,
+        level: int = 0,
+        max_steps: int | None = None,
     ) -> None:
         self.limits = limits
+        self._max_steps: int | None = parent._max_steps if parent else max_steps
         self._parent = parent
         self._level = level
         self._shared: _Ledger = parent._shared if parent else _Ledger(earlier=earlier or Usage())
@@ -85,6 +93,9 @@ class Budget:
     def begin(self, node: str, path: str) -> None:
         """Count one node execution. Raises `NodeFailedError` when there are no steps, tokens or USD left for it."""
         self._steps += 1
+        if self._max_steps is not None and self._steps > self._max_steps:
+            message = f"the run took {self._max_steps} steps, the most it was given, before '{node}'"
+            raise over_budget(message, path, "start it with a higher `max_steps`, or bound the loop")
         if self._steps > self.limits.steps:
             message = f"the run took {self.limits.steps} steps, its limit, before '{node}'"
             raise over_budget(message, path, "raise limits.steps, or bound the loop")

@@ -84,6 +84,7 @@ class RunContext:
     replies: Mapping[str, Reply] = field(default_factory=dict)
     spent: Spent = Spent()
     breakpoints: Breakpoints = NO_BREAKPOINTS
+    max_steps: int | None = None
 
 
 @dataclass(frozen=True)

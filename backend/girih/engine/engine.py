@@ -56,7 +56,7 @@ class Engine:
         Raises `InvalidInput` for inputs that do not fit, `LeaseLost` and other faults of the checkpoint store as they
         are: such a run has not ended and can be resumed. Every failure of a node is an `Outcome`.
         """
-        owner, budget = Owner(), Budget(plan.limits, earlier=run.spent.usage)
+        owner, budget = Owner(), Budget(plan.limits, earlier=run.spent.usage, max_steps=run.max_steps)
         frame = Frame(plan, run, store=run.checkpoints, budget=budget, owner=owner, resume=run.resume)
         # Tracing to LangSmith would be switched on by the environment alone; runs hold people's data.
         with tracing_context(enabled=False):

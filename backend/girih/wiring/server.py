@@ -20,6 +20,7 @@ from girih.errors import Unavailable
 from girih.providers.models.chat import load_openai
 from girih.services.agents.service import AgentService
 from girih.services.events.service import EventService
+from girih.services.feedback.service import FeedbackService
 from girih.services.identity.service import IdentityService
 from girih.services.knowledge.service import KnowledgeService
 from girih.services.memory.service import MemoryService
@@ -84,6 +85,7 @@ class Girih:
     telemetry: Telemetry
     retention: RetentionService
     webhooks: WebhookService
+    feedback: FeedbackService
     schedules: ScheduleService
     store: StoreService
     facts: Facts
@@ -133,7 +135,13 @@ async def open_girih(settings: Settings) -> AsyncIterator[Girih]:
         traces, requests = make_traces(settings, uow), RequestService(uow)
         nouns = (identity, registry, knowledge, agents, runs, events, requests, memory, usage, traces, telemetry)
         store = StoreService(uow, embedders)
-        more = make_retention(settings, uow), WebhookService(uow), ScheduleService(uow, runs), store
+        more = (
+            make_retention(settings, uow),
+            WebhookService(uow),
+            FeedbackService(uow),
+            ScheduleService(uow, runs),
+            store,
+        )
         yield Girih(*nouns, *more, facts, readiness, lambda: warm_up(*loads))
 
 

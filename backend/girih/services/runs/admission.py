@@ -106,6 +106,12 @@ class Admission:
                 return accepted
         raise Conflict(f"`{body.agent}` keeps changing its meaning", help="send the request again")
 
+    async def check(self, scope: OrgScope, body: RunIn) -> None:
+        """Raise as `create` does for a run that does not fit its agent."""
+        _check_plain(body)
+        found, _ = await self._fitting(scope, body)
+        Options.of(body, found.agent.plan, datetime.now(UTC), self._check_url)
+
     async def _fitting(self, scope: OrgScope, body: RunIn) -> tuple[Resolution, JsonObject]:
         """What the reference means, and the inputs as that version takes them."""
         found = await self.resolutions.find(scope, body.agent)
@@ -233,6 +239,7 @@ class Admission:
             continues=link.source is not None,
             chat=link.chat,
             breakpoints=options.breakpoints,
+            max_steps=options.max_steps,
             has_webhook=options.webhook is not None,
         )
         feed = self._hub.open(scope, claim.run_id, 0)

@@ -208,6 +208,7 @@ class Executor:
             replies=claim.waits.replies,
             spent=claim.spent,
             breakpoints=claim.breakpoints,
+            max_steps=claim.max_steps,
         )
 
     def _store(self, claim: Claim, journal: Journal) -> SqlCheckpointStore:

@@ -78,6 +78,7 @@ class Interrupts:
         async with self._uow(scope) as work:
             run = await _locked(work, scope, run_id)
             rows = await pause_repository.of_run(work, scope.org_id, run_id)
+            run.max_steps = run.max_steps if body.max_steps is None else body.max_steps
             goes_on = await self._answer(work, scope, run, _named(run, rows, body))
         self._told(run, goes_on)
 

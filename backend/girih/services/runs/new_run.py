@@ -45,6 +45,7 @@ def new_run(
         interrupt_after=sorted(options.breakpoints.after),
         webhook=origin_of(options.webhook) if options.webhook is not None else None,
         on_completion=options.on_completion,
+        max_steps=options.max_steps,
         attempt=1 if is_here else 0,
         created_at=now,
         started_at=now if is_here else None,

@@ -32,6 +32,7 @@ class Options:
     breakpoints: Breakpoints = NO_BREAKPOINTS
     webhook: str | None = None
     on_completion: OnCompletion = "keep"
+    max_steps: int | None = None
 
     @classmethod
     def of(cls, body: RunIn, plan: Plan, now: datetime, check: CheckUrl) -> Options:
@@ -49,6 +50,7 @@ class Options:
             breakpoints=Breakpoints(before, after),
             webhook=body.webhook,
             on_completion=body.on_completion,
+            max_steps=body.max_steps,
         )
 
     @property
@@ -64,6 +66,7 @@ class Options:
                 "breakpoints": columns(self.breakpoints),
                 "webhook": self.webhook,
                 "on_completion": self.on_completion,
+                "max_steps": self.max_steps,
             }
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections.abc import Iterable
 from contextlib import suppress
 from uuid import UUID
 
@@ -116,6 +117,11 @@ class Replays:
         assert found is not None  # noqa: S101 - a named one is there, or it is an error
         return found
 
+    async def within(self, scope: OrgScope, run_id: UUID, ns: str) -> StoredState | None:
+        """What the last checkpoint of a graph inside of the run holds; `None` where none is kept."""
+        stored = await self._store(scope, run_id).get(ns, None)
+        return read_stored(stored) if stored is not None else None
+
     async def beginning(self, scope: OrgScope, row: Run) -> StoredState | None:
         """The checkpoint that a run made from another one goes on from. Raises as `at`."""
         if row.source_run_id is None:
@@ -179,6 +185,11 @@ class Replays:
                 items.append(BatchItem(error=Refusal(code=fault.code, message=fault.message, help=fault.help)))
         return BatchOut(items=items)
 
+    async def check(self, scope: OrgScope, runs: Iterable[RunIn]) -> None:
+        """Raise for the first run that would be refused for what it asks, before any of them begins."""
+        for one in runs:
+            await self._admission.check(scope, one)
+
     async def _require_checkpoints(self, scope: OrgScope, row: Run) -> None:
         """Raise `Conflict` where the time to keep the run's checkpoints is over."""
         since = await self._checkpoints_since(scope) if row.finished_at is not None else None
@@ -236,6 +247,7 @@ def _asked(row: Run, chat: JsonObject | None, body: RetryIn) -> RunIn:
         tags=row.tags,
         user=row.end_user,
         background=body.background,
+        max_steps=body.max_steps,
         **asked_again(chat),
     )
 

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from girih.language.spec.tree import JsonObject
-from girih.services.runs.schemas import Multitask, Printable, RunIn, RunOut
+from girih.services.runs.schemas import MOST_STEPS, Multitask, Printable, RunIn, RunOut
 
 
 class CheckpointOut(BaseModel):
@@ -38,6 +38,8 @@ class RetryIn(BaseModel):
     """Where to go on from, where it is not the last one."""
     multitask: Multitask = "reject"
     background: bool = False
+    max_steps: Annotated[int | None, Field(ge=1, le=MOST_STEPS)] = None
+    """See the same option of a run; what the run had before counts as well."""
 
 
 class RunChange(BaseModel):

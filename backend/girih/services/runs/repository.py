@@ -62,6 +62,7 @@ class Claim:
     traceparent: str | None = None
     """The W3C trace context of the request that asked for the run."""
     breakpoints: Breakpoints = NO_BREAKPOINTS
+    max_steps: int | None = None
     has_webhook: bool = False
     models_stamp: str | None = None
     """Changes with any of the project's models; known only of a run that was accepted here."""
@@ -159,6 +160,7 @@ async def _claim_of(work: Work, row: Run, chat: JsonObject | None) -> Claim:
         state=await state_of(work, row.org_id, row.thread_id) if row.thread_id is not None else {},
         continues=row.source_run_id is not None,
         breakpoints=breakpoints_of(row.breakpoints),
+        max_steps=row.max_steps,
         has_webhook=row.webhook is not None,
         chat=chat,
     )

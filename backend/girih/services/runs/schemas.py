@@ -43,6 +43,10 @@ Multitask = Literal["reject", "enqueue", "interrupt", "rollback"]
 the thread so far, or stops it and drops that."""
 
 
+MOST_STEPS = 100_000
+"""No graph may take more."""
+
+
 class RunIn(BaseModel):
     """What to run, and on what."""
 
@@ -80,6 +84,8 @@ class RunIn(BaseModel):
     """Nodes after which the run waits until it is resumed, at each visit."""
     on_completion: OnCompletion = "keep"
     """Whether the run is removed, with all that was recorded of it, a minute after it has ended."""
+    max_steps: Annotated[int | None, Field(ge=1, le=MOST_STEPS)] = None
+    """Node executions after which each graph of the run fails, where that is fewer than its `limits.steps`."""
 
 
 class StreamIn(RunIn):
@@ -139,6 +145,8 @@ class RunOut(BaseModel):
     webhook: str | None = None
     """The origin of the URL that is told of the run; the rest of the URL may be a secret."""
     on_completion: OnCompletion = "keep"
+    max_steps: int | None = None
+    """The steps that each graph of the run may take, where fewer were asked for than the graph allows."""
     attempt: int = 0
     """How many times the run was taken up; above 1 after a wait, a crash or a hand-over."""
     created_at: datetime
@@ -199,6 +207,8 @@ class ResumeIn(BaseModel):
 
     answers: Annotated[dict[str, JsonValue] | None, Field(min_length=1, max_length=200)] = None
     answer: JsonValue = None
+    max_steps: Annotated[int | None, Field(ge=1, le=MOST_STEPS)] = None
+    """Another bound for the steps that each graph of the run may take, those before among them."""
 
 
 class AnswerIn(BaseModel):

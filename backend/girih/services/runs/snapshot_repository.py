@@ -64,6 +64,15 @@ async def checkpoints_before(work: Work, run: Run, before: str | None, *, limit:
     return (await work.session.scalars(query.order_by(row.checkpoint_id.desc()).limit(limit))).all()
 
 
+async def newest_space(work: Work, org_id: UUID, run_id: UUID, begins: str) -> str | None:
+    """The namespace of the graph that a node ran last; behind its beginning stands which visit of the node it was."""
+    row = RunCheckpoint
+    query = select(row.ns).where(row.org_id == org_id, row.run_id == run_id, row.ns.startswith(begins, autoescape=True))
+    query = query.where(func.strpos(func.substr(row.ns, len(begins) + 1), "/") == func.length(row.ns) - len(begins))
+    found: str | None = await work.session.scalar(query.order_by(row.checkpoint_id.desc()).limit(1))
+    return found
+
+
 async def state_before(work: Work, run: Run) -> ThreadState | None:
     """The state that the thread was in when the run began.
 

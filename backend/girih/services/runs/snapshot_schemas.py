@@ -16,11 +16,24 @@ Source = Literal["input", "loop", "update", "fork"]
 
 
 class SnapshotTask(BaseModel):
-    """A node that comes next, what it waits for, and the failure of the run that stopped at it."""
+    """A node that comes next, what it waits for, and the failure of the run that stopped at it.
+
+    `inner` is where the graph that it runs stands, if that was asked for.
+    """
 
     node: str
     error: str | None = None
     pauses: list[InterruptOut] = []
+    inner: InnerSnapshot | None = None
+
+
+class InnerSnapshot(BaseModel):
+    """Where a graph inside of a run stands; `id` and `created_at` are those of its last checkpoint, if it has one."""
+
+    id: str | None = None
+    state: JsonObject = {}
+    tasks: list[SnapshotTask] = []
+    created_at: datetime | None = None
 
 
 class Snapshot(BaseModel):

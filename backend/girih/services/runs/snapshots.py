@@ -11,6 +11,7 @@ from girih.errors import Conflict, NotFound
 from girih.language.spec.tree import JsonObject
 from girih.services.runs import snapshot_repository as repository
 from girih.services.runs import thread_repository
+from girih.services.runs.inner_states import InnerStates
 from girih.services.runs.interrupts import out
 from girih.services.runs.links import no_such_thread
 from girih.services.runs.moments import (
@@ -47,6 +48,7 @@ class Snapshots:
         self._agents = agents
         self._threads = threads
         self._replays = replays
+        self.inner_states = InnerStates(uow, agents, replays)
 
     async def newest(self, scope: OrgScope, thread_id: UUID) -> Snapshot:
         """The thread as it stands: where its run is, if one is on it or has failed last; else its newest state."""

@@ -59,6 +59,7 @@ class Run(ProjectOwned, Base):
         UniqueConstraint("org_id", "project_id", "idempotency_key"),
         CheckConstraint(f"status IN ('queued', 'running', 'interrupted') OR status IN {OVER}", name="status"),
         CheckConstraint("on_completion IN ('keep', 'delete')", name="on_completion"),
+        CheckConstraint("max_steps > 0", name="max_steps"),
         Index("ix_runs_to_remove", "finished_at", postgresql_where=text(_TO_REMOVE)),
         CheckConstraint("(status = 'running') = (lease_until IS NOT NULL)", name="lease"),
         CheckConstraint(f"(status IN {OVER}) = (finished_at IS NOT NULL)", name="finished"),
@@ -123,6 +124,7 @@ class Run(ProjectOwned, Base):
     """`before` and `after`: the nodes where it waits until somebody lets it go on."""
     webhook: Mapped[str | None] = mapped_column(Text)
     on_completion: Mapped[str] = mapped_column(Text, server_default="keep")
+    max_steps: Mapped[int | None] = mapped_column(Integer)
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
 

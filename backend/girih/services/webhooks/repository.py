@@ -124,6 +124,11 @@ async def secret(work: Work, scope: OrgScope, fresh: str) -> WebhookSecret:
     return found
 
 
+async def known_secret(work: Work, scope: OrgScope) -> WebhookSecret | None:
+    """The project's secret, if it has one."""
+    return await work.session.get(WebhookSecret, (scope.org_id, scope.project_id))
+
+
 async def rotate(work: Work, scope: OrgScope, fresh: str, *, overlap: timedelta) -> WebhookSecret:
     """Give the project another secret; the one before is used as well for so long."""
     row = WebhookSecret

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import get_args
 from urllib.parse import urlencode
 from uuid import UUID
@@ -23,6 +23,9 @@ from girih.errors import BadCursor, InvalidInput, NotFound
 from girih.services.runs.schemas import RunOut
 from girih.wiring.server import Girih
 
+GOES_ON = ("values", "messages-tuple", "updates", "custom", "tools")
+"""What interfaces show, for one that goes on with a stream and does not name its modes again."""
+
 
 @dataclass(frozen=True)
 class Wanted:
@@ -31,9 +34,10 @@ class Wanted:
     modes: tuple[str, ...]
     subgraphs: bool = False
     cancels: bool = False
+    feedback: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, modes: Sequence[str], *, subgraphs: bool, cancels: bool) -> Wanted:
+    def of(cls, modes: Sequence[str], *, goes_on: bool, subgraphs: bool, cancels: bool) -> Wanted:
         """From what stands in an address. Raises `InvalidInput` for a mode that there is not."""
         for mode in modes:
             if mode not in get_args(StreamMode):
@@ -41,7 +45,7 @@ class Wanted:
                     f"`stream_mode`: there is no mode '{mode}'",
                     help=f"the modes are: {', '.join(get_args(StreamMode))}",
                 )
-        return cls(tuple(modes) or ("values",), subgraphs, cancels)
+        return cls(tuple(modes) or (GOES_ON if goes_on else ("values",)), subgraphs, cancels)
 
 
 async def found(girih: Girih, scope: OrgScope, thread_id: UUID | None, run_id: UUID) -> RunOut:
@@ -59,18 +63,27 @@ def headers_of(run: RunOut, place: str, **query: object) -> dict[str, str]:
     return {"content-location": address(run), "location": again}
 
 
-def streamed(girih: Girih, scope: OrgScope, request: Request, started: Started, body: RunBody) -> Response:
+async def streamed(girih: Girih, scope: OrgScope, request: Request, started: Started, body: RunBody) -> Response:
     """The stream of whoever has just started or resumed the run."""
-    wanted = Wanted(tuple(body.stream_mode), bool(body.stream_subgraphs), body.on_disconnect == "cancel")
+    keys = tuple(body.feedback_keys or ())
+    wanted = Wanted(tuple(body.stream_mode), bool(body.stream_subgraphs), body.on_disconnect == "cancel", keys)
     head = head_of(started.after, started.run.id, thread_of(started.run))
-    speaker = _speaker(wanted, started.after, head)
+    feedback = await _feedback(girih, scope, request, started.run, wanted)
+    speaker = _speaker(wanted, started.after, head, feedback)
     return _stream(girih, scope, request, started.run, wanted, speaker)
 
 
 async def rejoined(
-    girih: Girih, scope: OrgScope, request: Request, run: RunOut, wanted: Wanted, after: Place | None
+    girih: Girih,
+    scope: OrgScope,
+    request: Request,
+    run: RunOut,
+    wanted: Wanted,
+    after: Place | None,
+    feedback_keys: Sequence[str] | None,
 ) -> Response:
     """What comes after a frame; without one, all since the run was started or resumed last."""
+    wanted = replace(wanted, feedback=tuple(feedback_keys or ()))
     last = (await girih.runs.tail(scope, run.id).open()).last
     if after is not None and after.seq > last:
         raise BadCursor(
@@ -80,7 +93,8 @@ async def rejoined(
     begins = after or await begun(girih, scope, run)
     head = b"" if after is not None else head_of(begins, run.id, thread_of(run))
     until = last if run.status == "interrupted" and begins >= Place(last, LAST) else None
-    return _stream(girih, scope, request, run, wanted, _speaker(wanted, begins, head, until))
+    feedback = await _feedback(girih, scope, request, run, wanted)
+    return _stream(girih, scope, request, run, wanted, _speaker(wanted, begins, head, feedback, until))
 
 
 def waited(
@@ -98,8 +112,19 @@ async def begun(girih: Girih, scope: OrgScope, run: RunOut) -> Place:
     return Place(await girih.runs.views.taken_up(scope, UUID(run.id)), LAST)
 
 
-def _speaker(wanted: Wanted, after: Place, head: bytes, until: int | None = None) -> RunSpeaker:
-    return RunSpeaker(frozenset(wanted.modes), subgraphs=wanted.subgraphs, after=after, head=head, until=until)
+async def _feedback(girih: Girih, scope: OrgScope, request: Request, run: RunOut, wanted: Wanted) -> dict[str, str]:
+    """The URLs at which something can be said of the run, by key."""
+    if not wanted.feedback:
+        return {}
+    tokens = await girih.feedback.tokens(scope, UUID(run.id), wanted.feedback)
+    return {key: f"{request.base_url}v1/feedback/{token}" for key, token in tokens.items()}
+
+
+def _speaker(
+    wanted: Wanted, after: Place, head: bytes, feedback: Mapping[str, str], until: int | None = None
+) -> RunSpeaker:
+    modes = frozenset(wanted.modes)
+    return RunSpeaker(modes, subgraphs=wanted.subgraphs, after=after, head=head, until=until, feedback=feedback)
 
 
 def _stream(
@@ -109,6 +134,7 @@ def _stream(
         "stream_mode": wanted.modes,
         "stream_subgraphs": "true" if wanted.subgraphs else None,
         "cancel_on_disconnect": "true" if wanted.cancels else None,
+        "feedback_keys": wanted.feedback,
     }
     leaving = _leaving(girih, scope, run, cancels=wanted.cancels)
     source = _source(girih, scope, run, speaker)

@@ -217,7 +217,7 @@ def _merged(known: RunIn, new: RunIn, body: CronUpdate) -> RunIn:
     parts = {
         "input": ("inputs", "messages"),
         "metadata": ("metadata",),
-        "config": ("tags", "user"),
+        "config": ("tags", "user", "max_steps"),
         "webhook": ("webhook",),
         "interrupt_before": ("interrupt_before",),
         "interrupt_after": ("interrupt_after",),

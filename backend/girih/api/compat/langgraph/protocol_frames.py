@@ -49,6 +49,10 @@ class Protocol:
     def _begun(self, moment: Moment) -> Iterator[Told]:
         if moment.type in ("run.started", "run.resumed"):
             yield _lifecycle((), _LIFECYCLE[moment.type], graph_name=self._view.run.agent)
+        if moment.type == "run.started" and self._view.before is not None:
+            # The moments within a run are no part of its log: clients read them in the thread's history.
+            begins = {"id": self._view.run.id, "parent_id": self._view.before, "step": -1, "source": "input"}
+            yield Told("checkpoints", "checkpoints", (), begins)
         if moment.type == "node.started" and (ns := self._inside(moment)) is not None:
             yield _lifecycle(ns, "started", graph_name=ns[-1].partition(":")[0])
 

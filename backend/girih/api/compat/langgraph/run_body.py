@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -10,7 +11,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from girih.errors import InvalidInput
 from girih.language.spec.durations import LONGEST_DURATION
 from girih.language.spec.tree import JsonObject, JsonValue
-from girih.services.runs.schemas import Multitask, Nodes
+from girih.services.feedback.schemas import MOST_KEYS, FeedbackKey
+from girih.services.runs.schemas import MOST_STEPS, Multitask, Nodes
 
 StreamMode = Literal[
     "values",
@@ -61,7 +63,7 @@ class ConfigIn(_Strict):
 
     tags: list[str] = []
     metadata: JsonObject | None = None
-    recursion_limit: int | None = None
+    recursion_limit: Annotated[int | None, Field(ge=1)] = None
     configurable: JsonObject | None = None
 
 
@@ -79,7 +81,7 @@ class RunBody(_Strict):
     stream_resumable: bool | None = None
     interrupt_before: Nodes | None = None
     interrupt_after: Nodes | None = None
-    feedback_keys: list[str] | None = None
+    feedback_keys: Annotated[list[FeedbackKey] | None, Field(max_length=MOST_KEYS)] = None
     webhook: str | None = None
     checkpoint: CheckpointIn | None = None
     checkpoint_id: str | None = None
@@ -94,6 +96,22 @@ class RunBody(_Strict):
     langsmith_tracer: JsonObject | None = None
 
     @property
+    def configurable(self) -> JsonObject:
+        """What stands under `config.configurable`."""
+        return (self.config.configurable if self.config is not None else None) or {}
+
+    @property
+    def all_metadata(self) -> JsonObject:
+        """The run's metadata, from both places where they may stand."""
+        return ((self.config.metadata if self.config is not None else None) or {}) | (self.metadata or {})
+
+    @property
+    def max_steps(self) -> int | None:
+        """The most steps that it may take."""
+        limit = self.config.recursion_limit if self.config is not None else None
+        return min(limit, MOST_STEPS) if limit is not None else None
+
+    @property
     def is_resume(self) -> bool:
         """Whether it answers what the thread's run waits for."""
         return self.command is not None and "resume" in self.command.model_fields_set
@@ -103,7 +121,7 @@ class RunBody(_Strict):
         """The id of the state to begin with."""
         if self.checkpoint_id or self.checkpoint is not None:
             return self.checkpoint_id or (self.checkpoint.checkpoint_id if self.checkpoint is not None else None)
-        named = ((self.config.configurable if self.config is not None else None) or {}).get("checkpoint_id")
+        named = self.configurable.get("checkpoint_id")
         return str(named) if named else None
 
     @property
@@ -116,14 +134,16 @@ END = ("__end__", ["__end__"])
 """Where a command may send a run: nowhere else."""
 
 _KNOWN = frozenset({"thread_id", "assistant_id", "graph_id", "run_id", "user_id", "checkpoint_id", "checkpoint_ns"})
-"""What clients and servers of that project note under `configurable` by themselves."""
+"""What clients and servers of that project note under `configurable` by themselves.
+
+Which run, assistant and graph it is says the server, there as here: notes of these come along from the graph around it.
+"""
 
 
 def check(body: RunBody, thread_id: UUID | None) -> None:
     """Raise `InvalidInput`, with its name, for an option that cannot be served; nothing is dropped without a word."""
     refused: list[tuple[str, Any, str]] = [
         ("context", body.context, "graphs here have no static context: give what they need as inputs"),
-        ("feedback_keys", body.feedback_keys, "feedback is not collected here"),
         ("langsmith_tracer", body.langsmith_tracer, "runs are traced with OpenTelemetry, as the operator sets it up"),
         ("durability: exit", body.durability == "exit", "every step is durable here; send sync or async"),
         ("checkpoint_during: false", body.checkpoint_during is False, "every step is durable here"),
@@ -133,18 +153,53 @@ def check(body: RunBody, thread_id: UUID | None) -> None:
             f"where a run goes is what its graph says; it can be ended: {END[0]}",
         ),
         ("command.update", body.command and body.command.update, "update the thread's state first, then run"),
+        ("strict_resume: false", body.strict_resume is False, "an answer that nothing waits for is always refused"),
+        (
+            "on_completion: delete",
+            body.on_completion == "delete" and thread_id is not None,
+            "it is for runs without a thread: delete the thread when it is not needed any more",
+        ),
     ]
-    for name, given, instead in refused:
-        if given:
-            raise InvalidInput(f"`{name}` is not served", help=instead, param=name)
+    _refuse(refused)
     if body.command is not None and body.input:
         raise InvalidInput("`input` and `command` cannot come together", param="input")
     _check_config(body, thread_id)
     _check_checkpoint(body, thread_id)
 
 
+def check_unheard(body: RunBody) -> None:
+    """Raise `InvalidInput` for what is for streams, where nobody is told anything but that the run was accepted."""
+    check_unsaid(body)
+    _refuse([("on_disconnect: cancel", body.on_disconnect == "cancel", "nobody is connected: stream the run, or wait")])
+
+
+def check_unsaid(body: RunBody) -> None:
+    """Raise `InvalidInput` for what only streams say, where the answer is none."""
+    _refuse([("feedback_keys", body.feedback_keys, "its URLs are told by streams: stream the run, or join its stream")])
+
+
+def check_again(body: RunBody) -> None:
+    """Raise `InvalidInput` for what only a new run can be given, where one that is there goes on."""
+    instead = "the run is there already: give it where the run is started"
+    _refuse(
+        [
+            ("webhook", body.webhook, instead),
+            ("after_seconds", body.after_seconds, instead),
+            ("interrupt_before", body.interrupt_before, instead),
+            ("interrupt_after", body.interrupt_after, instead),
+            ("config.configurable.user_id", body.configurable.get("user_id"), instead),
+        ]
+    )
+
+
+def _refuse(refused: Iterable[tuple[str, object, str]]) -> None:
+    for name, given, instead in refused:
+        if given:
+            raise InvalidInput(f"`{name}` is not served", help=instead, param=name)
+
+
 def _check_config(body: RunBody, thread_id: UUID | None) -> None:
-    given = (body.config.configurable if body.config is not None else None) or {}
+    given = body.configurable
     for name, value in given.items():
         if name in _KNOWN or name.startswith(("__pregel_", "langgraph_")) or value is None:
             continue
@@ -152,6 +207,10 @@ def _check_config(body: RunBody, thread_id: UUID | None) -> None:
             f"`config.configurable.{name}` is not served: agents here are configured by their specs",
             help="give what the agent needs as an input",
             param=f"config.configurable.{name}",
+        )
+    if given.get("checkpoint_ns"):
+        raise InvalidInput(
+            "a run begins with a state of the whole graph: leave `config.configurable.checkpoint_ns` empty"
         )
     if given.get("thread_id") not in (None, str(thread_id)):
         raise InvalidInput("`config.configurable.thread_id` names another thread than the address does")

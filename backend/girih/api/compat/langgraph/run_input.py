@@ -22,22 +22,21 @@ def run_in(agent: PublishedAgent, body: RunBody, thread_id: UUID | None) -> RunI
     """The run. Raises `InvalidInput` with the path of what does not fit."""
     inputs, messages = _input(agent, body)
     config = body.config
-    configurable = (config.configurable if config is not None else None) or {}
-    metadata = ((config.metadata if config is not None else None) or {}) | (body.metadata or {})
     given: dict[str, Any] = {
         "agent": body.assistant_id if "@" in body.assistant_id else agent.name,
         "inputs": inputs,
         "messages": messages,
-        "metadata": metadata,
+        "metadata": body.all_metadata,
         "tags": list(dict.fromkeys(config.tags if config is not None else ())),
-        "user": configurable.get("user_id"),
+        "user": body.configurable.get("user_id"),
         "thread_id": thread_id,
         "multitask": body.multitask_strategy or "enqueue",
         "after_seconds": body.after_seconds or None,
         "webhook": body.webhook,
         "interrupt_before": body.interrupt_before or [],
         "interrupt_after": body.interrupt_after or [],
-        "on_completion": "delete" if thread_id is None and body.on_completion == "delete" else "keep",
+        "on_completion": body.on_completion or "keep",
+        "max_steps": body.max_steps,
     }
     try:
         return RunIn(**given)

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from girih.api.compat.langgraph.assistants import agent_meant, has_moved
+from girih.api.compat.langgraph.assistants import agent_meant, agent_of, has_moved
 from girih.api.compat.langgraph.frames import LAST, START, Place
-from girih.api.compat.langgraph.run_body import RunBody, check
+from girih.api.compat.langgraph.run_body import RunBody, check, check_again, check_unheard
 from girih.api.compat.langgraph.run_input import run_in
 from girih.api.compat.langgraph.run_waits import answers_to, waiting_run
 from girih.db.tenancy import OrgScope
 from girih.errors import Conflict, InvalidInput
-from girih.services.runs.replay_schemas import RetryIn
+from girih.services.runs.replay_schemas import RetryIn, RunChange
 from girih.services.runs.schemas import Multitask, ResumeIn, RunIn, RunOut
 from girih.services.runs.search_repository import Wanted
 from girih.services.runs.thread_schemas import ThreadIn
@@ -40,6 +41,17 @@ async def start(girih: Girih, scope: OrgScope, thread_id: UUID | None, body: Run
         return await _start(girih, scope, thread_id, body, key)
 
 
+async def start_all(girih: Girih, scope: OrgScope, bodies: Sequence[RunBody]) -> list[Started]:
+    """Start runs that are on no thread, once all of them fit. Raises `InvalidInput`."""
+    asked = []
+    for body in bodies:
+        check(body, None)
+        check_unheard(body)
+        asked.append(run_in(await agent_of(girih, scope, body.assistant_id), body, None))
+    await girih.runs.replays.check(scope, asked)
+    return [await start(girih, scope, None, body, None) for body in bodies]
+
+
 async def _start(girih: Girih, scope: OrgScope, thread_id: UUID | None, body: RunBody, key: str | None) -> Started:
     thread_id, may_wait = await _thread(girih, scope, thread_id, body)
     if thread_id is None:
@@ -57,7 +69,7 @@ async def _start(girih: Girih, scope: OrgScope, thread_id: UUID | None, body: Ru
     if body.checkpoint_named is not None:
         return await _from_checkpoint(girih, scope, thread_id, body, asked, waiting)
     if body.input is None and (failed := await _failed(girih, scope, thread_id)) is not None:
-        return Started(await girih.runs.replays.retry(scope, UUID(failed.id), RetryIn(multitask=asked.multitask)))
+        return await _again(girih, scope, body, UUID(failed.id), None)
     multitask: Multitask = "interrupt" if waiting is not None else asked.multitask
     return Started(await girih.runs.create(scope, asked.model_copy(update={"multitask": multitask}), key))
 
@@ -77,10 +89,29 @@ async def _resumed(girih: Girih, scope: OrgScope, thread_id: UUID, body: RunBody
     number = UUID((await _required(girih, scope, thread_id, waiting)).id)
     last = (await girih.runs.tail(scope, number).open()).last
     given = ResumeIn()
+    check_again(body)
     if body.is_resume and body.command is not None:
         pauses = (await girih.runs.interrupts.of_run(scope, number)).items
         given = answers_to(pauses, body.command.resume)
-    return Started(await girih.runs.resume(scope, number, given), Place(last, LAST))
+    run = await girih.runs.resume(scope, number, given.model_copy(update={"max_steps": body.max_steps}))
+    return Started(await _noted(girih, scope, body, run), Place(last, LAST))
+
+
+async def _again(girih: Girih, scope: OrgScope, body: RunBody, run_id: UUID, checkpoint_id: str | None) -> Started:
+    """A run that goes on where another one was, with what that one was given."""
+    check_again(body)
+    multitask = body.multitask_strategy or "enqueue"
+    again = RetryIn(checkpoint_id=checkpoint_id, multitask=multitask, max_steps=body.max_steps)
+    return Started(await _noted(girih, scope, body, await girih.runs.replays.retry(scope, run_id, again)))
+
+
+async def _noted(girih: Girih, scope: OrgScope, body: RunBody, run: RunOut) -> RunOut:
+    """The run with the metadata and tags of this request among its own."""
+    metadata, tags = body.all_metadata, body.config.tags if body.config is not None else []
+    if not metadata and not tags:
+        return run
+    change = RunChange(metadata=run.metadata | metadata, tags=list(dict.fromkeys([*run.tags, *tags])))
+    return await girih.runs.replays.change(scope, UUID(run.id), change)
 
 
 async def _ended(girih: Girih, scope: OrgScope, thread_id: UUID, waiting: RunOut | None) -> Started:
@@ -110,8 +141,7 @@ async def _from_checkpoint(
     if found.is_beginning and found.run_id is not None and body.input is None:
         asked = await _asked_again(girih, scope, found.run_id, asked)
     elif found.is_within_run and found.run_id is not None and body.input is None:
-        again = RetryIn(checkpoint_id=found.id, multitask=asked.multitask)
-        return Started(await girih.runs.replays.retry(scope, found.run_id, again))
+        return await _again(girih, scope, body, found.run_id, found.id)
     if not found.is_newest:
         await girih.runs.snapshots.edit(scope, thread_id, {}, at=found.id)
     return Started(await girih.runs.create(scope, asked))

@@ -9,13 +9,14 @@ from fastapi import APIRouter, Header, Query, Request, Response
 
 from girih.api.compat.langgraph import answering, run_ends, run_lists
 from girih.api.compat.langgraph.frames import read_place
-from girih.api.compat.langgraph.run_body import RunBody
+from girih.api.compat.langgraph.run_body import RunBody, check_unheard, check_unsaid
 from girih.api.compat.langgraph.run_shapes import listed, run_json
 from girih.api.compat.langgraph.run_start import start
 from girih.api.deps import GuardedRoute, Wired, requires
 from girih.api.runs import Key
 from girih.db.tenancy import OrgScope
 from girih.language.spec.tree import JsonObject
+from girih.services.feedback.schemas import MOST_KEYS, FeedbackKey
 
 router = APIRouter(prefix="/threads/{thread_id}/runs", route_class=GuardedRoute)
 
@@ -23,6 +24,7 @@ Creator = Annotated[OrgScope, requires("runs:create")]
 Reader = Annotated[OrgScope, requires("runs:read")]
 Canceller = Annotated[OrgScope, requires("runs:cancel")]
 Select = Annotated[list[str] | None, Query()]
+FeedbackKeys = Annotated[list[FeedbackKey] | None, Query(max_length=MOST_KEYS)]
 LastEventId = Annotated[str | None, Header()]
 Flag = Annotated[bool, Query()]
 Action = Annotated[Literal["interrupt", "rollback"], Query()]
@@ -33,6 +35,7 @@ async def create_run(
     girih: Wired, scope: Creator, thread_id: UUID, body: RunBody, response: Response, key: Key = None
 ) -> JsonObject:
     """Start a run, or resume the thread's, and answer at once."""
+    check_unheard(body)
     begun = await start(girih, scope, thread_id, body, key)
     response.headers.update(answering.headers_of(begun.run, "join"))
     return run_json(begun.run, body.multitask_strategy or "enqueue")
@@ -44,7 +47,7 @@ async def stream_run(
 ) -> Response:
     """Start or resume a run and stream it."""
     begun = await start(girih, scope, thread_id, body, key)
-    return answering.streamed(girih, scope, request, begun, body)
+    return await answering.streamed(girih, scope, request, begun, body)
 
 
 @router.post("/wait", operation_id="langgraph_wait_run", response_class=Response)
@@ -52,6 +55,7 @@ async def wait_run(
     girih: Wired, scope: Creator, thread_id: UUID, body: RunBody, request: Request, key: Key = None
 ) -> Response:
     """Start or resume a run and answer with its values."""
+    check_unsaid(body)
     begun = await start(girih, scope, thread_id, body, key)
     return answering.waited(girih, scope, request, begun.run, begun.after, cancels=body.on_disconnect == "cancel")
 
@@ -123,9 +127,15 @@ async def join_stream(
     stream_mode: Select = None,
     stream_subgraphs: Flag = False,
     cancel_on_disconnect: Flag = False,
+    feedback_keys: FeedbackKeys = None,
     last_event_id: LastEventId = None,
 ) -> Response:
     """Stream a run that was started elsewhere, or go on with a stream that broke."""
     run = await answering.found(girih, scope, thread_id, run_id)
-    wanted = answering.Wanted.of(listed(stream_mode), subgraphs=stream_subgraphs, cancels=cancel_on_disconnect)
-    return await answering.rejoined(girih, scope, request, run, wanted, read_place(last_event_id))
+    wanted = answering.Wanted.of(
+        listed(stream_mode),
+        goes_on=last_event_id is not None,
+        subgraphs=stream_subgraphs,
+        cancels=cancel_on_disconnect,
+    )
+    return await answering.rejoined(girih, scope, request, run, wanted, read_place(last_event_id), feedback_keys)

@@ -10,10 +10,10 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from girih.api.compat.langgraph import answering, run_ends, run_lists
 from girih.api.compat.langgraph.frames import read_place
-from girih.api.compat.langgraph.run_body import RunBody
+from girih.api.compat.langgraph.run_body import RunBody, check_unheard, check_unsaid
 from girih.api.compat.langgraph.run_shapes import listed, run_json
-from girih.api.compat.langgraph.run_start import start
-from girih.api.compat.langgraph.runs import Action, Canceller, Creator, Flag, LastEventId, Reader, Select
+from girih.api.compat.langgraph.run_start import start, start_all
+from girih.api.compat.langgraph.runs import Action, Canceller, Creator, FeedbackKeys, Flag, LastEventId, Reader, Select
 from girih.api.deps import GuardedRoute, Wired
 from girih.api.runs import Key
 from girih.language.spec.tree import JsonObject
@@ -40,6 +40,7 @@ class StopIn(BaseModel):
 @router.post("", operation_id="langgraph_create_run_alone")
 async def create_run(girih: Wired, scope: Creator, body: RunBody, response: Response, key: Key = None) -> JsonObject:
     """Start a run that is on no thread."""
+    check_unheard(body)
     begun = await start(girih, scope, None, body, key)
     response.headers.update(answering.headers_of(begun.run, "join"))
     return run_json(begun.run, body.multitask_strategy or "enqueue")
@@ -49,12 +50,13 @@ async def create_run(girih: Wired, scope: Creator, body: RunBody, response: Resp
 async def stream_run(girih: Wired, scope: Creator, body: RunBody, request: Request, key: Key = None) -> Response:
     """Start a run that is on no thread, and stream it."""
     begun = await start(girih, scope, None, body, key)
-    return answering.streamed(girih, scope, request, begun, body)
+    return await answering.streamed(girih, scope, request, begun, body)
 
 
 @router.post("/wait", operation_id="langgraph_wait_run_alone", response_class=Response)
 async def wait_run(girih: Wired, scope: Creator, body: RunBody, request: Request, key: Key = None) -> Response:
     """Start a run that is on no thread, and answer with its values."""
+    check_unsaid(body)
     begun = await start(girih, scope, None, body, key)
     return answering.waited(girih, scope, request, begun.run, begun.after, cancels=body.on_disconnect == "cancel")
 
@@ -63,9 +65,8 @@ async def wait_run(girih: Wired, scope: Creator, body: RunBody, request: Request
 async def create_runs(
     girih: Wired, scope: Creator, bodies: Annotated[list[RunBody], Body(min_length=1, max_length=100)]
 ) -> list[JsonObject]:
-    """Start runs that are on no thread. The first that is refused is told; those before it have begun."""
-    begun = [await start(girih, scope, None, body, None) for body in bodies]
-    return [run_json(one.run) for one in begun]
+    """Start runs that are on no thread: all of them, or none where one does not fit."""
+    return [run_json(one.run) for one in await start_all(girih, scope, bodies)]
 
 
 @router.post("/cancel", operation_id="langgraph_cancel_runs", status_code=204)
@@ -87,9 +88,15 @@ async def join_stream(
     stream_mode: Select = None,
     stream_subgraphs: Flag = False,
     cancel_on_disconnect: Flag = False,
+    feedback_keys: FeedbackKeys = None,
     last_event_id: LastEventId = None,
 ) -> Response:
     """Stream a run that was started elsewhere."""
     run = await answering.found(girih, scope, None, run_id)
-    wanted = answering.Wanted.of(listed(stream_mode), subgraphs=stream_subgraphs, cancels=cancel_on_disconnect)
-    return await answering.rejoined(girih, scope, request, run, wanted, read_place(last_event_id))
+    wanted = answering.Wanted.of(
+        listed(stream_mode),
+        goes_on=last_event_id is not None,
+        subgraphs=stream_subgraphs,
+        cancels=cancel_on_disconnect,
+    )
+    return await answering.rejoined(girih, scope, request, run, wanted, read_place(last_event_id), feedback_keys)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from girih.api.compat.langgraph.frames import HEAD, LAST, Frame, Place, encode
@@ -19,13 +19,24 @@ from girih.services.runs.views import Views
 class RunSpeaker:
     """Says what comes after a place. Whether its run is known is seen to by its `ViewedTail`, before it speaks."""
 
-    def __init__(self, modes: frozenset[str], *, subgraphs: bool, after: Place, head: bytes, until: int | None) -> None:
+    def __init__(
+        self,
+        modes: frozenset[str],
+        *,
+        subgraphs: bool,
+        after: Place,
+        head: bytes,
+        until: int | None,
+        feedback: Mapping[str, str],
+    ) -> None:
         self.over = False
         self._modes = modes
         self._subgraphs = subgraphs
         self._after = after
         self._head = head
         self._until = until
+        self._feedback = feedback
+        """The URLs at which something can be said of the run, by key."""
         self._telling: Telling | None = None
 
     @property
@@ -49,6 +60,9 @@ class RunSpeaker:
         frames = [frame for frame in self._telling.take(event) if frame.place > self._after]
         ends = is_end(event) and Place(event.seq, LAST) > self._after
         self.over = self.over or ends or event.seq == self._until
+        said = Place(event.seq, LAST - 1)
+        if ends and self._feedback and said > self._after:
+            frames.insert(-1, Frame(said, "feedback", dict(self._feedback)))
         return b"".join(map(Frame.encoded, frames))
 
     def ping(self) -> bytes:

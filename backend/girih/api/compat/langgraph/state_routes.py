@@ -15,7 +15,6 @@ from girih.api.deps import GuardedRoute, Wired, requires
 from girih.db.tenancy import OrgScope
 from girih.language.spec.model import END
 from girih.language.spec.tree import JsonObject
-from girih.services.runs.snapshot_schemas import Snapshot
 from girih.wiring.server import Girih
 
 router = APIRouter(prefix="/threads/{thread_id}", route_class=GuardedRoute)
@@ -33,17 +32,18 @@ async def get_state(
     girih: Wired,
     scope: Reader,
     thread_id: UUID,
-    subgraphs: bool = False,  # noqa: ARG001 - what is inside has no states of its own
+    subgraphs: bool = False,
     select: Select = None,
 ) -> JsonObject:
     """The thread as it stands."""
-    return selected_state(state_json(await girih.runs.snapshots.newest(scope, thread_id)), select)
+    return selected_state(await _at(girih, scope, thread_id, None, subgraphs=subgraphs), select)
 
 
 @router.post("/state/checkpoint", operation_id="langgraph_get_state_at")
 async def get_state_at(girih: Wired, scope: Reader, thread_id: UUID, body: StateWanted) -> JsonObject:
     """The thread at a moment, or as it stands where none is named."""
-    return selected_state(state_json(await _at(girih, scope, thread_id, body.checkpoint.named())), body.select)
+    found = await _at(girih, scope, thread_id, body.checkpoint.named(), subgraphs=bool(body.subgraphs))
+    return selected_state(found, body.select)
 
 
 @router.get("/state/{checkpoint_id}", operation_id="langgraph_get_state_by_id")
@@ -52,11 +52,11 @@ async def get_state_by_id(
     scope: Reader,
     thread_id: UUID,
     checkpoint_id: str,
-    subgraphs: bool = False,  # noqa: ARG001 - what is inside has no states of its own
+    subgraphs: bool = False,
     select: Select = None,
 ) -> JsonObject:
     """The thread at a moment."""
-    return selected_state(state_json(await _at(girih, scope, thread_id, checkpoint_id)), select)
+    return selected_state(await _at(girih, scope, thread_id, checkpoint_id, subgraphs=subgraphs), select)
 
 
 @router.post("/state", operation_id="langgraph_update_state")
@@ -102,10 +102,16 @@ async def get_history(
     return await _listed(girih, scope, thread_id, before, limit, {})
 
 
-async def _at(girih: Girih, scope: OrgScope, thread_id: UUID, checkpoint_id: str | None) -> Snapshot:
+async def _at(
+    girih: Girih, scope: OrgScope, thread_id: UUID, checkpoint_id: str | None, *, subgraphs: bool
+) -> JsonObject:
+    """A moment, with where the graphs inside stand then if that is wanted and the run is still there."""
+    snapshots = girih.runs.snapshots
     if checkpoint_id is None:
-        return await girih.runs.snapshots.newest(scope, thread_id)
-    return await girih.runs.snapshots.snapshot(scope, thread_id, checkpoint_id)
+        found = await snapshots.newest(scope, thread_id)
+    else:
+        found = await snapshots.snapshot(scope, thread_id, checkpoint_id)
+    return state_json(await snapshots.inner_states.with_inner(scope, found) if subgraphs else found)
 
 
 async def _listed(

@@ -9,7 +9,7 @@ from girih.api.compat.langgraph.assistants import assistant_id_of
 from girih.api.compat.langgraph.interrupts import interrupts_of
 from girih.api.compat.langgraph.shaping import require_fields
 from girih.language.spec.tree import JsonObject
-from girih.services.runs.snapshot_schemas import Snapshot, SnapshotTask
+from girih.services.runs.snapshot_schemas import InnerSnapshot, Snapshot, SnapshotTask
 from girih.services.runs.thread_schemas import ThreadOut
 from girih.services.runs.thread_search import ThreadView
 from girih.services.runs.values import values_of
@@ -67,7 +67,7 @@ def state_json(snapshot: Snapshot) -> JsonObject:
     return {
         "values": values_of(snapshot.state, snapshot.outputs),
         "next": [task.node for task in snapshot.tasks],
-        "tasks": [_task_json(snapshot, task) for task in snapshot.tasks],
+        "tasks": _tasks_json(snapshot, (), snapshot.tasks),
         "interrupts": _interrupts(snapshot.tasks),
         "checkpoint": checkpoint_json(snapshot.thread_id, snapshot.id),
         "parent_checkpoint": checkpoint_json(snapshot.thread_id, snapshot.parent_id) if snapshot.parent_id else None,
@@ -76,11 +76,11 @@ def state_json(snapshot: Snapshot) -> JsonObject:
     }
 
 
-def checkpoint_json(thread_id: UUID, checkpoint_id: str | None) -> JsonObject:
+def checkpoint_json(thread_id: UUID, checkpoint_id: str | None, ns: Sequence[str] = ()) -> JsonObject:
     """Where a moment is found."""
     return {
         "thread_id": str(thread_id),
-        "checkpoint_ns": "",
+        "checkpoint_ns": "|".join(ns),
         "checkpoint_id": checkpoint_id,
         "checkpoint_map": None,
     }
@@ -98,16 +98,35 @@ def selected_state(state: JsonObject, select: Sequence[str] | None) -> JsonObjec
     return shown
 
 
-def _task_json(snapshot: Snapshot, task: SnapshotTask) -> JsonObject:
+def _tasks_json(snapshot: Snapshot, ns: tuple[str, ...], tasks: Iterable[SnapshotTask]) -> list[JsonObject]:
+    return [
+        {
+            "id": _task_id(snapshot, task, ns),
+            "name": task.node,
+            "path": ["__pregel_pull", task.node],
+            "error": task.error,
+            "interrupts": _interrupts([task]),
+            "checkpoint": None,
+            "state": _inner_json(snapshot, (*ns, f"{task.node}:{_task_id(snapshot, task, ns)}"), task.inner),
+            "result": None,
+        }
+        for task in tasks
+    ]
+
+
+def _inner_json(snapshot: Snapshot, ns: tuple[str, ...], inner: InnerSnapshot | None) -> JsonObject | None:
+    """Where the graph inside of a task stands."""
+    if inner is None:
+        return None
     return {
-        "id": _task_id(snapshot, task),
-        "name": task.node,
-        "path": ["__pregel_pull", task.node],
-        "error": task.error,
-        "interrupts": _interrupts([task]),
-        "checkpoint": None,
-        "state": None,
-        "result": None,
+        "values": values_of(inner.state, None),
+        "next": [task.node for task in inner.tasks],
+        "tasks": _tasks_json(snapshot, ns, inner.tasks),
+        "interrupts": _interrupts(inner.tasks),
+        "checkpoint": checkpoint_json(snapshot.thread_id, inner.id, ns),
+        "parent_checkpoint": None,
+        "metadata": _metadata(snapshot) | {"parents": {"": snapshot.id}},
+        "created_at": inner.created_at,
     }
 
 
@@ -115,8 +134,8 @@ def _interrupts(tasks: Iterable[SnapshotTask]) -> list[JsonObject]:
     return interrupts_of(pause.model_dump(mode="json") for task in tasks for pause in task.pauses)
 
 
-def _task_id(snapshot: Snapshot, task: SnapshotTask) -> str:
-    return str(uuid5(NAMESPACE_OID, f"{snapshot.id}:{task.node}"))
+def _task_id(snapshot: Snapshot, task: SnapshotTask, ns: tuple[str, ...] = ()) -> str:
+    return str(uuid5(NAMESPACE_OID, ":".join((str(snapshot.id), *ns, task.node))))
 
 
 def _metadata(snapshot: Snapshot) -> JsonObject:
