@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import time
 from collections.abc import Callable, Mapping
@@ -17,6 +18,12 @@ QUIET = 0.03
 
 LOOK_AGAIN = 5.0
 """Seconds after which a folder is read again, for editors that do not say what changes on disk."""
+
+IDLE = 1.0
+"""Seconds without an analysis after which garbage is looked for."""
+
+MOST_UNCOLLECTED = 24
+"""Analyses after which garbage is looked for, however busy the editor is."""
 
 _log = logging.getLogger(__name__)
 
@@ -36,6 +43,10 @@ class Desk:
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._again: set[int] = set()
         self._looked: dict[int, float] = {}
+        self._uncollected = 0
+        self._collecting: asyncio.TimerHandle | None = None
+        # A collection looks at all that the session holds: it would take as long as an analysis, in the middle of one.
+        gc.disable()
 
     def changed(self, room: Room, *, at_once: bool = False) -> None:
         """Analyse a workspace soon."""
@@ -85,5 +96,19 @@ class Desk:
                 self._tell(room, room.take(reading))
             except Exception:  # noqa: BLE001 - the last analysis stays, and the editor goes on
                 _log.exception("a workspace could not be analysed")
+            self._collect_later()
             if id(room) not in self._again:
                 return
+
+    def _collect_later(self) -> None:
+        self._uncollected += 1
+        if self._collecting is not None:
+            self._collecting.cancel()
+        if self._uncollected >= MOST_UNCOLLECTED:
+            self._collect()
+        else:
+            self._collecting = asyncio.get_running_loop().call_later(IDLE, self._collect)
+
+    def _collect(self) -> None:
+        self._uncollected = 0
+        gc.collect()

@@ -57,7 +57,7 @@ def load(workspace: Workspace, kinds: Kinds, memory: Memory | None = None) -> Sp
     for path, text in sorted(workspace.files.items()):
         if not is_spec(path, text):
             continue
-        tree, faults = read(Source(path, text))
+        tree, faults = read(Source(path, text), memory)
         is_kindless = not says_kind(text)
         if tree is None and is_kindless:
             continue

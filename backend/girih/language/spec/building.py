@@ -81,6 +81,10 @@ class TreeBuilder:
         value = self._value(root, (), None, None)
         return Tree(self.source, value, self.spots)
 
+    def below(self, path: Path, key: Text, node: Node) -> JsonValue:
+        """The value of one entry of the mapping at `path`."""
+        return self._value(node, (*path, key.value), key.span, None)
+
     def place(self, span: tuple[int, int]) -> Place:
         """The span as a place, cut at the end of its first line."""
         return self.source.place(span)

@@ -21,11 +21,12 @@ class Memory:
         self._now: dict[Hashable, Any] = {}
         self._before: dict[Hashable, Any] = {}
         self._prints: dict[int, tuple[Any, bytes | None]] = {}
+        self._prints_before: dict[int, tuple[Any, bytes | None]] = {}
 
     def begin(self) -> None:
         """Begin a round: a compilation."""
         self._before, self._now = self._now, {}
-        self._prints = {}
+        self._prints_before, self._prints = self._prints, {}
 
     def get(self, key: Hashable) -> Any:
         """What is kept under a key; `None` if nothing is."""
@@ -43,12 +44,13 @@ class Memory:
     def print_of(self, value: Any) -> bytes | None:
         """A fingerprint of plain JSON data: equal for nothing but the same data, with its types and its order.
 
-        `None` for what has none. The same object is looked at once in a round, so nobody may change it meanwhile.
+        `None` for what has none. The same object is looked at once, so nobody may change it.
         """
         known = self._prints.get(id(value))
         if known is None:
             # With the value itself, so that no other object can come to have its number.
-            known = self._prints[id(value)] = (value, fingerprint(value))
+            known = self._prints_before.get(id(value)) or (value, fingerprint(value))
+            self._prints[id(value)] = known
         return known[1]
 
 

@@ -7,6 +7,8 @@ import re
 from girih.language.spec.building import ReadingError
 from girih.language.spec.diagnostics import Diagnostic, Place, in_order
 from girih.language.spec.json_reader import read_json
+from girih.language.spec.memory import Memory
+from girih.language.spec.sections import read_sections
 from girih.language.spec.source import Source
 from girih.language.spec.tree import Tree
 from girih.language.spec.yaml_reader import read_yaml
@@ -17,15 +19,20 @@ MAX_BYTES = 1_000_000
 _NOT_ALLOWED = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
 
 
-def read(source: Source) -> tuple[Tree | None, tuple[Diagnostic, ...]]:
+def read(source: Source, memory: Memory | None = None) -> tuple[Tree | None, tuple[Diagnostic, ...]]:
     """The document's values and places, and all that is wrong with its text (E001, W003).
 
     The tree is `None` when the text has no sound structure. An empty YAML file is a tree whose value is `None`.
+    `memory` keeps what was read for the next time.
     """
     source = Source(source.name, source.text.removeprefix("\ufeff"))
     if fault := _unreadable(source):
         return None, (fault,)
     found: list[Diagnostic] = []
+    if memory is not None and not source.name.endswith(".json"):
+        tree = read_sections(source, memory, found)
+        if tree is not None:
+            return tree, in_order(found)
     try:
         tree = (read_json if source.name.endswith(".json") else read_yaml)(source, found)
     except ReadingError as stopped:

@@ -47,7 +47,7 @@ def read_yaml(source: Source, found: list[Diagnostic]) -> Tree:
     faults: list[Diagnostic] = []
     for _ in range(min(_MOST_FAULTS, 1 + _MOST_TEXT // max(1, len(source.text)))):
         findings: list[Diagnostic] = []
-        reader = _YamlReader(source, findings)
+        reader = YamlReader(source, findings)
         try:
             tree = reader.read(repair.text)
         except yaml.YAMLError as error:
@@ -71,7 +71,9 @@ def _way_out(text: str) -> str:
     return "quote it" if isinstance(value, str) else f"write {value}, or quote it if it is meant as text"
 
 
-class _YamlReader:
+class YamlReader:
+    """Composes the nodes of one text, and knows what it found on the way."""
+
     def __init__(self, source: Source, found: list[Diagnostic]) -> None:
         self.source = source
         self.found = found
@@ -82,19 +84,22 @@ class _YamlReader:
 
     def read(self, text: str) -> Tree:
         """The tree of `text`, which is the source's or a repaired form of it, of the same length."""
+        return self.builder.build(self.composed(text))
+
+    def composed(self, text: str, depth: int = 0) -> Node:
+        """The nodes of `text`, which stands `depth` levels deep in a document."""
         loader = _LOADER(text)
         try:
-            root = self._document(loader)
+            return self._document(loader, depth)
         finally:
             loader.dispose()
-        return self.builder.build(root)
 
-    def _document(self, loader: Any) -> Node:
+    def _document(self, loader: Any, depth: int) -> Node:
         loader.get_event()  # the stream's start
         if loader.check_event(yaml.StreamEndEvent):
             return Text("", (0, 0), "plain")
         loader.get_event()  # the document's start
-        root = self._node(loader, 0)
+        root = self._node(loader, depth)
         loader.get_event()  # the document's end
         if not loader.check_event(yaml.StreamEndEvent):
             second: Any = loader.get_event()
