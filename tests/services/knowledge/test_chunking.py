@@ -132,6 +132,16 @@ def test_no_passage_crosses_a_heading() -> None:
     assert [(p.text, p.heading) for p in found] == [("One\n\nfirst", ("One",)), ("Two\n\nsecond", ("One", "Two"))]
 
 
+def test_what_leaves_its_heading_is_a_section_of_its_own() -> None:
+    builder = Builder(10**6)
+    builder.heading("Slide", 1, 1)
+    builder.add("paragraph", "first", 1)
+    builder.leave()
+    builder.add("paragraph", "second", 2)
+    found = cut(builder.build(), CutRules())
+    assert [(p.text, p.heading, p.page) for p in found] == [("Slide\n\nfirst", ("Slide",), 1), ("second", (), 2)]
+
+
 def test_headings_alone_go_with_what_follows() -> None:
     found = passages_of([("h1", "One"), ("h2", "Two"), ("paragraph", "words")])
     assert [(p.text, p.heading) for p in found] == [("One\n\nTwo\n\nwords", ("One", "Two"))]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import text
-from tests.providers.parsers import samples
+from tests.providers.parsers import office, samples
 from tests.services.knowledge.conftest import Dispatched, Ingest, Publish, make_service, work_off
 
 from girih.db.tenancy import OrgScope
@@ -41,6 +41,13 @@ async def texts(knowledge: KnowledgeService, scope: OrgScope, query: str, collec
         ("a.html", samples.HTML, "hours on Monday", {"heading": ["Opening hours"]}),
         ("a.md", samples.MARKDOWN, "return within 30 days", {"heading": ["Returns policy"]}),
         ("a.txt", samples.TEXT, "Öffnungszeiten", {}),
+        ("a.pptx", office.good_pptx(), "what grew", {"page": 1, "heading": ["Quarter"]}),
+        ("a.xlsx", office.good_xlsx(), "price of a compass", {"page": 1, "heading": ["Prices"]}),
+        ("a.csv", office.CSV, "the city of Anna", {}),
+        ("a.json", office.JSON, "city of the address", {"heading": ["address"]}),
+        ("a.eml", office.good_mail(), "parcel came", {"heading": ["Grüße"]}),
+        ("a.rtf", office.RTF, "price of soup", {"heading": ["Menu"]}),
+        ("a.epub", office.good_epub(), "ten points", {"page": 2, "heading": ["Stars"]}),
     ],
 )
 async def test_each_kind_can_be_found_by_its_place(
@@ -63,6 +70,7 @@ async def test_what_cannot_be_read_fails_with_a_reason_and_the_rest_goes_on(
 ) -> None:
     await publish(scope)
     bad = {"locked.pdf": samples.encrypted_pdf(), "scan.pdf": samples.scan(), "bomb.docx": samples.bomb_docx()}
+    bad["macros.xlsx"] = office.repacked(office.good_xlsx(), {"xl/vbaProject.bin": b"x"})
     for name, content in bad.items():
         await ingest(scope, name, content)
     await ingest(scope, "good.md", samples.MARKDOWN)
@@ -72,6 +80,7 @@ async def test_what_cannot_be_read_fails_with_a_reason_and_the_rest_goes_on(
     assert "encrypted" in found["locked.pdf"][1]
     assert "OCR" in found["scan.pdf"][1]
     assert "unpacks" in found["bomb.docx"][1]
+    assert "macros" in found["macros.xlsx"][1]
 
 
 async def test_what_is_refused_at_the_door(

@@ -102,9 +102,12 @@ def _sections(blocks: Iterable[Block]) -> Iterator[tuple[tuple[str, ...], list[B
     """Blocks under one heading; headings without a text of their own go to the section that follows."""
     waiting: list[Block] = []
     number = 0
+    path: tuple[str, ...] = ()
     numbered = []
     for block in blocks:
-        number += block.kind == "heading"
+        # A slide without a title stands under no heading, although none begins there.
+        number += block.kind == "heading" or block.heading != path
+        path = block.heading
         numbered.append((number, block))
     for _, group in groupby(numbered, key=lambda pair: pair[0]):
         waiting.extend(block for _, block in group)
