@@ -23,6 +23,12 @@ MEDIA_TYPE = "application/problem+json"
 Shape: TypeAlias = Callable[[int, JsonObject], tuple[int, JsonObject]]
 """What becomes of a problem behind a door of another project: its status and the problem → status and body there."""
 
+Heads: TypeAlias = Callable[[Scope, JsonObject], Mapping[str, str]]
+"""The headers that a door's clients look for in an error: the request and the error's body → headers."""
+
+BEGAN = "began"
+"""Under this name the request's state has the reading of `time.perf_counter` at which it came."""
+
 RETRY_AFTER = "2"
 """Seconds after which a caller may try again when something girih depends on does not answer."""
 
@@ -94,21 +100,29 @@ def problem(
     body: JsonObject = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
     body |= {"code": code, "error_id": request_id(request.scope)}
     body |= {name: value for name, value in more.items() if value}
-    shape = _shape_of(request)
-    if shape is not None:
+    door = _door_of(request)
+    if door is not None:
+        shape, heads = door
         status, body = shape(status, body)
+        headers = {**(headers or {}), **heads(request.scope, body)}
         return Response(orjson.dumps(body, default=str), status, headers, "application/json")
     return Response(orjson.dumps(body, default=str), status, headers, MEDIA_TYPE)
 
 
-def shape_problems(app: FastAPI, prefix: str, shape: Shape) -> None:
+def no_heads(scope: Scope, body: JsonObject) -> Mapping[str, str]:
+    """Of a door whose clients look for nothing more."""
+    del scope, body
+    return {}
+
+
+def shape_problems(app: FastAPI, prefix: str, shape: Shape, heads: Heads) -> None:
     """Let problems under a path be written as the clients of that door read them."""
-    app.state.shapes[prefix] = shape
+    app.state.shapes[prefix] = shape, heads
 
 
-def _shape_of(request: HTTPConnection) -> Shape | None:
+def _door_of(request: HTTPConnection) -> tuple[Shape, Heads] | None:
     app = request.scope.get("app")
-    shapes: Mapping[str, Shape] = getattr(app.state, "shapes", {}) if app is not None else {}
+    shapes: Mapping[str, tuple[Shape, Heads]] = getattr(app.state, "shapes", {}) if app is not None else {}
     path = str(request.scope.get("path", ""))
     return next((shape for prefix, shape in shapes.items() if path.startswith(f"{prefix}/")), None)
 

@@ -11,7 +11,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from girih.api.errors import unexpected
+from girih.api.errors import BEGAN, unexpected
 from girih.api.sse import LATER, Flow
 from girih.db.patience import patient
 
@@ -64,7 +64,7 @@ class _Exchange:
         self._began = time.perf_counter()
         self.later: list[Flow] = []
         """What a stream still has to send: for the hours it takes nothing else is kept of the request."""
-        scope.setdefault("state", {}).update({"request_id": self.id, LATER: self.later})
+        scope.setdefault("state", {}).update({"request_id": self.id, BEGAN: self._began, LATER: self.later})
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":

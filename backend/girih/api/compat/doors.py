@@ -12,23 +12,25 @@ from girih.api.compat.ai_sdk import problems as ai_sdk_problems
 from girih.api.compat.ai_sdk import router as ai_sdk
 from girih.api.compat.langgraph import problems as langgraph_problems
 from girih.api.compat.langgraph import router as langgraph
+from girih.api.compat.openai import access as openai_access
 from girih.api.compat.openai import faults as openai_faults
 from girih.api.compat.openai import router as openai
-from girih.api.errors import Shape, shape_problems
+from girih.api.errors import Heads, Shape, no_heads, shape_problems
 
 
 @dataclass(frozen=True)
 class Door:
-    """One protocol: its routes below `prefix`, and how its clients read problems."""
+    """One protocol: its routes below `prefix`, and how its clients read problems, and the headers of these."""
 
     prefix: str
     router: APIRouter
     shape: Shape
+    heads: Heads = no_heads
 
 
 DOORS: tuple[Door, ...] = (
     Door("/langgraph", langgraph.router, langgraph_problems.shape),
-    Door("/openai/v1", openai.router, openai_faults.shape),
+    Door("/openai/v1", openai.router, openai_faults.shape, openai_access.error_heads),
     Door("/ai-sdk", ai_sdk.router, ai_sdk_problems.shape),
     Door("/ag-ui", ag_ui.router, ag_ui_problems.shape),
 )
@@ -39,4 +41,4 @@ def install(app: FastAPI) -> None:
     """Open all doors. Their routes are described by their own projects, not by ours."""
     for door in DOORS:
         app.include_router(door.router, prefix=door.prefix, include_in_schema=False)
-        shape_problems(app, door.prefix, door.shape)
+        shape_problems(app, door.prefix, door.shape, door.heads)
