@@ -55,10 +55,11 @@ class ChatThreads:
             rows = await search_repository.runs(work, scope, Wanted(thread_id=thread), before=None, limit=1)
             if rows:
                 return Standing(await thread_repository.state_of(work, scope.org_id, thread), out(rows[0]))
-            row = await thread_repository.thread(work, scope, thread)
+            made = None
+            if about is not None:
+                made = await thread_repository.add_as(work, scope, thread, metadata=about, ttl=None, agent=None)
+            row = made or await thread_repository.thread(work, scope, thread)
             if row is None and about is not None:
-                row = await thread_repository.add_as(work, scope, thread, metadata=about, ttl=None, agent=None)
-                row = row or await thread_repository.thread(work, scope, thread)
-                if row is None:
-                    raise Conflict(f"there is a thread {thread} already", help="choose another id for the chat")
-            return Standing(await thread_repository.state_of(work, scope.org_id, thread) if row else {}, None)
+                raise Conflict(f"there is a thread {thread} already", help="choose another id for the chat")
+            has_state = row is not None and row.state_id is not None
+            return Standing(await thread_repository.state_of(work, scope.org_id, thread) if has_state else {}, None)
