@@ -61,7 +61,7 @@ class NodeParser:
 
     def node(self, name: str, value: JsonValue) -> GraphNode:
         """The node; one that cannot be read is not `sound`."""
-        memory = self.memory if not self.tree.damage else None
+        memory = self.memory if not self.tree.damage.is_within(("nodes", name)) else None
         mark = memory.print_of(value) if memory is not None else None
         if memory is None or mark is None:
             return self._node(name, value)
