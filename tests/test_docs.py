@@ -23,6 +23,19 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md"))]
 GUIDES = [page for page in PAGES if "reference" not in page.parts and "examples" not in page.parts]
 FENCE = re.compile(r"^```([a-z]*)[ ]?([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 TOOLS = ("curl", "sed")
+SAID = Path(__file__).with_name("said.py")
+START = """\
+set -euo pipefail
+said=$(mktemp -d)
+ended() {
+  code=$?
+  [ $code = 0 ] || cat "$said"/*
+  [ -z "$(jobs -p)" ] || kill $(jobs -p)
+  rm -r "$said"
+  exit $code
+}
+trap ended EXIT
+"""
 
 
 class Snippet(NamedTuple):
@@ -42,8 +55,12 @@ def name(page: Path) -> str:
 
 
 def as_script(page: Path) -> str:
-    """The page as one shell script: files are written, commands, Python and JavaScript run, all in reading order."""
-    lines = ["set -euo pipefail"]
+    """The page as one shell script: files are written, commands, Python and JavaScript run, all in reading order.
+
+    `sh second` is a command that goes on in a second terminal; `text output` is what the commands before it said, and
+    `text second` what comes to stand in the second terminal.
+    """
+    lines = [START]
     for snippet in snippets(page):
         if snippet.language == "yaml" and snippet.info.startswith("file="):
             path = snippet.info.removeprefix("file=")
@@ -51,7 +68,12 @@ def as_script(page: Path) -> str:
                 f"mkdir -p \"$(dirname '{path}')\" && cat > '{path}' <<'END_OF_FILE'\n{snippet.text}END_OF_FILE"
             )
         elif (snippet.language, snippet.info) == ("sh", ""):
-            lines.append(snippet.text)
+            lines.append(f'{{\n{snippet.text}}} > "$said/first" 2>&1\ncat "$said/first"')
+        elif (snippet.language, snippet.info) == ("sh", "second"):
+            lines.append(f'{snippet.text.strip()} > "$said/second" 2>&1 &')
+        elif (snippet.language, snippet.info) in (("text", "output"), ("text", "second")):
+            where = '"$said/first"' if snippet.info == "output" else '"$said/second" wait'
+            lines.append(f"python3 '{SAID}' {where} <<'END_OF_FILE'\n{snippet.text}END_OF_FILE")
         elif snippet.language == "python":
             lines.append(f"python3 - <<'END_OF_FILE'\n{snippet.text}END_OF_FILE")
         elif (snippet.language, snippet.info) == ("js", ""):
@@ -78,7 +100,7 @@ NAMES = {
     "GIRIH_DATABASE_URL": "database_url",
     "GIRIH_REDIS_URL": "redis_url",
 }
-RUNNABLE = [page for page in GUIDES if as_script(page).count("\n")]
+RUNNABLE = [page for page in GUIDES if len(as_script(page)) > len(START)]
 
 
 @pytest.mark.parametrize("page", GUIDES, ids=name)
@@ -87,6 +109,9 @@ def test_every_block_is_of_a_kind_that_is_checked(page: Path) -> None:
         ("sh", ""),
         ("sh", "demo"),
         ("sh", "terminal"),
+        ("sh", "second"),
+        ("text", "output"),
+        ("text", "second"),
         ("sh", "setting"),
         ("python", ""),
         ("js", ""),

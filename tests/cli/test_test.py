@@ -120,11 +120,9 @@ def test_one_node_alone(folder: Path, capsys: pytest.CaptureFixture[str]) -> Non
 
 
 def test_a_change_runs_them_again(folder: Path) -> None:
-    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
     process = subprocess.Popen(
         [sys.executable, "-m", "girih.cli", "test", "desk.yaml", "-k", "good", "--watch"],
         cwd=folder,
-        env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -100,6 +101,7 @@ def _once(
         note(f"error: {fault.message}" + (f"\n  help: {fault.help}" if fault.help else ""), "error")
         return False
     _WRITE[format](tested, coverage)
+    sys.stdout.flush()  # before what stderr says of it, and while --watch goes on
     return _verdict(path, bench, tested, only, fail_under)
 
 

@@ -181,7 +181,10 @@ async def test_failures(mock: Any, expect: Any, misses: tuple[str, ...]) -> None
 
 async def test_a_failure_nobody_expected_is_told_with_its_way_out() -> None:
     report = await tried(mock={"sort": {"intent": "faq"}}, expect={"steps": 9})
-    assert report.misses[0].startswith("the run failed at 'one' (unavailable): a test reaches no documents")
+    assert report.misses[0] == (
+        "the run failed at 'one' (unavailable): a test reaches no documents, and this node searches 'shop'; "
+        "give it a result: mock: { one: { hits: … } }"
+    )
 
 
 async def test_inputs_that_do_not_fit_are_told() -> None:

@@ -9,7 +9,7 @@ from girih.engine.context import Outcome
 from girih.engine.events import NewEvent
 from girih.language.compiler.plan import Plan
 from girih.language.expressions.cel import Condition, ExpressionError
-from girih.language.spec.graph_tests import Bounds, Expectation, ExpectedError, GraphTest
+from girih.language.spec.graph_tests import Bounds, ExpectedError, GraphTest
 from girih.language.spec.tree import JsonObject, JsonValue
 
 LONGEST = 300
@@ -21,7 +21,7 @@ def misses_of(
 ) -> Iterator[str]:
     """Every way in which a run is not what the test expects, under the name of the expectation."""
     expect = test.expect
-    yield from _end(expect, outcome)
+    yield from _end(plan, test, outcome)
     if expect.path is not None and not _is_path(plan, expect.path, path):
         yield f"expect.path: the path was [{', '.join(path)}], expected [{', '.join(expect.path)}]"
     outputs = outcome.outputs if outcome.outputs is not None else {}
@@ -43,8 +43,9 @@ def shown(value: JsonValue) -> str:
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
 
 
-def _end(expect: Expectation, outcome: Outcome) -> Iterator[str]:
+def _end(plan: Plan, test: GraphTest, outcome: Outcome) -> Iterator[str]:
     """Whether the run ended as it should: well, with a failure, or by waiting."""
+    expect = test.expect
     nodes = [pause.node for pause in outcome.pauses]
     if expect.waits_for is not None:
         if sorted(set(nodes)) != sorted(set(expect.waits_for)):
@@ -55,7 +56,7 @@ def _end(expect: Expectation, outcome: Outcome) -> Iterator[str]:
     elif expect.error is not None:
         yield from _failure(expect.error, outcome)
     elif outcome.error is not None:
-        yield f"the run {_ended(outcome)}"
+        yield f"the run {_ended(outcome)}{_way_out(plan, test, outcome.error)}"
 
 
 def _failure(expected: ExpectedError, outcome: Outcome) -> Iterator[str]:
@@ -75,6 +76,15 @@ def _ended(outcome: Outcome) -> str:
         return "ended well"
     where = f" at '{outcome.error['node']}'" if outcome.error.get("node") else ""
     return f"failed{where} ({outcome.error['kind']}): {outcome.error['message']}"
+
+
+def _way_out(plan: Plan, test: GraphTest, error: JsonObject) -> str:
+    """How to give a result to a node that reached for something that a test does not have."""
+    node = next((node for node in plan.nodes if node.name == error.get("node")), None)
+    if node is None or node.name in test.mock or error["kind"] != "unavailable":
+        return ""
+    needed = node.returns.get("required") or node.returns.get("properties") or ()
+    return f"; give it a result: mock: {{ {node.name}: {{ {', '.join(f'{name}: …' for name in needed)} }} }}"
 
 
 def _is_path(plan: Plan, wanted: Sequence[str], path: Sequence[str]) -> bool:
