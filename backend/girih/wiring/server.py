@@ -134,14 +134,8 @@ async def open_girih(settings: Settings) -> AsyncIterator[Girih]:
         loads = (load_openai, embedders.load_default) if provider else (embedders.load_default,)
         traces, requests = make_traces(settings, uow), RequestService(uow)
         nouns = (identity, registry, knowledge, agents, runs, events, requests, memory, usage, traces, telemetry)
-        store = StoreService(uow, embedders)
-        more = (
-            make_retention(settings, uow),
-            WebhookService(uow),
-            FeedbackService(uow),
-            ScheduleService(uow, runs),
-            store,
-        )
+        said = WebhookService(uow), FeedbackService(uow)
+        more = make_retention(settings, uow), *said, ScheduleService(uow, runs), StoreService(uow, embedders)
         yield Girih(*nouns, *more, facts, readiness, lambda: warm_up(*loads))
 
 

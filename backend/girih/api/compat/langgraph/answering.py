@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import get_args
 from urllib.parse import urlencode
 from uuid import UUID
@@ -37,7 +37,9 @@ class Wanted:
     feedback: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, modes: Sequence[str], *, goes_on: bool, subgraphs: bool, cancels: bool) -> Wanted:
+    def of(
+        cls, modes: Sequence[str], *, goes_on: bool, subgraphs: bool, cancels: bool, feedback: Sequence[str]
+    ) -> Wanted:
         """From what stands in an address. Raises `InvalidInput` for a mode that there is not."""
         for mode in modes:
             if mode not in get_args(StreamMode):
@@ -45,7 +47,7 @@ class Wanted:
                     f"`stream_mode`: there is no mode '{mode}'",
                     help=f"the modes are: {', '.join(get_args(StreamMode))}",
                 )
-        return cls(tuple(modes) or (GOES_ON if goes_on else ("values",)), subgraphs, cancels)
+        return cls(tuple(modes) or (GOES_ON if goes_on else ("values",)), subgraphs, cancels, tuple(feedback))
 
 
 async def found(girih: Girih, scope: OrgScope, thread_id: UUID | None, run_id: UUID) -> RunOut:
@@ -80,10 +82,8 @@ async def rejoined(
     run: RunOut,
     wanted: Wanted,
     after: Place | None,
-    feedback_keys: Sequence[str] | None,
 ) -> Response:
     """What comes after a frame; without one, all since the run was started or resumed last."""
-    wanted = replace(wanted, feedback=tuple(feedback_keys or ()))
     last = (await girih.runs.tail(scope, run.id).open()).last
     if after is not None and after.seq > last:
         raise BadCursor(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
 
 from girih.api.compat.langgraph import answering, run_ends, run_lists
 from girih.api.compat.langgraph.frames import read_place
@@ -28,6 +28,26 @@ FeedbackKeys = Annotated[list[FeedbackKey] | None, Query(max_length=MOST_KEYS)]
 LastEventId = Annotated[str | None, Header()]
 Flag = Annotated[bool, Query()]
 Action = Annotated[Literal["interrupt", "rollback"], Query()]
+
+
+async def wanted_of(
+    stream_mode: Select = None,
+    stream_subgraphs: Flag = False,
+    cancel_on_disconnect: Flag = False,
+    feedback_keys: FeedbackKeys = None,
+    last_event_id: LastEventId = None,
+) -> answering.Wanted:
+    """What a client wants to be told that joins a stream."""
+    return answering.Wanted.of(
+        listed(stream_mode),
+        goes_on=last_event_id is not None,
+        subgraphs=stream_subgraphs,
+        cancels=cancel_on_disconnect,
+        feedback=feedback_keys or (),
+    )
+
+
+Joining = Annotated[answering.Wanted, Depends(wanted_of)]
 
 
 @router.post("", operation_id="langgraph_create_run")
@@ -124,18 +144,9 @@ async def join_stream(
     thread_id: UUID,
     run_id: UUID,
     request: Request,
-    stream_mode: Select = None,
-    stream_subgraphs: Flag = False,
-    cancel_on_disconnect: Flag = False,
-    feedback_keys: FeedbackKeys = None,
+    wanted: Joining,
     last_event_id: LastEventId = None,
 ) -> Response:
     """Stream a run that was started elsewhere, or go on with a stream that broke."""
     run = await answering.found(girih, scope, thread_id, run_id)
-    wanted = answering.Wanted.of(
-        listed(stream_mode),
-        goes_on=last_event_id is not None,
-        subgraphs=stream_subgraphs,
-        cancels=cancel_on_disconnect,
-    )
-    return await answering.rejoined(girih, scope, request, run, wanted, read_place(last_event_id), feedback_keys)
+    return await answering.rejoined(girih, scope, request, run, wanted, read_place(last_event_id))

@@ -11,9 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from girih.api.compat.langgraph import answering, run_ends, run_lists
 from girih.api.compat.langgraph.frames import read_place
 from girih.api.compat.langgraph.run_body import RunBody, check_unheard, check_unsaid
-from girih.api.compat.langgraph.run_shapes import listed, run_json
+from girih.api.compat.langgraph.run_shapes import run_json
 from girih.api.compat.langgraph.run_start import start, start_all
-from girih.api.compat.langgraph.runs import Action, Canceller, Creator, FeedbackKeys, Flag, LastEventId, Reader, Select
+from girih.api.compat.langgraph.runs import Action, Canceller, Creator, Joining, LastEventId, Reader
 from girih.api.deps import GuardedRoute, Wired
 from girih.api.runs import Key
 from girih.language.spec.tree import JsonObject
@@ -85,18 +85,9 @@ async def join_stream(
     scope: Reader,
     run_id: UUID,
     request: Request,
-    stream_mode: Select = None,
-    stream_subgraphs: Flag = False,
-    cancel_on_disconnect: Flag = False,
-    feedback_keys: FeedbackKeys = None,
+    wanted: Joining,
     last_event_id: LastEventId = None,
 ) -> Response:
     """Stream a run that was started elsewhere."""
     run = await answering.found(girih, scope, None, run_id)
-    wanted = answering.Wanted.of(
-        listed(stream_mode),
-        goes_on=last_event_id is not None,
-        subgraphs=stream_subgraphs,
-        cancels=cancel_on_disconnect,
-    )
-    return await answering.rejoined(girih, scope, request, run, wanted, read_place(last_event_id), feedback_keys)
+    return await answering.rejoined(girih, scope, request, run, wanted, read_place(last_event_id))
