@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from threading import Lock
 from typing import Any
 
 import httpx
 from tests.acceptance.fleet import Fleet, Member, events, fleet, publish
 
-POINTS = (
-    "run.created",
-    "run.claimed",
-    "checkpoint.before",
-    "checkpoint.after",
-    "checkpoint.before@2",
-    "checkpoint.after@3",
-    "finish.before",
-    "finish.after",
-)
 GIVEN_UP = ("run.finished", "run.failed", "run.cancelled")
 
 
@@ -35,6 +27,14 @@ class Found:
         """Note what does not hold."""
         if not holds:
             self.wrong.append(what)
+
+    def add(self, other: Found) -> None:
+        """Take over what was found elsewhere: the slowest of both, the sum of what was counted."""
+        self.tried += other.tried
+        self.wrong += other.wrong
+        for name, figure in other.figures.items():
+            known: Any = self.figures.get(name, 0)
+            self.figures[name] = max(known, figure) if name.startswith("slowest") else known + figure
 
 
 @dataclass
@@ -79,3 +79,31 @@ def place(n: int, **settings: str) -> Iterator[Place]:
         with made.client(api) as client:
             publish(client)
             yield Place(made, api, client, n)
+
+
+PLACES = 3
+"""So many places at once."""
+
+
+def side_by_side(play: Callable[[Place, Sequence[int]], Found]) -> Callable[[int], Found]:
+    """A scenario of single turns, shared out over several places."""
+    one_by_one = Lock()
+
+    def alone(turns: Sequence[int]) -> Found:
+        try:
+            with ExitStack() as stack:
+                with one_by_one:  # there is one Alembic in a process
+                    at = stack.enter_context(place(len(turns)))
+                return play(at, turns)
+        except Exception as fault:  # what the others find is told all the same
+            return Found(wrong=[f"{type(fault).__name__}: {fault}"])
+
+    def shared_out(n: int) -> Found:
+        found, count = Found(), min(PLACES, n)
+        with ThreadPoolExecutor(count) as pool:
+            for part in pool.map(alone, [range(first, n, count) for first in range(count)]):
+                found.add(part)
+        return found
+
+    shared_out.__doc__ = play.__doc__
+    return shared_out

@@ -1,9 +1,10 @@
 """What happens to runs and readers when processes, the broker and the database fail: named scenarios, and what held.
 
-    python tests/benchmarks/reliability.py [R1 R3 …] [--n 10]
+    python tests/benchmarks/reliability.py [R1 R3 …] [--n 10] [--write docs/explanation/performance.md]
 
 Real processes on one machine: an API or two, workers, PostgreSQL and Valkey of their own. Prints a table; exits with 1
-if something did not hold. Leases are two seconds here, so that nobody waits for thirty.
+if something did not hold. Leases are two seconds here, so that nobody waits for thirty. Some scenarios are played at
+three places side by side, each with processes of its own: most of the time everybody waits for a lease to run out.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import argparse
 import asyncio
 import os
 import random
+import re
 import signal
 import socket
 import sys
@@ -27,42 +29,14 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import crashes
 import httpx
+import kills
 import misbehaving
 import psutil
-from place import GIVEN_UP, POINTS, Found, Place, place
+from place import GIVEN_UP, Found, Place, place, side_by_side
 from tests.acceptance.fleet import LEASE, Member, begin, events, publish, until
 
 from girih.cli.stream import frames
 from girih.jobs import RUN, make_client
-
-
-def r1(n: int) -> Found:
-    """kill -9 of the executor: at random moments, and at each named point."""
-    found = Found()
-    with place(n) as at:
-        slowest = 0.0
-        for _ in range(n):
-            at.workers(2)
-            run = begin(at.client, "slow")
-            until(lambda run=run: at.fleet.holder(run))
-            time.sleep(random.uniform(0, 1.5))
-            holder = at.fleet.holder(run)
-            if holder is not None:
-                holder.kill()
-            began = time.monotonic()
-            at.whole(found, run)
-            slowest = max(slowest, time.monotonic() - began)
-            found.tried += 1
-        found.figures["slowest end after a kill (s)"] = round(slowest, 1)
-        for point in POINTS[1:]:
-            at.dismiss()
-            victim = at.fleet.worker(GIRIH_TEST_BUILD="1", GIRIH_CRASH_AT=point)
-            run = begin(at.client, "quick")
-            found.check(victim.process.wait(60) == 9, f"{point}: the worker did not end there")
-            at.workers(1)
-            at.whole(found, run)
-            found.tried += 1
-    return found
 
 
 def r3(n: int) -> Found:
@@ -109,32 +83,6 @@ def r4(n: int) -> Found:
         for run in runs:
             at.whole(found, run)
         found.tried = len(runs)
-    return found
-
-
-def r5(n: int) -> Found:
-    """The database restarted, fast and at once, while runs are executed, read and accepted."""
-    found, refused = Found(), 0
-    with place(n) as at:
-        at.workers(2)
-        runs: list[str] = []
-        for turn in range(n):
-            runs += [begin(at.client, "slow"), begin(at.client, "slow", background=False)]
-            at.fleet.in_the_middle(runs[-2])
-            at.fleet.restart_postgres(signal.SIGINT if turn % 2 else signal.SIGQUIT)
-            answer = at.client.post("/v1/runs", json={"agent": "quick"})
-            if answer.status_code == 201:
-                runs.append(answer.json()["id"])
-            else:
-                refused += 1
-                found.check(answer.status_code == 503, f"{answer.status_code} while the database was away")
-                found.check("retry-after" in answer.headers, "a 503 without Retry-After")
-            until(lambda: at.client.get("/readyz").status_code == 200)
-        for run in runs:
-            at.whole(found, run)
-        found.tried = len(runs)
-        found.figures["refused with 503 meanwhile"] = refused
-        found.check(at.api.process.poll() is None, "the API needed a restart")
     return found
 
 
@@ -292,35 +240,6 @@ def r9(n: int) -> Found:
     return found
 
 
-def r11(n: int) -> Found:
-    """SIGTERM for APIs and workers with runs and streams open."""
-    found, slowest = Found(), 0.0
-    with place(n) as at:
-        for _ in range(n):
-            at.workers(2)
-            other = at.fleet.api()
-            with at.fleet.client(other) as there, ThreadPoolExecutor() as pool:
-                runs = ["", begin(at.client, "slow")]
-                until(lambda runs=runs: at.fleet.holder(runs[1]))
-                runs[0], holder = begin(there, "slow", background=False), at.fleet.in_the_middle(runs[1])
-                reading = pool.submit(lambda there=there, runs=runs: there.get(f"/v1/runs/{runs[0]}/events").content)
-                time.sleep(0.2)
-                for member in (other, holder):
-                    began = time.monotonic()
-                    code = member.stop()
-                    slowest = max(slowest, time.monotonic() - began)
-                    found.check(code == 0, f"{member.name} exited with {code}")
-                part = list(frames([reading.result()]))
-                found.check(not part or part[-1]["type"] not in GIVEN_UP, "a stop looked like an end")
-            for run in runs:
-                at.whole(found, run)
-            found.tried += 2
-        found.figures["slowest stop (s)"] = round(slowest, 1)
-        crashes = at.fleet.sql("SELECT coalesce(sum(crashes), 0) FROM runs")
-        found.check(crashes == [(0,)], f"counted as crashes: {crashes}")
-    return found
-
-
 def r13(n: int) -> Found:
     """Every connection of the database taken: 503 within the pool's time-out, health answers, and it recovers."""
     found = Found()
@@ -332,13 +251,12 @@ def r13(n: int) -> Found:
 
             def ask() -> tuple[int, float]:
                 began = time.monotonic()
-                with at.fleet.client(at.api) as client:
-                    return client.get("/v1/agents").status_code, time.monotonic() - began
+                return at.client.get("/v1/agents").status_code, time.monotonic() - began
 
             asked = [pool.submit(ask) for _ in range(2 * n)]
             time.sleep(1)
             began = time.monotonic()
-            health = httpx.get(f"{at.api.url}/healthz", trust_env=False).status_code
+            health = at.client.get("/healthz").status_code
             found.check((health, time.monotonic() - began < 1) == (200, True), "health did not answer")
             answers = [one.result() for one in asked]
             holding.result()
@@ -402,10 +320,39 @@ def r19(n: int) -> Found:
 
 
 SCENARIOS: dict[str, Callable[[int], Found]] = {
-    "R1": r1, "R3": r3, "R4": r4, "R5": r5, "R6": r6, "R7": r7, "R8": r8, "R9": r9, "R11": r11, "R13": r13,
+    "R1": side_by_side(kills.r1), "R1-points": side_by_side(kills.at_points), "R3": r3, "R4": r4,
+    "R5": side_by_side(kills.r5), "R6": r6, "R7": r7, "R8": r8, "R9": r9, "R11": side_by_side(kills.r11), "R13": r13,
     "R18": r18, "R19": r19, "R1-nested": crashes.nested, "R1-pauses": crashes.pauses, "R20": misbehaving.r20,
     "R21": crashes.r21,
 }  # fmt: skip
+
+
+HEAD = ("id", "what happens", "n", "tried", "held", "seconds", "figures", "when")
+"""The columns of the table."""
+
+
+def row(name: str, n: int) -> tuple[str, list[str]]:
+    """Play a scenario: its line of the table, and what did not hold."""
+    began, play = time.monotonic(), SCENARIOS[name]
+    try:
+        found = play(n)
+    except Exception as fault:
+        found = Found(wrong=[f"{type(fault).__name__}: {fault}"])
+    figures = " · ".join(f"{key}: {value}" for key, value in found.figures.items())
+    what, took = (play.__doc__ or "").rstrip("."), time.monotonic() - began
+    held, today = "no" if found.wrong else "yes", time.strftime("%Y-%m-%d")
+    return f"| {name} | {what} | {n} | {found.tried} | {held} | {took:.0f} | {figures} | {today} |", found.wrong
+
+
+def write(page: Path, lines: dict[str, str]) -> None:
+    """Put these lines into the page's table, beside those of other scenarios that it has already."""
+    marked = re.compile(r"(<!-- reliability -->\n).*?(<!-- /reliability -->)", re.DOTALL)
+    text = page.read_text()
+    there = marked.search(text)
+    assert there is not None, f"{page} has no place for the table"
+    known = {line.split("|")[1].strip(): line for line in there[0].splitlines() if line.startswith("| R")} | lines
+    table = [f"| {' | '.join(HEAD)} |", "|---" * len(HEAD) + "|", *(known[name] for name in SCENARIOS if name in known)]
+    page.write_text(text.replace(there[0], there[1] + "\n".join(table) + "\n" + there[2]))
 
 
 def main() -> int:
@@ -413,26 +360,22 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("scenarios", nargs="*", metavar="R", help=", ".join(SCENARIOS))
     parser.add_argument("--n", type=int, default=5, help="how often each scenario's fault happens (default 5)")
+    parser.add_argument("--write", type=Path, help="the page to put the table into; other scenarios' lines stay")
     given = parser.parse_args()
     unknown = set(given.scenarios) - SCENARIOS.keys()
     if unknown:
         parser.error(f"there is no {', '.join(sorted(unknown))}")
-    print(f"{os.cpu_count()} cores, leases of {LEASE:.0f} s, n = {given.n}\n")
-    print("| id | what happens | tried | held | seconds | figures |\n| --- | --- | --- | --- | --- | --- |")
+    print(f"{os.cpu_count()} cores, leases of {LEASE:.0f} s\n\n| {' | '.join(HEAD)} |\n{'| --- ' * len(HEAD)}|")
     failed = False
     for name in given.scenarios or SCENARIOS:
-        began, play = time.monotonic(), SCENARIOS[name]
-        try:
-            found = play(given.n)
-        except Exception as fault:
-            found = Found(wrong=[f"{type(fault).__name__}: {fault}"])
-        figures = " · ".join(f"{key}: {value}" for key, value in found.figures.items())
-        what, took = (play.__doc__ or "").rstrip("."), time.monotonic() - began
-        print(f"| {name} | {what} | {found.tried} | {'no' if found.wrong else 'yes'} | {took:.0f} | {figures} |")
-        for wrong in found.wrong[:5]:
-            print(f"    {wrong}")
+        line, wrong = row(name, given.n)
+        print(line)
+        for each in wrong[:5]:
+            print(f"    {each}")
         sys.stdout.flush()
-        failed |= bool(found.wrong)
+        failed |= bool(wrong)
+        if given.write is not None:
+            write(given.write, {name: line})
     return int(failed)
 
 

@@ -12,7 +12,9 @@ import argparse
 import asyncio
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
@@ -86,9 +88,9 @@ def _background(place: Fleet, api: Member, workers: list[Member], runs: int) -> 
     return Measured(runs, took, after[0] - before[0], after[1] - before[1])
 
 
-def apis(seconds: float, slots: int) -> list[str]:
+def apis(seconds: float, slots: int) -> Iterator[str]:
     """One API process and two, as many streams as two can execute."""
-    lines, alone = [], None
+    alone = None
     for count in (1, 2):
         with fleet(GIRIH_RUN_SLOTS=str(slots), GIRIH_BACKGROUND_AFTER="600", GIRIH_RUN_LEASE="30") as place:
             members = [place.api() for _ in range(count)]
@@ -96,14 +98,13 @@ def apis(seconds: float, slots: int) -> list[str]:
                 publish(client, {"patient.yaml": AGENT})
             asyncio.run(_streams(place, members, 2 * slots, 2))
             measured = asyncio.run(_streams(place, members, 2 * slots, seconds))
-            lines.append(measured.line("API processes", count, alone))
+            yield measured.line("API processes", count, alone)
             alone = alone or measured
-    return lines
 
 
-def workers(seconds: float, slots: int) -> list[str]:
+def workers(seconds: float, slots: int) -> Iterator[str]:
     """One worker and two, for as many background runs."""
-    lines, alone = [], None
+    alone = None
     for count in (1, 2):
         with fleet(GIRIH_RUN_SLOTS=str(slots), GIRIH_BACKGROUND_AFTER="600", GIRIH_RUN_LEASE="30") as place:
             api = place.api(GIRIH_RUN_SLOTS="0")
@@ -115,9 +116,8 @@ def workers(seconds: float, slots: int) -> list[str]:
                 events(client, first)
                 until(lambda place=place: place.sql("SELECT count(*) FROM runs WHERE status <> 'succeeded'") == [(0,)])
             measured = _background(place, api, members, round(seconds * slots * 2))
-            lines.append(measured.line("workers", count, alone))
+            yield measured.line("workers", count, alone)
             alone = alone or measured
-    return lines
 
 
 def main() -> None:
@@ -128,7 +128,7 @@ def main() -> None:
     options = parser.parse_args()
     print("| what | processes | runs | runs/s | ms per run (+ servers) | runs per CPU second | × wall | × CPU |")
     print("|---|---|---|---|---|---|---|---|")
-    for line in [*apis(options.seconds, options.slots), *workers(options.seconds, options.slots)]:
+    for line in chain(apis(options.seconds, options.slots), workers(options.seconds, options.slots)):
         print(line, flush=True)
 
 

@@ -7,6 +7,7 @@ from typing import Literal
 
 Point = Literal[
     "run.created",
+    "run.found",
     "run.claimed",
     "events.before",
     "events.after",

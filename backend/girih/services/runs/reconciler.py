@@ -204,6 +204,7 @@ class Reconciler:
 
     async def _try(self, due: Due) -> bool:
         """Claim the run and start it; or end it, if it has taken too many processes with it."""
+        self._crash.here("run.found")
         async with self._uow(due.scope) as work:
             claim = await repository.claim(work, due, worker=self._worker, lease=self._timing.lease_time)
             if claim is None:
