@@ -14,6 +14,7 @@ from girih.providers.embeddings.wordpiece import WordPiece, load_vocabulary
 from girih.providers.parsers.document import Builder, ParsedDocument
 from girih.services.knowledge.chunking import Passage, cut
 from girih.services.knowledge.cut_rules import Context, CutRules, Strategy
+from girih.services.knowledge.tables import Collection
 
 READER = WordPiece(load_vocabulary())
 WORDS = st.lists(st.sampled_from(["stone", "tile.", "line,", "pattern!", "x" * 60, "日本語。", "a"]), max_size=120)
@@ -108,11 +109,7 @@ def test_rules_are_read_back_as_they_were_stored(size: int, overlap: int, data: 
     strategy = data.draw(st.sampled_from(get_args(Strategy)))
     context = data.draw(st.sampled_from(get_args(Context)))
     rules = CutRules(size, overlap, strategy, context)
-    assert CutRules.stored(**rules.columns) == rules
-
-
-def test_a_row_from_before_there_were_strategies_means_the_first_ones() -> None:
-    assert CutRules.stored(220, 40) == CutRules(220, 40, "structure", "headings")
+    assert Collection(**rules.columns).rules == rules
 
 
 def passages_of(

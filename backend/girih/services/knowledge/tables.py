@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import TSVECTOR
 from sqlalchemy.orm import Mapped, mapped_column
 
 from girih.db.base import Base, OrgOwned, ProjectOwned, new_id, project_key
-from girih.services.knowledge.cut_rules import CutRules
+from girih.services.knowledge.cut_rules import Context, CutRules, Strategy
 
 
 class Collection(ProjectOwned, Base):
@@ -20,8 +20,7 @@ class Collection(ProjectOwned, Base):
 
     `embedder` is what the author chose; the four columns after it are the embedder that the vectors came from, set by
     the first document and kept. `index_id` names the generation of passages that searches read. `passages` and `words`
-    are their number and their length in all, which ranking by words needs. `rules` reads the two numbers on how
-    documents are cut.
+    are their number and their length in all, which ranking by words needs.
     """
 
     __tablename__ = "collections"
@@ -40,6 +39,8 @@ class Collection(ProjectOwned, Base):
     embedder_fingerprint: Mapped[str | None] = mapped_column(Text)
     chunk_size: Mapped[int]
     chunk_overlap: Mapped[int]
+    chunk_strategy: Mapped[Strategy] = mapped_column(Text, server_default="structure")
+    chunk_context: Mapped[Context] = mapped_column(Text, server_default="headings")
     digest: Mapped[str] = mapped_column(Text)
     index_id: Mapped[UUID] = mapped_column(Uuid, default=new_id)
     passages: Mapped[int] = mapped_column(BigInteger, server_default="0")
@@ -49,7 +50,7 @@ class Collection(ProjectOwned, Base):
     @property
     def rules(self) -> CutRules:
         """How the collection's documents are cut."""
-        return CutRules.stored(self.chunk_size, self.chunk_overlap)
+        return CutRules(self.chunk_size, self.chunk_overlap, self.chunk_strategy, self.chunk_context)
 
 
 class Document(ProjectOwned, Base):
