@@ -19,9 +19,11 @@ BACKEND = ROOT / "backend"
 PACKAGE = BACKEND / "girih"
 DECLARED = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PROJECT = DECLARED["project"]
-BEHIND_THE_EXTRA = {PACKAGE / "cli" / f"{name}.py" for name in ("dev", "dev_setup", "doctor_server")}
+_BEHIND = ("dev", "dev_setup", "doctor_server", "test", "trials", "trial_text", "lone_node", "junit")
+BEHIND_THE_EXTRA = {PACKAGE / "cli" / f"{name}.py" for name in _BEHIND}
 """Modules of the command line that only run where `girih[server]` is installed."""
 PART_OF = {
+    "lsprotocol": "pygls",
     "pydantic-core": "pydantic",
     "starlette": "fastapi",
     "kombu": "celery",
