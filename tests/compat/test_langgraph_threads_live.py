@@ -163,7 +163,19 @@ async def test_events_are_numbered_and_go_on_after_each(client: LangGraphClient,
     numbers = [event["seq"] for event in seen]
     assert numbers == sorted(set(numbers))
     async with httpx.AsyncClient(headers={"x-api-key": served.key}, trust_env=False, timeout=60) as plain:
-        body = {"channels": ["values", "updates", "lifecycle", "tasks", "messages", "tools", "custom", "input"]}
+        body = {
+            "channels": [
+                "values",
+                "updates",
+                "lifecycle",
+                "tasks",
+                "messages",
+                "tools",
+                "custom",
+                "input",
+                "checkpoints",
+            ]
+        }
         for at in range(0, len(seen) - 1, 4):
             rest: list[int] = []
             asked = {**body, "since": numbers[at]}

@@ -144,6 +144,7 @@ def create_app(girih: Girih) -> FastAPI:
     for part in PARTS:
         app.include_router(part.router, prefix="/v1")
     app.include_router(documents.uploads, prefix="/v1")
+    app.include_router(feedback.links)
     app.include_router(system.router)
     doors.install(app)
     _surround(app, girih.facts.cors_origins, girih.telemetry)

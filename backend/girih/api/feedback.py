@@ -12,6 +12,8 @@ from girih.db.tenancy import OrgScope
 from girih.services.feedback.schemas import FeedbackIn, FeedbackList
 
 router = APIRouter(tags=["feedback"], route_class=GuardedRoute)
+links = APIRouter(tags=["feedback"], route_class=GuardedRoute)
+"""What needs no key, and so stands outside of `/v1`."""
 
 Reader = Annotated[OrgScope, requires("runs:read")]
 
@@ -22,7 +24,7 @@ async def get_run_feedback(girih: Wired, scope: Reader, run_id: UUID) -> Feedbac
     return await girih.feedback.of_run(scope, run_id)
 
 
-@router.post("/feedback/{token}", operation_id="give_feedback", status_code=204, dependencies=[public])
+@links.post("/feedback/{token}", operation_id="give_feedback", status_code=204, dependencies=[public])
 async def give_feedback(girih: Wired, token: Annotated[str, Path(max_length=2000)], body: FeedbackIn) -> None:
     """Say something of a run, with the link that its stream gave; it replaces what was said under that key before."""
     await girih.feedback.give(token, body)

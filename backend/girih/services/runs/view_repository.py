@@ -55,6 +55,20 @@ async def _newest_state(work: Work, row: Run) -> ThreadState | None:
     return found
 
 
+async def standing(work: Work, scope: OrgScope, run_id: UUID) -> tuple[bool, ThreadState | None]:
+    """Whether the run has not ended, and the state that its thread is in, both as of one moment.
+
+    As long as the run is on its thread, that is the state in which it began.
+    """
+    of_thread = and_(Thread.org_id == Run.org_id, Thread.id == Run.thread_id)
+    is_newest = and_(
+        ThreadState.org_id == Thread.org_id, ThreadState.thread_id == Thread.id, ThreadState.id == Thread.state_id
+    )
+    query = select(Run.finished_at, ThreadState).join(Thread, of_thread).outerjoin(ThreadState, is_newest)
+    found = (await work.session.execute(query.where(Run.org_id == scope.org_id, Run.id == run_id))).first()
+    return (found.finished_at is None, found[1]) if found is not None else (False, None)
+
+
 async def taken_up_after(work: Work, row: Run) -> int:
     """The number of the last event with which the run began to wait for somebody and went on since; 0 for none.
 

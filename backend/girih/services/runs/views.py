@@ -65,14 +65,24 @@ class Views:
 
     async def of_known(self, scope: OrgScope, run: RunOut) -> RunView:
         """The same of a run of the scope that was read just now; what is known of it is not read again."""
-        if run.thread_id is not None or run.source_run_id is not None:
-            return await self.of(scope, UUID(run.id))
+        number = UUID(run.id)
+        held = self._held(number)
+        before = outputs = None
+        if run.thread_id is not None and held is not None and run.source_run_id is None:
+            async with self._uow(scope) as work:
+                is_open, before = await view_repository.standing(work, scope, number)
+                outputs = await snapshot_repository.outputs_at(work, before) if is_open and before is not None else None
+            if not is_open:
+                return await self.of(scope, number)
+        elif run.thread_id is not None or run.source_run_id is not None:
+            return await self.of(scope, number)
         plan = await self._agents.plan(scope, run.digest)
         messages: Sequence[JsonObject] = ()
         if plan.chat:
-            held = self._held(UUID(run.id))
-            messages = said_in(held.claim.chat) if held is not None else await self._messages(scope, UUID(run.id))
-        return RunView(run, plan, beginning={}, outputs=None, messages=messages, goes_on=False)
+            messages = said_in(held.claim.chat) if held is not None else await self._messages(scope, number)
+        beginning = before.state if before is not None else {}
+        moment = str(before.id) if before is not None else run.thread_id
+        return RunView(run, plan, beginning, outputs, messages, goes_on=False, before=moment)
 
     async def so_far(self, scope: OrgScope, run_id: UUID) -> ValuesFold:
         """The run's values after all it has recorded so far."""

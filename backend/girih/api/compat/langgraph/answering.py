@@ -117,7 +117,7 @@ async def _feedback(girih: Girih, scope: OrgScope, request: Request, run: RunOut
     if not wanted.feedback:
         return {}
     tokens = await girih.feedback.tokens(scope, UUID(run.id), wanted.feedback)
-    return {key: f"{request.base_url}v1/feedback/{token}" for key, token in tokens.items()}
+    return {key: f"{request.base_url}feedback/{token}" for key, token in tokens.items()}
 
 
 def _speaker(

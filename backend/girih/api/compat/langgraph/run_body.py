@@ -117,6 +117,12 @@ class RunBody(_Strict):
         return self.command is not None and "resume" in self.command.model_fields_set
 
     @property
+    def is_new(self) -> bool:
+        """Whether it starts a run with an input of its own, from where the thread is now."""
+        goes_on = self.is_resume or self.is_end or self.checkpoint_named is not None
+        return self.input is not None and not goes_on
+
+    @property
     def checkpoint_named(self) -> str | None:
         """The id of the state to begin with."""
         if self.checkpoint_id or self.checkpoint is not None:

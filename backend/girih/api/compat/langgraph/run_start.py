@@ -13,9 +13,9 @@ from girih.api.compat.langgraph.run_body import RunBody, check, check_again, che
 from girih.api.compat.langgraph.run_input import run_in
 from girih.api.compat.langgraph.run_waits import answers_to, waiting_run
 from girih.db.tenancy import OrgScope
-from girih.errors import Conflict, InvalidInput
+from girih.errors import Conflict, InvalidInput, ThreadBusy
 from girih.services.runs.replay_schemas import RetryIn, RunChange
-from girih.services.runs.schemas import Multitask, ResumeIn, RunIn, RunOut
+from girih.services.runs.schemas import ResumeIn, RunIn, RunOut
 from girih.services.runs.search_repository import Wanted
 from girih.services.runs.thread_schemas import ThreadIn
 from girih.wiring.server import Girih
@@ -59,6 +59,9 @@ async def _start(girih: Girih, scope: OrgScope, thread_id: UUID | None, body: Ru
             raise InvalidInput("`command` is for the run of a thread: name the thread", param="command")
         agent = await agent_meant(girih, scope, body.assistant_id)
         return Started(await girih.runs.create(scope, run_in(agent, body, None), key))
+    if body.is_new:
+        asked = run_in(await agent_meant(girih, scope, body.assistant_id), body, thread_id)
+        return Started(await _new(girih, scope, thread_id, asked, key))
     waiting = await waiting_run(girih, scope, thread_id) if may_wait else None
     if body.is_end:
         return await _ended(girih, scope, thread_id, waiting)
@@ -68,10 +71,32 @@ async def _start(girih: Girih, scope: OrgScope, thread_id: UUID | None, body: Ru
     asked = run_in(agent, body, thread_id)
     if body.checkpoint_named is not None:
         return await _from_checkpoint(girih, scope, thread_id, body, asked, waiting)
-    if body.input is None and (failed := await _failed(girih, scope, thread_id)) is not None:
+    if (failed := await _failed(girih, scope, thread_id)) is not None:
         return await _again(girih, scope, body, UUID(failed.id), None)
-    multitask: Multitask = "interrupt" if waiting is not None else asked.multitask
-    return Started(await girih.runs.create(scope, asked.model_copy(update={"multitask": multitask}), key))
+    return Started(await girih.runs.create(scope, asked, key))
+
+
+async def _new(girih: Girih, scope: OrgScope, thread_id: UUID, asked: RunIn, key: str | None) -> RunOut:
+    """A run with an input of its own. One that waits on the thread gives way, and the thread keeps what it did.
+
+    Mostly none does: so it is only looked for where the new run could not begin at once.
+    """
+    gives_way = asked.model_copy(update={"multitask": "interrupt"})
+    if asked.multitask == "rollback" and await waiting_run(girih, scope, thread_id) is not None:
+        return await girih.runs.create(scope, gives_way, key)
+    try:
+        run = await girih.runs.create(scope, asked, key)
+    except ThreadBusy:
+        if await waiting_run(girih, scope, thread_id) is None:
+            raise
+        return await girih.runs.create(scope, gives_way, key)
+    if run.status != "queued" or asked.multitask != "enqueue":
+        return run
+    waiting = await waiting_run(girih, scope, thread_id)
+    if waiting is None or waiting.id == run.id:
+        return run
+    await girih.runs.cancel(scope, waiting.id, keeps_state=True)
+    return await girih.runs.run(scope, run.id)
 
 
 async def _thread(girih: Girih, scope: OrgScope, thread_id: UUID | None, body: RunBody) -> tuple[UUID | None, bool]:
