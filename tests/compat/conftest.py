@@ -40,7 +40,7 @@ class Served:
         )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def served(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Served]:
     """The server, with every agent of `agents/` published."""
     engine = make_engine(database_url)
@@ -55,7 +55,7 @@ async def served(database_url: str, tmp_path_factory: pytest.TempPathFactory) ->
         await engine.dispose()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def stranger(served: Served) -> AsyncIterator[Served]:
     """The same server with the key of another organization, which must never see anything of the first."""
     engine = make_engine(served.database_url)
@@ -67,28 +67,28 @@ async def stranger(served: Served) -> AsyncIterator[Served]:
         await engine.dispose()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def lang(served: Served) -> Iterator[SyncLangGraphClient]:
     """LangGraph's client without an event loop."""
     with opened(served.url, served.key) as client:
         yield client
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def strange(stranger: Served) -> Iterator[SyncLangGraphClient]:
     """The same client of another organization."""
     with opened(stranger.url, stranger.key) as client:
         yield client
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def alang(served: Served) -> AsyncIterator[LangGraphClient]:
     """LangGraph's client for an event loop."""
     async with get_client(url=f"{served.url}/langgraph", api_key=served.key) as client:
         yield client
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def plain(served: Served) -> Iterator[httpx.Client]:
     """A plain HTTP client with the key."""
     with served.client() as client:
