@@ -12,9 +12,10 @@ from langgraph_sdk import get_client
 from langgraph_sdk.client import LangGraphClient, SyncLangGraphClient
 from tests.api.process import api_process
 from tests.compat.langgraph_clients import opened
-from tests.conftest import make_scope
+from tests.conftest import fresh_database, make_scope
 
 from girih.db.engine import make_engine, make_sessions
+from girih.db.migrations import upgrade
 from girih.db.unit_of_work import UnitOfWork
 from girih.services.identity.schemas import PERMISSIONS
 from girih.services.identity.service import IdentityService
@@ -40,22 +41,25 @@ class Served:
         )
 
 
-@pytest.fixture(scope="package")
-async def served(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Served]:
-    """The server, with every agent of `agents/` published."""
-    engine = make_engine(database_url)
-    try:
+@pytest.fixture(scope="session")
+async def served(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Served]:
+    """The server, with every agent of `agents/` published.
+
+    Its database is its own: it lives to the end of the session, and does whatever it finds to be done there.
+    """
+    async with fresh_database() as database:
+        await upgrade(database.owner)
+        engine = make_engine(database.app)
         uow = UnitOfWork(make_sessions(engine), lambda *_: None)
         key = (await IdentityService(uow).create_key(await make_scope(uow), "clients", PERMISSIONS)).key
-        with api_process(database_url, tmp_path_factory.mktemp("compat")) as api:
-            served = Served(api.url, key, database_url)
+        await engine.dispose()
+        with api_process(database.app, tmp_path_factory.mktemp("compat")) as api:
+            served = Served(api.url, key, database.app)
             publish(served, AGENTS)
             yield served
-    finally:
-        await engine.dispose()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 async def stranger(served: Served) -> AsyncIterator[Served]:
     """The same server with the key of another organization, which must never see anything of the first."""
     engine = make_engine(served.database_url)
@@ -67,28 +71,28 @@ async def stranger(served: Served) -> AsyncIterator[Served]:
         await engine.dispose()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def lang(served: Served) -> Iterator[SyncLangGraphClient]:
     """LangGraph's client without an event loop."""
     with opened(served.url, served.key) as client:
         yield client
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def strange(stranger: Served) -> Iterator[SyncLangGraphClient]:
     """The same client of another organization."""
     with opened(stranger.url, stranger.key) as client:
         yield client
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 async def alang(served: Served) -> AsyncIterator[LangGraphClient]:
     """LangGraph's client for an event loop."""
     async with get_client(url=f"{served.url}/langgraph", api_key=served.key) as client:
         yield client
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def plain(served: Served) -> Iterator[httpx.Client]:
     """A plain HTTP client with the key."""
     with served.client() as client:
