@@ -189,10 +189,11 @@ class Reconciler:
             return
         async with self._uow.reading_for("reconcile") as work:
             due = await repository.due_runs(work, limit=free + 1, background_after=self._background_after)
-        if len(due) <= free:
-            self._roster.all_served(expected)
+        if len(due) > free:
+            self._roster.some_left()
         for one in due:
             if not self._roster.reserve():
+                self._roster.some_left()
                 return
             try:
                 started = await self._try(one)
@@ -201,6 +202,8 @@ class Reconciler:
                 raise
             if not started:
                 self._roster.give_back()
+        if len(due) <= free:
+            self._roster.all_served(expected)
 
     async def _try(self, due: Due) -> bool:
         """Claim the run and start it; or end it, if it has taken too many processes with it."""

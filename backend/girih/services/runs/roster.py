@@ -23,9 +23,13 @@ class Roster:
         self.freed = asyncio.Event()
         """Set when there is a slot for a run that may be waiting."""
         self._waiting = False
-        """Whether runs may be waiting for a slot; new ones then line up behind them."""
+        """Whether runs may be waiting for a slot."""
+        self._crowded = False
+        """Whether more of them were found than there were slots; new ones then line up behind them."""
         self.expected = 0
         """How often a run was left waiting so far."""
+        self._served = 0
+        """How many of these have been looked for since."""
 
     @property
     def free(self) -> int:
@@ -44,12 +48,12 @@ class Roster:
     def reserve(self, *, new: bool = False) -> bool:
         """Take a slot before the run is claimed, so that what is claimed is executed. To be started or given back.
 
-        A run that is new gets none while others wait.
+        A run that is new gets none that another one may be waiting for.
         """
         if self.free <= 0:
-            self._wait_for_slot()
+            self._waiting = True
             return False
-        if new and self._waiting:
+        if new and self._waiting and (self._crowded or self.free <= self.expected - self._served):
             return False
         self._free -= 1
         return True
@@ -62,18 +66,20 @@ class Roster:
 
     def expect(self) -> None:
         """A run waits for a slot."""
-        self._wait_for_slot()
+        self._waiting = True
+        self.expected += 1
         if self.free > 0:
             self.freed.set()
 
     def all_served(self, expected: int) -> None:
         """No run waits any more; unless one was left waiting since `expected` was read, and may not have been seen."""
+        self._served, self._crowded = max(self._served, expected), False
         if self.expected == expected:
             self._waiting = False
 
-    def _wait_for_slot(self) -> None:
-        self._waiting = True
-        self.expected += 1
+    def some_left(self) -> None:
+        """More runs wait than there are slots."""
+        self._waiting = self._crowded = True
 
     def start(self, claim: Claim, feed: Feed) -> None:
         """Execute a claimed run in a slot that was reserved for it."""
