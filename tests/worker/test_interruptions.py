@@ -32,7 +32,7 @@ async def versions(uow: UnitOfWork, scope: OrgScope) -> dict[str, list[Any]]:
     """Which transaction wrote each row last: a row that was changed, even to the same values, has another."""
     async with uow(scope) as work:
         found = {}
-        for table in ("ingest_jobs", "documents", "collections", "chunks", "postings", "terms"):
+        for table in ("ingest_jobs", "documents", "collections", "search_indexes", "chunks", "postings", "terms"):
             if await work.session.scalar(text("SELECT to_regclass(:name) IS NOT NULL"), {"name": table}):
                 rows = await work.session.execute(text(f"SELECT ctid::text, xmin::text FROM {table} ORDER BY ctid"))
                 found[table] = [tuple(row) for row in rows]

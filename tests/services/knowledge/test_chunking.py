@@ -14,7 +14,8 @@ from girih.providers.embeddings.wordpiece import WordPiece, load_vocabulary
 from girih.providers.parsers.document import Builder, ParsedDocument
 from girih.services.knowledge.chunking import Passage, cut
 from girih.services.knowledge.cut_rules import Context, CutRules, Strategy
-from girih.services.knowledge.tables import Collection
+from girih.services.knowledge.index_config import IndexConfig
+from girih.services.knowledge.tables import SearchIndex
 
 READER = WordPiece(load_vocabulary())
 WORDS = st.lists(st.sampled_from(["stone", "tile.", "line,", "pattern!", "x" * 60, "日本語。", "a"]), max_size=120)
@@ -105,11 +106,11 @@ def test_any_document_by_parents(parts: list[tuple[str, list[str], str]], size: 
 
 
 @given(size=st.integers(1, 9_999), overlap=st.integers(0, 499), data=st.data())
-def test_rules_are_read_back_as_they_were_stored(size: int, overlap: int, data: st.DataObject) -> None:
+def test_a_config_is_read_back_as_it_was_stored(size: int, overlap: int, data: st.DataObject) -> None:
     strategy = data.draw(st.sampled_from(get_args(Strategy)))
     context = data.draw(st.sampled_from(get_args(Context)))
-    rules = CutRules(size, overlap, strategy, context)
-    assert Collection(**rules.columns).rules == rules
+    config = IndexConfig(chunk=CutRules(size, overlap, strategy, context))
+    assert SearchIndex(config=config.as_json).made_by == config
 
 
 def passages_of(

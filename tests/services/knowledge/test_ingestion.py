@@ -67,7 +67,7 @@ async def state(uow: UnitOfWork, scope: OrgScope) -> tuple[Any, ...]:
                 "JOIN chunk_terms t ON t.org_id = p.org_id AND t.id = p.term_id ORDER BY 1, 2"
             )
         )
-        collection = await work.session.execute(text("SELECT passages, words FROM collections"))
+        collection = await work.session.execute(text("SELECT passages, words FROM search_indexes"))
         return chunks.all(), postings.all(), collection.all()
 
 

@@ -23,13 +23,3 @@ class CutRules:
     def of(cls, chunk: Mapping[str, Any]) -> CutRules:
         """The rules of a document's `chunk:`."""
         return cls(**chunk)
-
-    @property
-    def columns(self) -> dict[str, Any]:
-        """The columns of a collection's row that hold them."""
-        return {
-            "chunk_size": self.size,
-            "chunk_overlap": self.overlap,
-            "chunk_strategy": self.strategy,
-            "chunk_context": self.context,
-        }

@@ -10,21 +10,21 @@ from sqlalchemy import text
 
 from girih.db.unit_of_work import Work
 from girih.services.knowledge.chunking import Passage
-from girih.services.knowledge.tables import Collection, Document
+from girih.services.knowledge.tables import Document, SearchIndex
 
 _BATCH = 200
 
 _DELETE_POSTINGS = text("""
 DELETE FROM chunk_postings p
 USING chunks c, unnest(c.lexemes) l, chunk_terms t
-WHERE c.org_id = :org_id AND c.document_id = :document_id
-  AND t.org_id = :org_id AND t.index_id = c.index_id AND t.term = l.lexeme
+WHERE c.org_id = :org_id AND c.index_id = :index_id AND c.document_id = :document_id
+  AND t.org_id = :org_id AND t.index_id = :index_id AND t.term = l.lexeme
   AND p.org_id = :org_id AND p.term_id = t.id AND p.chunk_id = c.id
 """)
 
 _DELETE_CHUNKS = text("""
 WITH gone AS (
-  DELETE FROM chunks WHERE org_id = :org_id AND document_id = :document_id RETURNING words
+  DELETE FROM chunks WHERE org_id = :org_id AND index_id = :index_id AND document_id = :document_id RETURNING words
 )
 SELECT count(*) AS passages, coalesce(sum(words), 0) AS words FROM gone
 """)
@@ -53,7 +53,7 @@ _INSERT_TERMS = text("""
 INSERT INTO chunk_terms (org_id, index_id, term)
 SELECT DISTINCT CAST(:org_id AS uuid), CAST(:index_id AS uuid), l.lexeme
 FROM chunks c, unnest(c.lexemes) l
-WHERE c.org_id = :org_id AND c.document_id = :document_id
+WHERE c.org_id = :org_id AND c.index_id = :index_id AND c.document_id = :document_id
 ORDER BY l.lexeme
 ON CONFLICT DO NOTHING
 """)
@@ -63,39 +63,40 @@ INSERT INTO chunk_postings (org_id, term_id, chunk_id, count, words)
 SELECT c.org_id, t.id, c.id, cardinality(l.positions), c.words
 FROM chunks c, unnest(c.lexemes) l
 JOIN chunk_terms t ON t.org_id = :org_id AND t.index_id = :index_id AND t.term = l.lexeme
-WHERE c.org_id = :org_id AND c.document_id = :document_id
+WHERE c.org_id = :org_id AND c.index_id = :index_id AND c.document_id = :document_id
 """)
 
 
-async def clear(work: Work, collection: Collection, document: Document) -> None:
-    """Take the document's passages out of the index. The collection must be held."""
-    whose = {"org_id": document.org_id, "document_id": document.id}
+async def clear(work: Work, index: SearchIndex, document: Document) -> None:
+    """Take the document's passages out of the index, which must be held."""
+    whose = {"org_id": document.org_id, "index_id": index.id, "document_id": document.id}
     await work.session.execute(_DELETE_POSTINGS, whose)
     gone = (await work.session.execute(_DELETE_CHUNKS, whose)).one()
-    collection.passages -= int(gone.passages)
-    collection.words -= int(gone.words)
+    index.passages -= int(gone.passages)
+    index.words -= int(gone.words)
 
 
 async def fill(
-    work: Work, collection: Collection, document: Document, passages: Sequence[Passage], vectors: Sequence[list[float]]
+    work: Work, index: SearchIndex, document: Document, passages: Sequence[Passage], vectors: Sequence[list[float]]
 ) -> None:
-    """Put the document's passages into the index. The collection must be held, and the document clear."""
-    whose = {"org_id": document.org_id, "index_id": collection.index_id, "document_id": document.id}
+    """Put the document's passages into the index, which must be held and clear of it."""
+    whose = {"org_id": document.org_id, "index_id": index.id, "document_id": document.id}
     for at in range(0, len(passages), _BATCH):
-        rows = _columns(document.id, at, passages[at : at + _BATCH], vectors[at : at + _BATCH])
-        collection.words += int(await work.session.scalar(_INSERT_CHUNKS, whose | rows) or 0)
-    collection.passages += len(passages)
+        rows = _columns(whose, at, passages[at : at + _BATCH], vectors[at : at + _BATCH])
+        index.words += int(await work.session.scalar(_INSERT_CHUNKS, whose | rows) or 0)
+    index.passages += len(passages)
     await work.session.execute(_INSERT_TERMS, whose)
     await work.session.execute(_INSERT_POSTINGS, whose)
 
 
 def _columns(
-    document_id: UUID, at: int, passages: Sequence[Passage], vectors: Sequence[list[float]]
+    whose: dict[str, UUID], at: int, passages: Sequence[Passage], vectors: Sequence[list[float]]
 ) -> dict[str, list[object]]:
     ordinals = range(at, at + len(passages))
+    space = uuid5(whose["index_id"], str(whose["document_id"]))
     return {
         # The same content gives the same ids, however often its ingestion was interrupted: citations stay good.
-        "ids": [uuid5(document_id, f"{o}:{p.start}:{p.text}") for o, p in zip(ordinals, passages, strict=True)],
+        "ids": [uuid5(space, f"{o}:{p.start}:{p.text}") for o, p in zip(ordinals, passages, strict=True)],
         "ordinals": list(ordinals),
         "texts": [passage.text for passage in passages],
         "searched": [passage.searched for passage in passages],

@@ -22,9 +22,10 @@ from girih.services.knowledge.blobs import Blobs
 from girih.services.knowledge.chunking import VERSION as CUTTER
 from girih.services.knowledge.chunking import Passage, cut
 from girih.services.knowledge.identities import bind, embedder_of
+from girih.services.knowledge.index_config import IndexConfig
 from girih.services.knowledge.leases import Held
 from girih.services.knowledge.schemas import Stage
-from girih.services.knowledge.tables import Collection, Document
+from girih.services.knowledge.tables import Document, SearchIndex
 
 _log = logging.getLogger(__name__)
 
@@ -101,25 +102,25 @@ class Ingestion:
                 await leases.beat(work, held, self._lease)
 
     async def _stages(self, held: Held) -> None:
-        document, collection = await self._subject(held)
+        document, source = await self._subject(held)
         stored = Artefacts(self._artefacts, held.scope.org_id, document.id, document.sha256)
         parsed = await self._parsed(held, document, stored)
-        passages = await self._passages(held, collection, parsed, stored)
-        embedder = await embedder_of(collection, self._embedders)
-        texts = [passage.with_header(parsed.title, collection.rules.context) for passage in passages]
+        passages = await self._passages(held, source.made_by, parsed, stored)
+        embedder = await embedder_of(source, self._embedders)
+        texts = [passage.with_header(parsed.title, source.made_by.chunk.context) for passage in passages]
         vectors = await self._vectors(held, embedder, texts, stored)
         await self._store(held, embedder, parsed, passages, vectors)
         await stored.forget()
 
-    async def _subject(self, held: Held) -> tuple[Document, Collection]:
+    async def _subject(self, held: Held) -> tuple[Document, SearchIndex]:
         async with self._uow(held.scope) as work:
             document = await repository.document(work, held.scope, held.document_id)
             if document is None:
                 raise LeaseLost("the document was deleted")
-            collection = await repository.collection_by_id(work, held.scope, document.collection_id)
-        if collection is None:
+            found = await repository.index_by_id(work, held.scope, held.index_id)
+        if found is None:
             raise LeaseLost("the collection was deleted")
-        return document, collection
+        return document, found
 
     async def _parsed(self, held: Held, document: Document, stored: Artefacts) -> ParsedDocument:
         await self._progress(held, "parse", 0, 0)
@@ -133,10 +134,10 @@ class Ingestion:
         return parsed
 
     async def _passages(
-        self, held: Held, collection: Collection, parsed: ParsedDocument, stored: Artefacts
+        self, held: Held, made_by: IndexConfig, parsed: ParsedDocument, stored: Artefacts
     ) -> list[Passage]:
         await self._progress(held, "chunk", 0, 0)
-        rules = collection.rules
+        rules = made_by.chunk
         key = key_of(PARSER, CUTTER, rules.strategy, rules.size, rules.overlap)
         passages = await stored.passages(key)
         if passages is None:
@@ -174,15 +175,15 @@ class Ingestion:
             document = await repository.document(work, held.scope, held.document_id)
             if document is None:
                 raise LeaseLost("the document was deleted")
-            # The collection first, here and wherever both are held: two transactions never wait for each other.
-            collection = await repository.collection_by_id(work, held.scope, document.collection_id, lock=True)
+            # The index first, here and wherever both are held: two transactions never wait for each other.
+            target = await repository.index_by_id(work, held.scope, held.index_id, lock=True)
             await work.session.refresh(document, with_for_update=True)
-            if collection is None:
+            if target is None:
                 raise NotFound("the collection was deleted")
             await leases.finish(work, held, len(passages))
-            bind(collection, embedder)
-            await index.clear(work, collection, document)
-            await index.fill(work, collection, document, passages, vectors)
+            bind(target, embedder)
+            await index.clear(work, target, document)
+            await index.fill(work, target, document, passages, vectors)
             repository.mark_ready(document, len(passages), parsed.pages)
 
     async def _progress(self, held: Held, stage: Stage, done: int, total: int) -> None:

@@ -23,6 +23,7 @@ class Held:
     id: UUID
     scope: OrgScope
     document_id: UUID
+    index_id: UUID
     generation: int
     fence: int
     attempts: int
@@ -69,7 +70,7 @@ async def claim(work: Work, scope: OrgScope, id: UUID, lease: timedelta, attempt
     job.fence += 1
     job.status = "running"
     job.updated_at = func.now()
-    held = Held(job.id, scope, job.document_id, job.generation, job.fence, job.attempts + 1)
+    held = Held(job.id, scope, job.document_id, job.index_id, job.generation, job.fence, job.attempts + 1)
     if job.attempts >= attempts:
         reason = f"gave up after {attempts} attempts" + (f"; the last one: {job.reason}" if job.reason else "")
         await work.session.flush()

@@ -11,9 +11,9 @@ from girih.errors import Conflict
 from girih.jobs import INGEST
 from girih.language.compiler.workspace import OtherSpec
 from girih.services.knowledge import repository
-from girih.services.knowledge.cut_rules import CutRules
+from girih.services.knowledge.index_config import IndexConfig
 from girih.services.knowledge.schemas import PutAction
-from girih.services.knowledge.tables import Collection
+from girih.services.knowledge.tables import Collection, SearchIndex
 
 
 async def put(work: Work, spec: OtherSpec) -> PutAction:
@@ -21,40 +21,42 @@ async def put(work: Work, spec: OtherSpec) -> PutAction:
     scope = work.scope
     if scope is None:
         raise Conflict("a collection is published for an organization")
-    wanted = _wanted(spec)
+    wanted, config = _wanted(spec), _config(spec)
     collection = await repository.collection_named(work, scope, spec.name, lock=True)
     if collection is None:
-        await repository.add_collection(work, scope, name=spec.name, **wanted)
+        await repository.add_collection(work, scope, config, name=spec.name, **wanted)
         return "create"
-    if all(getattr(collection, column) == value for column, value in wanted.items()):
+    index = await repository.active_index(work, collection, lock=True)
+    if index.made_by == config and all(getattr(collection, column) == value for column, value in wanted.items()):
         return "unchanged"
-    await _update(work, collection, wanted)
+    for column, value in wanted.items():
+        setattr(collection, column, value)
+    collection.updated_at = func.now()
+    if index.made_by != config:
+        await _make_anew(work, collection, index, config)
     return "update"
 
 
 def _wanted(spec: OtherSpec) -> dict[str, Any]:
-    return {
-        "description": spec.document.get("description") or "",
-        "embedder": spec.document.get("embedder") or "default",
-        **CutRules.of(spec.document.get("chunk") or {}).columns,
-        "digest": spec.digest,
-    }
+    return {"description": spec.document.get("description") or "", "digest": spec.digest}
 
 
-async def _update(work: Work, collection: Collection, wanted: dict[str, Any]) -> None:
-    if wanted["embedder"] != collection.embedder:
+def _config(spec: OtherSpec) -> IndexConfig:
+    given = {key: spec.document[key] for key in ("embedder", "chunk") if spec.document.get(key)}
+    return IndexConfig.model_validate(given)
+
+
+async def _make_anew(work: Work, collection: Collection, index: SearchIndex, config: IndexConfig) -> None:
+    """Bring every good document in anew."""
+    if config.embedder != index.made_by.embedder:
         if await repository.has_documents(work, collection):
             raise Conflict(
-                f"the embedder of collection `{collection.name}` cannot change from {collection.embedder} to "
-                f"{wanted['embedder']}: it holds documents",
+                f"the embedder of collection `{collection.name}` cannot change from {index.made_by.embedder} to "
+                f"{config.embedder}: it holds documents",
                 help="give the new embedder a new collection, or delete the documents first",
             )
-        collection.embedder_name = collection.embedder_model = collection.embedder_fingerprint = None
-        collection.embedder_dims = None
-    rules = collection.rules
-    for column, value in wanted.items():
-        setattr(collection, column, value)
-    collection.updated_at = func.now()
-    if rules != collection.rules:
-        for document in await repository.good_documents(work, collection):
-            work.after_commit(INGEST, await repository.add_job(work, document))
+        index.embedder_name = index.embedder_model = index.embedder_fingerprint = None
+        index.embedder_dims = None
+    index.config = config.as_json
+    for document in await repository.good_documents(work, collection):
+        work.after_commit(INGEST, await repository.add_job(work, document))

@@ -12,7 +12,8 @@ from sqlalchemy.dialects.postgresql import insert
 from girih.db.base import new_id
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import Work
-from girih.services.knowledge.tables import Collection, Document, IngestJob
+from girih.services.knowledge.index_config import IndexConfig
+from girih.services.knowledge.tables import Collection, Document, IngestJob, SearchIndex
 
 _LOCK_BLOB = text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))")
 
@@ -25,24 +26,43 @@ async def collection_named(work: Work, scope: OrgScope, name: str, *, lock: bool
     return await work.session.scalar(query.with_for_update(key_share=True) if lock else query)
 
 
-async def collection_by_id(work: Work, scope: OrgScope, id: UUID, *, lock: bool = False) -> Collection | None:
-    """The collection with that id; with `lock`, held to the end of the transaction."""
-    query = select(Collection).where(Collection.org_id == scope.org_id, Collection.id == id)
-    return await work.session.scalar(query.with_for_update(key_share=True) if lock else query)
+async def index_by_id(work: Work, scope: OrgScope, id: UUID, *, lock: bool = False) -> SearchIndex | None:
+    """The index with that id; with `lock`, as it is now and held to the end of the transaction."""
+    query = select(SearchIndex).where(SearchIndex.org_id == scope.org_id, SearchIndex.id == id)
+    if lock:
+        query = query.with_for_update(key_share=True).execution_options(populate_existing=True)
+    return await work.session.scalar(query)
 
 
-async def collections(work: Work, scope: OrgScope) -> list[tuple[Collection, int]]:
-    """Every collection of the project with the number of its documents, by name."""
+async def active_index(work: Work, collection: Collection, *, lock: bool = False) -> SearchIndex:
+    """The index that searches of the collection read; with `lock`, held to the end of the transaction."""
+    query = select(SearchIndex).where(SearchIndex.org_id == collection.org_id, SearchIndex.id == collection.index_id)
+    return (await work.session.scalars(query.with_for_update(key_share=True) if lock else query)).one()
+
+
+async def indexes_of(work: Work, document: Document, *, lock: bool = False) -> Sequence[SearchIndex]:
+    """Every index of the document's collection, by number; with `lock`, held to the end of the transaction."""
+    query = select(SearchIndex).where(
+        SearchIndex.org_id == document.org_id, SearchIndex.collection_id == document.collection_id
+    )
+    query = query.order_by(SearchIndex.number)
+    return (await work.session.scalars(query.with_for_update(key_share=True) if lock else query)).all()
+
+
+async def collections(work: Work, scope: OrgScope) -> list[tuple[Collection, SearchIndex, int]]:
+    """Every collection of the project with its active index and the number of its documents, by name."""
     counted = (
         select(func.count())
         .where(Document.org_id == Collection.org_id, Document.collection_id == Collection.id)
         .correlate(Collection)
         .scalar_subquery()
     )
-    query = select(Collection, counted).where(
-        Collection.org_id == scope.org_id, Collection.project_id == scope.project_id
+    query = (
+        select(Collection, SearchIndex, counted)
+        .join(SearchIndex, and_(SearchIndex.org_id == Collection.org_id, SearchIndex.id == Collection.index_id))
+        .where(Collection.org_id == scope.org_id, Collection.project_id == scope.project_id)
     )
-    return [(row[0], row[1]) for row in await work.session.execute(query.order_by(Collection.name))]
+    return [(row[0], row[1], row[2]) for row in await work.session.execute(query.order_by(Collection.name))]
 
 
 async def collection_digests(work: Work, scope: OrgScope) -> dict[str, str]:
@@ -53,10 +73,18 @@ async def collection_digests(work: Work, scope: OrgScope) -> dict[str, str]:
     return dict((await work.session.execute(query)).all())
 
 
-async def add_collection(work: Work, scope: OrgScope, **values: object) -> None:
-    """Make a collection; nothing happens if another transaction made it meanwhile."""
-    row = {"id": new_id(), "org_id": scope.org_id, "project_id": scope.project_id, "index_id": new_id()} | values
-    await work.session.execute(insert(Collection).values(**row).on_conflict_do_nothing())
+async def add_collection(work: Work, scope: OrgScope, config: IndexConfig, **values: object) -> None:
+    """Make a collection with its first index; nothing happens if another transaction made it meanwhile."""
+    whose = {"org_id": scope.org_id, "project_id": scope.project_id}
+    row = {"id": new_id(), "index_id": new_id()} | whose | values
+    made = insert(Collection).values(**row).on_conflict_do_nothing().returning(Collection.id)
+    if await work.session.scalar(made) is None:
+        return
+    first = SearchIndex(
+        **whose, id=row["index_id"], collection_id=row["id"], number=1, status="active", config=config.as_json
+    )
+    work.session.add(first)
+    await work.session.flush()
 
 
 async def put_document(work: Work, scope: OrgScope, collection_id: UUID, name: str) -> tuple[Document, bool]:
@@ -104,7 +132,7 @@ async def has_documents(work: Work, collection: Collection) -> bool:
 async def described(
     work: Work, scope: OrgScope, *, collection_id: UUID | None = None, id: UUID | None = None
 ) -> list[tuple[Document, str, IngestJob]]:
-    """Documents of the project with their collection's name and their newest job, by name."""
+    """Documents of the project with their collection's name and their newest job for its active index, by name."""
     query: Any = (
         select(Document, Collection.name, IngestJob)
         .join(Collection, and_(Collection.org_id == Document.org_id, Collection.id == Document.collection_id))
@@ -114,6 +142,7 @@ async def described(
                 IngestJob.org_id == Document.org_id,
                 IngestJob.document_id == Document.id,
                 IngestJob.generation == Document.generation,
+                IngestJob.index_id == Collection.index_id,
             ),
         )
         .where(Document.org_id == scope.org_id, Document.project_id == scope.project_id)
@@ -127,7 +156,7 @@ async def described(
 
 
 async def add_job(work: Work, document: Document) -> UUID:
-    """Queue the ingestion of the document's next generation, and end the jobs of former ones."""
+    """Queue the next generation of the document for the active index, and end the jobs of former ones."""
     closed = update(IngestJob).where(
         IngestJob.org_id == document.org_id,
         IngestJob.document_id == document.id,
@@ -135,6 +164,9 @@ async def add_job(work: Work, document: Document) -> UUID:
     )
     # The fence moves, so that whoever runs the former job changes nothing more.
     await work.session.execute(closed.values(status="superseded", fence=IngestJob.fence + 1, updated_at=func.now()))
+    index_id = await work.session.scalar(
+        select(Collection.index_id).where(Collection.org_id == document.org_id, Collection.id == document.collection_id)
+    )
     document.generation += 1
     document.status = "queued"
     document.reason = None
@@ -144,6 +176,7 @@ async def add_job(work: Work, document: Document) -> UUID:
         org_id=document.org_id,
         project_id=document.project_id,
         document_id=document.id,
+        index_id=index_id,
         generation=document.generation,
         status="queued",
         stage="parse",

@@ -13,7 +13,7 @@ from sqlalchemy import Row, TextClause, text
 from girih.db.unit_of_work import Work
 from girih.language.nodes.ports import Hit, SearchRequest
 from girih.language.spec.tree import JsonObject
-from girih.services.knowledge.tables import Collection
+from girih.services.knowledge.tables import SearchIndex
 
 Leg = dict[tuple[UUID, int], tuple[UUID, float]]
 """What one ranking found, best first: a passage's document and where it begins → its id and score."""
@@ -60,7 +60,7 @@ WHERE c.org_id = :org_id AND c.id = ANY(:ids)
 """)
 
 
-async def best(work: Work, collection: Collection, request: SearchRequest, vector: list[float] | None) -> list[Hit]:
+async def best(work: Work, index: SearchIndex, request: SearchRequest, vector: list[float] | None) -> list[Hit]:
     """The best passages, best first. `vector` is the embedded question, which the mode `keyword` does without.
 
     A hit's `score` depends on the mode: `vector`: cosine similarity, -1 to 1; `keyword`: BM25, from 0 without bound;
@@ -68,21 +68,21 @@ async def best(work: Work, collection: Collection, request: SearchRequest, vecto
     a fused rank says which passage is better, not that it is good, so it suits `vector` best.
     """
     await work.session.execute(_FRESH_PLAN)
-    ranked = await _ranked(work, collection, request, vector)
+    ranked = await _ranked(work, index, request, vector)
     floor = request.min_score
     kept = [pair for pair in ranked[: request.top_k] if floor is None or pair[1] >= floor]
-    return await _hits(work, collection, kept)
+    return await _hits(work, index, kept)
 
 
 async def _ranked(
-    work: Work, collection: Collection, request: SearchRequest, vector: list[float] | None
+    work: Work, index: SearchIndex, request: SearchRequest, vector: list[float] | None
 ) -> list[tuple[UUID, float]]:
     depth = request.top_k if request.mode != "hybrid" else max(_DEPTH, 2 * request.top_k)
     legs = []
     if request.mode != "keyword" and vector is not None:
-        legs.append(await _distinct(work, _BY_MEANING, _whose(collection) | {"vector": str(vector)}, depth))
+        legs.append(await _distinct(work, _BY_MEANING, _whose(index) | {"vector": str(vector)}, depth))
     if request.mode != "vector":
-        legs.append(await _distinct(work, _BY_WORDS, _whose(collection) | _words(collection, request.query), depth))
+        legs.append(await _distinct(work, _BY_WORDS, _whose(index) | _words(index, request.query), depth))
     ids = {place: found for leg in reversed(legs) for place, (found, _) in leg.items()}
     ranked = [[(ids[place], score) for place, (_, score) in leg.items()] for leg in legs]
     return ranked[0] if len(ranked) == 1 else fused(ranked)
@@ -110,17 +110,17 @@ def fused(legs: Sequence[Sequence[tuple[UUID, float]]]) -> list[tuple[UUID, floa
     return sorted(scores.items(), key=lambda pair: (-pair[1], pair[0]))
 
 
-def _words(collection: Collection, query: str) -> dict[str, Any]:
-    average = max(collection.words / max(collection.passages, 1), 1.0)
-    return {"query": query, "passages": float(collection.passages), "average": average}
+def _words(index: SearchIndex, query: str) -> dict[str, Any]:
+    average = max(index.words / max(index.passages, 1), 1.0)
+    return {"query": query, "passages": float(index.passages), "average": average}
 
 
-def _whose(collection: Collection) -> dict[str, Any]:
-    return {"org_id": collection.org_id, "index_id": collection.index_id}
+def _whose(index: SearchIndex) -> dict[str, Any]:
+    return {"org_id": index.org_id, "index_id": index.id}
 
 
-async def _hits(work: Work, collection: Collection, ranked: Sequence[tuple[UUID, float]]) -> list[Hit]:
-    values = {"org_id": collection.org_id, "ids": [chunk_id for chunk_id, _ in ranked]}
+async def _hits(work: Work, index: SearchIndex, ranked: Sequence[tuple[UUID, float]]) -> list[Hit]:
+    values = {"org_id": index.org_id, "ids": [chunk_id for chunk_id, _ in ranked]}
     rows = {row.id: row for row in await work.session.execute(_PASSAGES, values)} if ranked else {}
     return [_hit(rows[chunk_id], score) for chunk_id, score in ranked if chunk_id in rows]
 

@@ -24,7 +24,7 @@ from girih.services.knowledge.blobs import Blobs
 from girih.services.knowledge.identities import embedder_of
 from girih.services.knowledge.ingestion import Ingestion
 from girih.services.knowledge.schemas import CollectionOut, DocumentOut, PutAction
-from girih.services.knowledge.tables import Collection, Document, IngestJob
+from girih.services.knowledge.tables import Collection, Document, IngestJob, SearchIndex
 
 _LONGEST_NAME = 255
 _DUE = 50
@@ -66,7 +66,7 @@ class KnowledgeService:
     async def collections(self, scope: OrgScope) -> list[CollectionOut]:
         """Every collection of the project, by name."""
         async with self._uow(scope) as work:
-            return [_collection_out(row, count) for row, count in await repository.collections(work, scope)]
+            return [_collection_out(*row) for row in await repository.collections(work, scope)]
 
     async def upload(
         self, scope: OrgScope, collection: str, filename: str, content: AsyncIterator[bytes] | bytes
@@ -111,9 +111,9 @@ class KnowledgeService:
         """Delete a document with its passages and its file. Raises `NotFound`."""
         async with self._uow(scope) as work:
             document = await _document(work, scope, id)
-            parent = await repository.collection_by_id(work, scope, document.collection_id, lock=True)
-            if parent is not None:
-                await index.clear(work, parent, document)
+            # Indexes first: see `Ingestion`.
+            for held in await repository.indexes_of(work, document, lock=True):
+                await index.clear(work, held, document)
             sha256 = document.sha256
             await work.session.delete(document)
         await Artefacts(self._artefacts, scope.org_id, id, sha256).forget()
@@ -136,15 +136,15 @@ class KnowledgeService:
         """The passages that answer best, best first (see `search.best` on scores). Raises `NotFound`, `Unavailable`."""
         request = replace(request, query=clean(request.query))
         async with self._uow(scope) as work:
-            collection = await _collection(work, scope, request.collection)
-        if collection.passages == 0 or not request.query.strip():
+            source = await _index(work, scope, request.collection)
+        if source.passages == 0 or not request.query.strip():
             return []
         vector = None
         if request.mode != "keyword":
             # Outside of any transaction: a slow embedder must not hold a connection.
-            [vector] = await (await embedder_of(collection, self._embedders)).embed([request.query])
+            [vector] = await (await embedder_of(source, self._embedders)).embed([request.query])
         async with self._uow(scope) as work:
-            return await search.best(work, await _collection(work, scope, request.collection), request, vector)
+            return await search.best(work, await _index(work, scope, request.collection), request, vector)
 
     async def ingest(self, job_id: UUID | str) -> None:
         """Run one ingestion to its end; does nothing if it is done, held by another, or gone."""
@@ -179,6 +179,10 @@ async def _collection(work: Work, scope: OrgScope, name: str) -> Collection:
     if found is None:
         raise NotFound(f"there is no collection `{name}`", help="publish it first: girih apply")
     return found
+
+
+async def _index(work: Work, scope: OrgScope, collection: str) -> SearchIndex:
+    return await repository.active_index(work, await _collection(work, scope, collection))
 
 
 async def _document(work: Work, scope: OrgScope, id: UUID, *, lock: bool = False) -> Document:
@@ -218,21 +222,22 @@ def _document_out(document: Document, collection: str, job: IngestJob) -> Docume
     )
 
 
-def _collection_out(row: Collection, documents: int) -> CollectionOut:
+def _collection_out(row: Collection, active: SearchIndex, documents: int) -> CollectionOut:
+    made_by = active.made_by
     return CollectionOut.model_validate(
         {
             "id": row.id,
             "name": row.name,
             "description": row.description,
-            "embedder": row.embedder,
-            "embedder_name": row.embedder_name,
-            "embedder_model": row.embedder_model,
-            "chunk_strategy": row.rules.strategy,
-            "chunk_size": row.rules.size,
-            "chunk_overlap": row.rules.overlap,
-            "chunk_context": row.rules.context,
+            "embedder": made_by.embedder,
+            "embedder_name": active.embedder_name,
+            "embedder_model": active.embedder_model,
+            "chunk_strategy": made_by.chunk.strategy,
+            "chunk_size": made_by.chunk.size,
+            "chunk_overlap": made_by.chunk.overlap,
+            "chunk_context": made_by.chunk.context,
             "documents": documents,
-            "chunks": row.passages,
+            "chunks": active.passages,
             "created_at": row.created_at,
             "updated_at": row.updated_at,
         }

@@ -1,4 +1,4 @@
-"""Collections, their documents, the jobs that bring documents in, and the passages that searches find."""
+"""Collections, their indexes and documents, the jobs that bring documents in, and the passages that searches find."""
 
 from __future__ import annotations
 
@@ -12,16 +12,11 @@ from sqlalchemy.dialects.postgresql import TSVECTOR
 from sqlalchemy.orm import Mapped, mapped_column
 
 from girih.db.base import Base, OrgOwned, ProjectOwned, new_id, project_key
-from girih.services.knowledge.cut_rules import Context, CutRules, Strategy
+from girih.services.knowledge.index_config import IndexConfig, IndexStatus
 
 
 class Collection(ProjectOwned, Base):
-    """Documents that are searched together, all embedded by one embedder.
-
-    `embedder` is what the author chose; the four columns after it are the embedder that the vectors came from, set by
-    the first document and kept. `index_id` names the generation of passages that searches read. `passages` and `words`
-    are their number and their length in all, which ranking by words needs.
-    """
+    """Documents that are searched together. `index_id` is the index that searches read, its active one."""
 
     __tablename__ = "collections"
     __table_args__ = (
@@ -32,25 +27,42 @@ class Collection(ProjectOwned, Base):
 
     name: Mapped[str] = mapped_column(Text)
     description: Mapped[str] = mapped_column(Text)
-    embedder: Mapped[str] = mapped_column(Text)
+    digest: Mapped[str] = mapped_column(Text)
+    index_id: Mapped[UUID] = mapped_column(Uuid, default=new_id)
+    updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class SearchIndex(ProjectOwned, Base):
+    """One generation of a collection's passages, all made in one way: `config` (see `IndexConfig`).
+
+    The four columns of the embedder say whose vectors these are, set by the first document and kept. `passages` and
+    `words` are the number of passages and their length in all, which ranking by words needs.
+    """
+
+    __tablename__ = "search_indexes"
+    __table_args__ = (
+        project_key(),
+        ForeignKeyConstraint(["org_id", "collection_id"], ["collections.org_id", "collections.id"], ondelete="CASCADE"),
+        UniqueConstraint("org_id", "id"),
+        UniqueConstraint("org_id", "collection_id", "number"),
+    )
+
+    collection_id: Mapped[UUID] = mapped_column(Uuid)
+    number: Mapped[int]
+    status: Mapped[IndexStatus] = mapped_column(Text)
+    config: Mapped[dict[str, Any]]
     embedder_name: Mapped[str | None] = mapped_column(Text)
     embedder_model: Mapped[str | None] = mapped_column(Text)
     embedder_dims: Mapped[int | None]
     embedder_fingerprint: Mapped[str | None] = mapped_column(Text)
-    chunk_size: Mapped[int]
-    chunk_overlap: Mapped[int]
-    chunk_strategy: Mapped[Strategy] = mapped_column(Text, server_default="structure")
-    chunk_context: Mapped[Context] = mapped_column(Text, server_default="headings")
-    digest: Mapped[str] = mapped_column(Text)
-    index_id: Mapped[UUID] = mapped_column(Uuid, default=new_id)
     passages: Mapped[int] = mapped_column(BigInteger, server_default="0")
     words: Mapped[int] = mapped_column(BigInteger, server_default="0")
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
     @property
-    def rules(self) -> CutRules:
-        """How the collection's documents are cut."""
-        return CutRules(self.chunk_size, self.chunk_overlap, self.chunk_strategy, self.chunk_context)
+    def made_by(self) -> IndexConfig:
+        """How its passages are made."""
+        return IndexConfig.model_validate(self.config)
 
 
 class Document(ProjectOwned, Base):
@@ -78,7 +90,7 @@ class Document(ProjectOwned, Base):
 
 
 class IngestJob(ProjectOwned, Base):
-    """The record of one ingestion: how far it is, who holds it until when, and how often it was tried.
+    """The record of one ingestion into one index: how far it is, who holds it until when, and how often it was tried.
 
     `fence` grows with every holder; a write that carries an older one changes nothing.
     """
@@ -87,11 +99,15 @@ class IngestJob(ProjectOwned, Base):
     __table_args__ = (
         project_key(),
         ForeignKeyConstraint(["org_id", "document_id"], ["documents.org_id", "documents.id"], ondelete="CASCADE"),
-        UniqueConstraint("org_id", "document_id", "generation"),
+        ForeignKeyConstraint(
+            ["org_id", "index_id"], ["search_indexes.org_id", "search_indexes.id"], ondelete="CASCADE"
+        ),
+        UniqueConstraint("org_id", "document_id", "generation", "index_id"),
         Index("ix_ingest_jobs_open", "org_id", "created_at", postgresql_where="status IN ('queued', 'running')"),
     )
 
     document_id: Mapped[UUID] = mapped_column(Uuid)
+    index_id: Mapped[UUID] = mapped_column(Uuid)
     generation: Mapped[int]
     status: Mapped[str] = mapped_column(Text)
     stage: Mapped[str] = mapped_column(Text)
@@ -111,8 +127,8 @@ class Chunk(OrgOwned, Base):
     __tablename__ = "chunks"
     __table_args__ = (
         ForeignKeyConstraint(["org_id", "document_id"], ["documents.org_id", "documents.id"], ondelete="CASCADE"),
-        UniqueConstraint("org_id", "document_id", "ordinal"),
-        Index(None, "org_id", "index_id"),
+        UniqueConstraint("org_id", "index_id", "document_id", "ordinal"),
+        Index(None, "org_id", "document_id"),
     )
 
     index_id: Mapped[UUID] = mapped_column(Uuid)
