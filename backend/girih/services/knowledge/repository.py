@@ -94,6 +94,7 @@ async def put_document(work: Work, scope: OrgScope, collection_id: UUID, name: s
         "org_id": scope.org_id,
         "project_id": scope.project_id,
         "collection_id": collection_id,
+        "key": name,
         "name": name,
         "size": 0,
         "sha256": "",
@@ -102,7 +103,7 @@ async def put_document(work: Work, scope: OrgScope, collection_id: UUID, name: s
     }
     made = await work.session.scalar(insert(Document).values(**row).on_conflict_do_nothing().returning(Document.id))
     query = select(Document).where(
-        Document.org_id == scope.org_id, Document.collection_id == collection_id, Document.name == name
+        Document.org_id == scope.org_id, Document.collection_id == collection_id, Document.key == name
     )
     return (await work.session.scalars(query.with_for_update())).one(), made is not None
 

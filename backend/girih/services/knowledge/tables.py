@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pgvector.sqlalchemy import VECTOR
 from sqlalchemy import BigInteger, ForeignKey, ForeignKeyConstraint, Identity, Index, Text, UniqueConstraint, Uuid, func
-from sqlalchemy.dialects.postgresql import TSVECTOR
+from sqlalchemy.dialects.postgresql import ARRAY, TSVECTOR
 from sqlalchemy.orm import Mapped, mapped_column
 
 from girih.db.base import Base, OrgOwned, ProjectOwned, new_id, project_key
@@ -66,18 +66,26 @@ class SearchIndex(ProjectOwned, Base):
 
 
 class Document(ProjectOwned, Base):
-    """A document by its name. `generation` counts its contents; `sha256` is the newest one's."""
+    """A document by its key. `generation` counts its contents; `sha256` is the newest one's.
+
+    `readers` are the principals who may find and fetch it (`None`: whoever may search). `source_id` and `source_ref`
+    say which data store brought it, and what it is called there.
+    """
 
     __tablename__ = "documents"
     __table_args__ = (
         project_key(),
         ForeignKeyConstraint(["org_id", "collection_id"], ["collections.org_id", "collections.id"], ondelete="CASCADE"),
         UniqueConstraint("org_id", "id"),
-        UniqueConstraint("org_id", "collection_id", "name"),
+        UniqueConstraint("org_id", "collection_id", "key"),
         Index(None, "org_id", "sha256"),
+        Index(None, "org_id", "collection_id", "name"),
+        Index(None, "org_id", "collection_id", "updated_at"),
+        Index(None, "org_id", "source_id", "source_ref"),
     )
 
     collection_id: Mapped[UUID] = mapped_column(Uuid)
+    key: Mapped[str] = mapped_column(Text)
     name: Mapped[str] = mapped_column(Text)
     size: Mapped[int] = mapped_column(BigInteger)
     sha256: Mapped[str] = mapped_column(Text)
@@ -86,7 +94,43 @@ class Document(ProjectOwned, Base):
     reason: Mapped[str | None] = mapped_column(Text)
     passages: Mapped[int] = mapped_column(server_default="0")
     pages: Mapped[int | None]
+    media_type: Mapped[str | None] = mapped_column(Text)
+    # `metadata` is the declarative base's own word.
+    facts: Mapped[dict[str, Any]] = mapped_column("metadata", server_default="{}")
+    readers: Mapped[list[str] | None] = mapped_column(ARRAY(Text))
+    source_id: Mapped[UUID | None] = mapped_column(Uuid)
+    source_ref: Mapped[str | None] = mapped_column(Text)
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class DocumentVersion(OrgOwned, Base):
+    """One content that a document has or had: `generation` is the document's when it came."""
+
+    __tablename__ = "document_versions"
+    __table_args__ = (
+        ForeignKeyConstraint(["org_id", "document_id"], ["documents.org_id", "documents.id"], ondelete="CASCADE"),
+        UniqueConstraint("org_id", "document_id", "generation"),
+        Index(None, "org_id", "sha256"),
+    )
+
+    document_id: Mapped[UUID] = mapped_column(Uuid)
+    generation: Mapped[int]
+    sha256: Mapped[str] = mapped_column(Text)
+    size: Mapped[int] = mapped_column(BigInteger)
+    media_type: Mapped[str | None] = mapped_column(Text)
+    name: Mapped[str] = mapped_column(Text)
+    facts: Mapped[dict[str, Any]] = mapped_column("metadata", server_default="{}")
+    created_by: Mapped[str] = mapped_column(Text)
+
+
+class DiscardedFile(Base):
+    """A file in storage that is to be removed, if nothing needs it again: it outlives the process that gave it up."""
+
+    __tablename__ = "discarded_files"
+
+    org_id: Mapped[UUID] = mapped_column(Uuid, ForeignKey("organizations.id", ondelete="CASCADE"), primary_key=True)
+    key: Mapped[str] = mapped_column(Text, primary_key=True)
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
 class IngestJob(ProjectOwned, Base):
