@@ -15,7 +15,7 @@ from girih.db.unit_of_work import UnitOfWork
 from girih.errors import NotFound
 from girih.language.nodes.ports import SearchMode, SearchRequest
 from girih.providers.embeddings.ladder import Embedders
-from girih.services.knowledge.search import fused
+from girih.services.knowledge.fusion import fused
 from girih.services.knowledge.service import KnowledgeService
 
 CORPUS = {

@@ -10,6 +10,8 @@ from sqlalchemy import text
 
 from girih.db.unit_of_work import Work
 from girih.services.knowledge.chunking import Passage
+from girih.services.knowledge.index_config import IndexConfig
+from girih.services.knowledge.lexemes import wording_of
 from girih.services.knowledge.tables import Document, SearchIndex
 
 _BATCH = 200
@@ -29,10 +31,9 @@ WITH gone AS (
 SELECT count(*) AS passages, coalesce(sum(words), 0) AS words FROM gone
 """)
 
-# Questions are turned into terms by the same configuration, `english` (see `search`).
 _INSERT_CHUNKS = text("""
 WITH given AS (
-  SELECT *, to_tsvector('english', searched) AS lexemes
+  SELECT *, to_tsvector(CAST(:configuration AS regconfig), searched) AS lexemes
   FROM unnest(
     CAST(:ids AS uuid[]), CAST(:ordinals AS int[]), CAST(:texts AS text[]), CAST(:searched AS text[]),
     CAST(:pages AS int[]), CAST(:headings AS text[]), CAST(:starts AS int[]), CAST(:ends AS int[]),
@@ -82,7 +83,7 @@ async def fill(
     """Put the document's passages into the index, which must be held and clear of it."""
     whose = {"org_id": document.org_id, "index_id": index.id, "document_id": document.id}
     for at in range(0, len(passages), _BATCH):
-        rows = _columns(whose, at, passages[at : at + _BATCH], vectors[at : at + _BATCH])
+        rows = _columns(whose, at, passages[at : at + _BATCH], vectors[at : at + _BATCH], index.made_by)
         index.words += int(await work.session.scalar(_INSERT_CHUNKS, whose | rows) or 0)
     index.passages += len(passages)
     await work.session.execute(_INSERT_TERMS, whose)
@@ -90,16 +91,21 @@ async def fill(
 
 
 def _columns(
-    whose: dict[str, UUID], at: int, passages: Sequence[Passage], vectors: Sequence[list[float]]
-) -> dict[str, list[object]]:
+    whose: dict[str, UUID],
+    at: int,
+    passages: Sequence[Passage],
+    vectors: Sequence[list[float]],
+    made_by: IndexConfig,
+) -> dict[str, object]:
     ordinals = range(at, at + len(passages))
     space = uuid5(whose["index_id"], str(whose["document_id"]))
     return {
         # The same content gives the same ids, however often its ingestion was interrupted: citations stay good.
         "ids": [uuid5(space, f"{o}:{p.start}:{p.text}") for o, p in zip(ordinals, passages, strict=True)],
+        "configuration": made_by.language,
         "ordinals": list(ordinals),
         "texts": [passage.text for passage in passages],
-        "searched": [passage.searched for passage in passages],
+        "searched": [wording_of(passage.searched, made_by).text for passage in passages],
         "pages": [passage.page for passage in passages],
         "headings": [json.dumps(passage.heading) for passage in passages],
         "starts": [passage.start for passage in passages],

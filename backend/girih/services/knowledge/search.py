@@ -2,56 +2,24 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
-from itertools import islice
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, TextClause, text
+from sqlalchemy import Row, text
 
 from girih.db.unit_of_work import Work
 from girih.language.nodes.ports import Hit, SearchRequest
 from girih.language.spec.tree import JsonObject
+from girih.services.knowledge.fusion import fused
+from girih.services.knowledge.meaning import by_meaning
 from girih.services.knowledge.tables import SearchIndex
+from girih.services.knowledge.wording import by_words
 
-Leg = dict[tuple[UUID, int], tuple[UUID, float]]
-"""What one ranking found, best first: a passage's document and where it begins → its id and score."""
-
-RRF_K = 60
 _DEPTH = 50
 
 # A plan made for any collection would be wrong for small ones beside big ones.
 _FRESH_PLAN = text("SET LOCAL plan_cache_mode = force_custom_plan")
-
-_BY_MEANING = text("""
-SELECT id, document_id, start, 1 - (embedding <=> CAST(:vector AS vector)) AS score
-FROM chunks
-WHERE org_id = :org_id AND index_id = :index_id
-ORDER BY embedding <=> CAST(:vector AS vector), id
-LIMIT :depth
-""")
-
-# BM25 with k1 = 1.2 and b = 0.75.
-_BY_WORDS = text("""
-WITH found AS (
-  SELECT p.chunk_id, p.count, p.words, count(*) OVER (PARTITION BY p.term_id) AS df
-  FROM unnest(to_tsvector('english', :query)) q
-  JOIN chunk_terms t ON t.org_id = :org_id AND t.index_id = :index_id AND t.term = q.lexeme
-  JOIN chunk_postings p ON p.org_id = :org_id AND p.term_id = t.id
-), ranked AS (
-  SELECT chunk_id,
-         sum(ln(1 + (:passages - df + 0.5) / (df + 0.5)) * count * 2.2
-             / (count + 1.2 * (0.25 + 0.75 * words / :average))) AS score
-  FROM found
-  GROUP BY chunk_id
-  ORDER BY score DESC, chunk_id
-  LIMIT :depth
-)
-SELECT c.id, c.document_id, c.start, r.score
-FROM ranked r JOIN chunks c ON c.org_id = :org_id AND c.id = r.chunk_id
-ORDER BY r.score DESC, r.chunk_id
-""")
 
 _PASSAGES = text("""
 SELECT c.id, c.document_id, d.name, c.text, c.page, c.heading, c.start, c."end"
@@ -80,43 +48,12 @@ async def _ranked(
     depth = request.top_k if request.mode != "hybrid" else max(_DEPTH, 2 * request.top_k)
     legs = []
     if request.mode != "keyword" and vector is not None:
-        legs.append(await _distinct(work, _BY_MEANING, _whose(index) | {"vector": str(vector)}, depth))
+        legs.append(await by_meaning(work, index, vector, depth))
     if request.mode != "vector":
-        legs.append(await _distinct(work, _BY_WORDS, _whose(index) | _words(index, request.query), depth))
+        legs.append(await by_words(work, index, request.query, depth))
     ids = {place: found for leg in reversed(legs) for place, (found, _) in leg.items()}
     ranked = [[(ids[place], score) for place, (_, score) in leg.items()] for leg in legs]
     return ranked[0] if len(ranked) == 1 else fused(ranked)
-
-
-async def _distinct(work: Work, statement: TextClause, values: dict[str, Any], depth: int) -> Leg:
-    """The best `depth` passages. Of several rows that show the same text, each for another part of it, the best one."""
-    asked = depth
-    while True:
-        rows = (await work.session.execute(statement, values | {"depth": asked})).all()
-        leg: Leg = {}
-        for row in rows:
-            leg.setdefault((row.document_id, row.start), (row.id, float(row.score)))
-        if len(leg) >= depth or len(rows) < asked:
-            return dict(islice(leg.items(), depth))
-        asked *= 4
-
-
-def fused(legs: Sequence[Sequence[tuple[UUID, float]]]) -> list[tuple[UUID, float]]:
-    """Reciprocal rank fusion: what several rankings put high comes first. Scores are scaled to 1 at the most."""
-    scores: dict[UUID, float] = defaultdict(float)
-    for leg in legs:
-        for rank, (chunk_id, _) in enumerate(leg, start=1):
-            scores[chunk_id] += (RRF_K + 1) / (RRF_K + rank) / len(legs)
-    return sorted(scores.items(), key=lambda pair: (-pair[1], pair[0]))
-
-
-def _words(index: SearchIndex, query: str) -> dict[str, Any]:
-    average = max(index.words / max(index.passages, 1), 1.0)
-    return {"query": query, "passages": float(index.passages), "average": average}
-
-
-def _whose(index: SearchIndex) -> dict[str, Any]:
-    return {"org_id": index.org_id, "index_id": index.id}
 
 
 async def _hits(work: Work, index: SearchIndex, ranked: Sequence[tuple[UUID, float]]) -> list[Hit]:
