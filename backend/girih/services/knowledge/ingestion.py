@@ -1,4 +1,4 @@
-"""One ingestion: parse → chunk → embed → store, under a lease; it ends in the same state however often it runs."""
+"""The life of an ingestion: claimed, worked on under a lease, ended; in the same state however often it runs."""
 
 from __future__ import annotations
 
@@ -10,27 +10,19 @@ from pathlib import Path
 from uuid import UUID
 
 from girih.db.unit_of_work import UnitOfWork, Work
-from girih.errors import Conflict, DocumentRejected, LeaseLost, NotFound, Unavailable
-from girih.providers.embeddings.base import Embedder
+from girih.errors import Conflict, DocumentRejected, LeaseLost, Unavailable
 from girih.providers.embeddings.ladder import Embedders
-from girih.providers.parsers.document import ParsedDocument
-from girih.providers.parsers.parse import VERSION as PARSER
-from girih.providers.parsers.parse import parse
-from girih.services.knowledge import index, leases, repository
-from girih.services.knowledge.artefacts import Artefacts, key_of
+from girih.services.knowledge import leases, repository, stages
+from girih.services.knowledge.artefacts import Artefacts
 from girih.services.knowledge.blobs import Blobs
-from girih.services.knowledge.chunking import VERSION as CUTTER
-from girih.services.knowledge.chunking import Passage, cut
-from girih.services.knowledge.identities import bind, embedder_of
-from girih.services.knowledge.index_config import IndexConfig
+from girih.services.knowledge.identities import embedder_of
 from girih.services.knowledge.leases import Held
 from girih.services.knowledge.schemas import Stage
-from girih.services.knowledge.tables import Document, SearchIndex
+from girih.services.knowledge.stages import Subject
+from girih.services.knowledge.tables import SearchIndex
 
 _log = logging.getLogger(__name__)
 
-BATCH = 16
-"""Passages that are embedded between two looks at the lease."""
 _DELAY = timedelta(seconds=2)
 
 
@@ -83,36 +75,37 @@ class Ingestion:
             return await leases.claim(work, scope, job_id, self._lease, self._attempts)
 
     async def _while_held(self, held: Held) -> None:
-        """Work and beat at once; whichever fails first ends both."""
+        """Work and beat at once. A lease that is lost ends the work; work that has ended its job ends the beating."""
         work = asyncio.create_task(self._stages(held))
         beat = asyncio.create_task(self._beat(held))
         try:
             await asyncio.wait({work, beat}, return_when=asyncio.FIRST_COMPLETED)
+            lost = beat.exception() if beat.done() else None
+            if lost is None:
+                await asyncio.wait({work})
         finally:
-            beating = not beat.done()
             for task in (work, beat):
                 task.cancel()
             await asyncio.gather(work, beat, return_exceptions=True)
-        await (work if beating else beat)
+        await (beat if lost else work)
 
     async def _beat(self, held: Held) -> None:
-        while True:
+        held_still = True
+        while held_still:
             await asyncio.sleep(self._lease.total_seconds() / 3)
             async with self._uow(held.scope) as work:
-                await leases.beat(work, held, self._lease)
+                held_still = await leases.beat(work, held, self._lease)
 
     async def _stages(self, held: Held) -> None:
-        document, source = await self._subject(held)
-        stored = Artefacts(self._artefacts, held.scope.org_id, document.id, document.sha256)
-        parsed = await self._parsed(held, document, stored)
-        passages = await self._passages(held, source.made_by, parsed, stored)
+        subject, source = await self._subject(held)
+        parsed = await stages.parse(subject, self._blobs)
+        passages = await stages.chunk(subject, parsed)
         embedder = await embedder_of(source, self._embedders)
-        texts = [passage.with_header(parsed.title, source.made_by.chunk.context) for passage in passages]
-        vectors = await self._vectors(held, embedder, texts, stored)
-        await self._store(held, embedder, parsed, passages, vectors)
-        await stored.forget()
+        vectors = await stages.embed(subject, embedder, stages.embedded_texts(subject, parsed, passages))
+        await stages.store(subject, self._uow, embedder, parsed, passages, vectors)
+        await subject.stored.forget()
 
-    async def _subject(self, held: Held) -> tuple[Document, SearchIndex]:
+    async def _subject(self, held: Held) -> tuple[Subject, SearchIndex]:
         async with self._uow(held.scope) as work:
             document = await repository.document(work, held.scope, held.document_id)
             if document is None:
@@ -120,71 +113,12 @@ class Ingestion:
             found = await repository.index_by_id(work, held.scope, held.index_id)
         if found is None:
             raise LeaseLost("the collection was deleted")
-        return document, found
+        stored = Artefacts(self._artefacts, held.scope.org_id, document.id, document.sha256)
 
-    async def _parsed(self, held: Held, document: Document, stored: Artefacts) -> ParsedDocument:
-        await self._progress(held, "parse", 0, 0)
-        key = key_of(PARSER, Path(document.name).suffix.lower())
-        parsed = await stored.parsed(key)
-        if parsed is None:
-            parsed = await parse(self._blobs.path(held.scope.org_id, document.sha256), document.name)
-            await stored.put_parsed(key, parsed)
-        pages = parsed.pages or 1
-        await self._progress(held, "parse", pages, pages)
-        return parsed
+        async def note(stage: Stage, done: int, total: int) -> None:
+            await self._progress(held, stage, done, total)
 
-    async def _passages(
-        self, held: Held, made_by: IndexConfig, parsed: ParsedDocument, stored: Artefacts
-    ) -> list[Passage]:
-        await self._progress(held, "chunk", 0, 0)
-        rules = made_by.chunk
-        key = key_of(PARSER, CUTTER, rules.strategy, rules.size, rules.overlap)
-        passages = await stored.passages(key)
-        if passages is None:
-            passages = await asyncio.to_thread(cut, parsed, rules)
-            await stored.put_passages(key, passages)
-        await self._progress(held, "chunk", len(passages), len(passages))
-        return passages
-
-    async def _vectors(self, held: Held, embedder: Embedder, texts: list[str], stored: Artefacts) -> list[list[float]]:
-        key = key_of(embedder.fingerprint, texts)
-        vectors: list[list[float]] = []
-        for number, at in enumerate(range(0, len(texts), BATCH)):
-            await self._progress(held, "embed", at, len(texts))
-            batch = texts[at : at + BATCH]
-            known = await stored.vectors(key, number, len(batch))
-            if known is None:
-                # Read back as stored: a resumed job and an undisturbed one end with the same numbers.
-                await stored.put_vectors(key, number, await embedder.embed(batch))
-                known = await stored.vectors(key, number, len(batch))
-            vectors += known or []
-        await self._progress(held, "embed", len(texts), len(texts))
-        return vectors
-
-    async def _store(
-        self,
-        held: Held,
-        embedder: Embedder,
-        parsed: ParsedDocument,
-        passages: list[Passage],
-        vectors: list[list[float]],
-    ) -> None:
-        """Swap the document's old passages for the new ones and end the job, all in one transaction."""
-        await self._progress(held, "store", 0, len(passages))
-        async with self._uow(held.scope) as work:
-            document = await repository.document(work, held.scope, held.document_id)
-            if document is None:
-                raise LeaseLost("the document was deleted")
-            # The index first, here and wherever both are held: two transactions never wait for each other.
-            target = await repository.index_by_id(work, held.scope, held.index_id, lock=True)
-            await work.session.refresh(document, with_for_update=True)
-            if target is None:
-                raise NotFound("the collection was deleted")
-            await leases.finish(work, held, len(passages))
-            bind(target, embedder)
-            await index.clear(work, target, document)
-            await index.fill(work, target, document, passages, vectors)
-            repository.mark_ready(document, len(passages), parsed.pages)
+        return Subject(held, document.name, document.sha256, found.made_by, stored, note), found
 
     async def _progress(self, held: Held, stage: Stage, done: int, total: int) -> None:
         async with self._uow(held.scope) as work:

@@ -13,7 +13,7 @@ from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import Work
 from girih.errors import LeaseLost
 from girih.services.knowledge.schemas import Stage
-from girih.services.knowledge.tables import Document, IngestJob
+from girih.services.knowledge.tables import Collection, Document, IngestJob
 
 
 @dataclass(frozen=True)
@@ -84,9 +84,17 @@ async def claim(work: Work, scope: OrgScope, id: UUID, lease: timedelta, attempt
     return held
 
 
-async def beat(work: Work, held: Held, lease: timedelta) -> None:
-    """Hold the job longer. Raises `LeaseLost`."""
-    await _change(work, held, lease_until=func.now() + cast(lease, Interval))
+async def beat(work: Work, held: Held, lease: timedelta) -> bool:
+    """Hold the job longer; False where its holder has ended it meanwhile. Raises `LeaseLost`."""
+    try:
+        await _change(work, held, lease_until=func.now() + cast(lease, Interval))
+    except LeaseLost:
+        # The holder's last transaction moves no fence: whoever takes the job over does.
+        mine = and_(IngestJob.org_id == held.scope.org_id, IngestJob.id == held.id, IngestJob.fence == held.fence)
+        if await work.session.scalar(select(IngestJob.id).where(mine)) is None:
+            raise
+        return False
+    return True
 
 
 async def progress(work: Work, held: Held, stage: Stage, done: int, total: int) -> None:
@@ -143,11 +151,13 @@ async def _change(work: Work, held: Held, **values: Any) -> None:
 
 
 async def _show(work: Work, held: Held, status: str, reason: str | None) -> None:
-    """Let the document say what its job does, unless a newer content replaced it."""
+    """Let the document say what its job does, if that is for the index searches read, and no newer content came."""
+    searched = select(Collection.id).where(Collection.org_id == Document.org_id, Collection.index_id == held.index_id)
     statement = update(Document).where(
         Document.org_id == held.scope.org_id,
         Document.id == held.document_id,
         Document.generation == held.generation,
+        Document.collection_id.in_(searched),
     )
     values: dict[str, Any] = {"status": status, "reason": reason, "updated_at": func.now()}
     await work.session.execute(statement.values(**values).execution_options(synchronize_session=False))

@@ -8,9 +8,8 @@ from sqlalchemy import func
 
 from girih.db.unit_of_work import Work
 from girih.errors import Conflict
-from girih.jobs import INGEST
 from girih.language.compiler.workspace import OtherSpec
-from girih.services.knowledge import repository
+from girih.services.knowledge import queueing, repository
 from girih.services.knowledge.index_config import IndexConfig
 from girih.services.knowledge.schemas import PutAction
 from girih.services.knowledge.tables import Collection, SearchIndex
@@ -59,4 +58,4 @@ async def _make_anew(work: Work, collection: Collection, index: SearchIndex, con
         index.embedder_dims = None
     index.config = config.as_json
     for document in await repository.good_documents(work, collection):
-        work.after_commit(INGEST, await repository.add_job(work, document))
+        await queueing.for_index(work, document, index.id)

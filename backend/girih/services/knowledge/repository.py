@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, func, select, text, update
+from sqlalchemy import and_, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 
 from girih.db.base import new_id
@@ -154,37 +154,6 @@ async def described(
     if id is not None:
         query = query.where(Document.id == id)
     return [(row[0], row[1], row[2]) for row in await work.session.execute(query)]
-
-
-async def add_job(work: Work, document: Document) -> UUID:
-    """Queue the next generation of the document for the active index, and end the jobs of former ones."""
-    closed = update(IngestJob).where(
-        IngestJob.org_id == document.org_id,
-        IngestJob.document_id == document.id,
-        IngestJob.status.in_(("queued", "running")),
-    )
-    # The fence moves, so that whoever runs the former job changes nothing more.
-    await work.session.execute(closed.values(status="superseded", fence=IngestJob.fence + 1, updated_at=func.now()))
-    index_id = await work.session.scalar(
-        select(Collection.index_id).where(Collection.org_id == document.org_id, Collection.id == document.collection_id)
-    )
-    document.generation += 1
-    document.status = "queued"
-    document.reason = None
-    document.updated_at = func.now()
-    job = IngestJob(
-        id=new_id(),
-        org_id=document.org_id,
-        project_id=document.project_id,
-        document_id=document.id,
-        index_id=index_id,
-        generation=document.generation,
-        status="queued",
-        stage="parse",
-    )
-    work.session.add(job)
-    await work.session.flush()
-    return job.id
 
 
 async def lock_blob(work: Work, scope: OrgScope, sha256: str) -> None:

@@ -12,13 +12,12 @@ from uuid import UUID
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import UnitOfWork, Work
 from girih.errors import Conflict, InvalidInput, NotFound, Unavailable
-from girih.jobs import INGEST
 from girih.language.compiler.workspace import OtherSpec
 from girih.language.nodes.ports import Hit, SearchRequest
 from girih.providers.embeddings.ladder import Embedders
 from girih.providers.parsers.document import clean
 from girih.providers.parsers.formats import suffix_of
-from girih.services.knowledge import index, leases, publishing, repository, search
+from girih.services.knowledge import index, leases, publishing, queueing, repository, search
 from girih.services.knowledge.artefacts import Artefacts
 from girih.services.knowledge.blobs import Blobs
 from girih.services.knowledge.identities import embedder_of
@@ -90,7 +89,7 @@ class KnowledgeService:
             former = document.sha256
             if former != blob.sha256:
                 document.sha256, document.size = blob.sha256, blob.size
-                work.after_commit(INGEST, await repository.add_job(work, document))
+                await queueing.new_content(work, document)
             out = await _described(work, scope, document.id)
         if former not in ("", blob.sha256):
             await self._collect(scope, former)
@@ -129,7 +128,7 @@ class KnowledgeService:
             if document.status == "ready":
                 raise Conflict("the document is ready; there is nothing to retry", help="upload it to replace it")
             if document.status == "failed":
-                work.after_commit(INGEST, await repository.add_job(work, document))
+                await queueing.retry(work, document)
             return await _described(work, scope, id)
 
     async def search(self, scope: OrgScope, request: SearchRequest) -> list[Hit]:
