@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-import zlib
 from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import unquote
@@ -15,6 +15,7 @@ import httpx
 
 from girih.errors import GirihError, Unavailable
 from girih.providers.addresses import is_local_name, is_public
+from girih.providers.unpacking import Unreadable, unpacked
 
 Reason = Literal["invalid_url", "forbidden", "unreachable", "tls", "timeout", "too_large", "redirect", "unreadable"]
 
@@ -24,8 +25,6 @@ OPENAI_URL = "https://api.openai.com/v1"
 
 _CLOSED = ("peer closed", "disconnected")
 """How httpx tells a connection that ended too early from an answer that is not HTTP."""
-
-_WINDOW = {"gzip": zlib.MAX_WBITS | 16, "x-gzip": zlib.MAX_WBITS | 16, "deflate": zlib.MAX_WBITS}
 
 
 class OutboundError(GirihError):
@@ -45,6 +44,15 @@ class OutboundResponse:
     status: int
     headers: Mapping[str, str]
     body: bytes
+
+
+@dataclass(frozen=True)
+class OutboundStream:
+    """An answer whose decompressed bytes follow; `pieces` raises `OutboundError`."""
+
+    status: int
+    headers: Mapping[str, str]
+    pieces: AsyncIterator[bytes]
 
 
 class OutboundClient:
@@ -94,39 +102,49 @@ class OutboundClient:
         except (httpx.DecodingError, httpx.TransportError, OSError) as error:
             raise _lost(target.host, error) from error
 
+    @asynccontextmanager
+    async def stream(self, url: str, headers: Mapping[str, str], max_bytes: int) -> AsyncIterator[OutboundStream]:
+        """One GET whose answer is read as it comes; any status is an answer, a redirect too. Raises `OutboundError`."""
+        target = _parsed(url)
+        try:
+            async with self._opened("GET", target, headers, None, 60) as response:
+                yield OutboundStream(response.status_code, response.headers, _bounded(response, max_bytes))
+        except httpx.TimeoutException as error:
+            raise OutboundError("timeout", f"{target.host} was silent for 60 s") from error
+        except (httpx.DecodingError, httpx.TransportError) as error:
+            raise _lost(target.host, error) from error
+
     async def _exchange(
         self, method: str, target: httpx.URL, headers: dict[str, str], content: bytes | None, discard: bool
     ) -> OutboundResponse:
-        headers = {**headers, "accept-encoding": "gzip, deflate"}
         # The total time is bounded by `request`; httpx's own limits would only end it earlier.
-        sent = self._client.build_request(method, target, headers=headers, content=content, timeout=None)
-        response = await self._client.send(sent, stream=True)
-        try:
+        async with self._opened(method, target, headers, content, None) as response:
             if response.is_redirect:
                 raise OutboundError(
                     "redirect", "the answer is a redirect, which is not followed", help="name the final URL"
                 )
-            body = b"" if discard else b"".join([piece async for piece in self._bounded(response)])
-        finally:
-            await response.aclose()
+            body = b"" if discard else b"".join([piece async for piece in _bounded(response, self._max_bytes)])
         return OutboundResponse(response.status_code, dict(response.headers), body)
 
-    async def _bounded(self, response: httpx.Response) -> AsyncIterator[bytes]:
-        """The decompressed pieces; httpx's own decoding would unpack a whole bomb before anyone could count."""
-        encoding = response.headers.get("content-encoding", "identity").strip().lower()
-        if encoding not in ("identity", "") and encoding not in _WINDOW:
-            raise OutboundError("unreadable", f"the answer is compressed as '{encoding[:20]}', which was not asked for")
-        unpacker = zlib.decompressobj(_WINDOW[encoding]) if encoding in _WINDOW else None
-        left = self._max_bytes
-        async for piece in response.aiter_raw():
-            try:
-                plain = unpacker.decompress(piece, left + 1) if unpacker else piece
-            except zlib.error as error:
-                raise OutboundError("unreadable", "the answer's compression is broken") from error
-            left -= len(plain)
-            if left < 0:
-                raise OutboundError("too_large", f"the answer is larger than {self._max_bytes} bytes")
-            yield plain
+    @asynccontextmanager
+    async def _opened(
+        self, method: str, target: httpx.URL, headers: Mapping[str, str], content: bytes | None, silence: float | None
+    ) -> AsyncIterator[httpx.Response]:
+        headers = {**headers, "accept-encoding": "gzip, deflate"}
+        sent = self._client.build_request(method, target, headers=headers, content=content, timeout=silence)
+        response = await self._client.send(sent, stream=True)
+        try:
+            yield response
+        finally:
+            await response.aclose()
+
+
+async def _bounded(response: httpx.Response, limit: int) -> AsyncIterator[bytes]:
+    try:
+        async for piece in unpacked(response.aiter_raw(), response.headers.get("content-encoding", ""), limit):
+            yield piece
+    except Unreadable as error:
+        raise OutboundError("too_large" if error.is_too_large else "unreadable", f"the answer {error}") from error
 
 
 def _lost(host: str, error: Exception) -> OutboundError:
