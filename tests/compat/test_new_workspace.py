@@ -48,10 +48,13 @@ def test_settings_lead_to_the_schema_of_each_kind(editor: LanguageClient, name: 
     assert any(f"{key}x" in found["message"] for found in wrong)
 
 
-@pytest.mark.parametrize("name", ["tools/a.yaml", "collections/a.yaml", "desk.yaml", "models/a.yaml"])
+@pytest.mark.parametrize(
+    "name", ["tools/a.yaml", "collections/a.yaml", "desk.yaml", "models/a.yaml", "pipelines/a.yaml"]
+)
 def test_a_file_that_is_begun_is_completed(editor: LanguageClient, name: str) -> None:
     editor.open(name, "kind: \n")
-    kind = {"tools": "tool", "collections": "collection", "models": "model"}.get(name.partition("/")[0], "graph")
+    folders = {"tools": "tool", "collections": "collection", "models": "model", "pipelines": "pipeline"}
+    kind = folders.get(name.partition("/")[0], "graph")
     assert [item["label"] for item in editor.at("completion", name, 0, 6)["items"]] == [f"{kind}/v1"]
 
 

@@ -17,7 +17,7 @@ from girih.language.spec.tree import JsonObject
 
 def schema(
     kind: Annotated[
-        Literal["graph", "tool", "model", "collection"], typer.Argument(help="The kind of spec.")
+        Literal["graph", "tool", "model", "collection", "pipeline"], typer.Argument(help="The kind of spec.")
     ] = "graph",
     write: Annotated[
         Path | None, typer.Option("--write", file_okay=False, help="Write all schemas into this folder.")

@@ -32,7 +32,7 @@ def value_of(text: str) -> Any:
     return tree.value
 
 
-@pytest.mark.parametrize("name", ["graph", "tool", "model", "collection"])
+@pytest.mark.parametrize("name", ["graph", "tool", "model", "collection", "pipeline"])
 def test_is_a_schema_and_the_written_file_is_current(name: str) -> None:
     jsonschema.Draft202012Validator.check_schema(ALL[name])
     path = ROOT / "agent_specs" / "schemas" / f"{name}.schema.json"

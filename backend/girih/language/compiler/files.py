@@ -20,7 +20,9 @@ from girih.language.spec.source import Source
 from girih.language.spec.tree import Tree
 
 # As they may look in a file that has a fault right there.
-_KIND_LINE = re.compile(r"""^["']?\w{2,6}["']?\s*:?\s*["']?((?:graph|model|tool|collection)/v\d+)""", re.MULTILINE)
+_KIND_LINE = re.compile(
+    r"""^["']?\w{2,6}["']?\s*:?\s*["']?((?:graph|model|tool|collection|pipeline)/v\d+)""", re.MULTILINE
+)
 _NAME_LINE = re.compile(r"""^["']?[name]{3,6}["']?[ \t]*:?[ \t]*["']?([\w.-]+)""", re.MULTILINE)
 
 

@@ -12,6 +12,7 @@ from girih.language.compiler.collecting import without_collecting
 from girih.language.compiler.files import GraphFile, Specs, load
 from girih.language.compiler.flow import Kinds
 from girih.language.compiler.lower import contract, lower
+from girih.language.compiler.named import unresolved
 from girih.language.compiler.plan import Plan
 from girih.language.compiler.resolve import Known, known_from, references, resolve
 from girih.language.compiler.unit import Unit
@@ -33,7 +34,7 @@ class Compilation:
 
     `plans` holds every graph that has no errors itself and names none that has, by name; `sources` the file of each
     graph that could be read; `tests` the tests of each graph that has a plan, as they are written; `others` the models,
-    tools and collections.
+    tools, pipelines and collections.
     """
 
     diagnostics: tuple[Diagnostic, ...]
@@ -95,7 +96,8 @@ class _Course:
 
 def _course(workspace: Workspace, catalog: Catalog, memory: Memory | None = None) -> _Course:
     specs = load(workspace, installed_kinds(), memory)
-    return _Course(workspace, specs, known_from(specs, catalog), list(specs.diagnostics))
+    known = known_from(specs, catalog)
+    return _Course(workspace, specs, known, [*specs.diagnostics, *unresolved(specs, known)])
 
 
 @without_collecting()

@@ -12,19 +12,25 @@ from girih.language.nodes.base import GraphContract, ModelContract, Scheme, Tool
 from girih.language.spec.diagnostics import Diagnostic
 from girih.language.spec.documents import tool_schemas
 from girih.language.spec.suggest import did_you_mean, one_of
-from girih.language.spec.tree import Path
-from girih.language.spec.uris import Uri, UriError, parse_uri
+from girih.language.spec.tree import Path, Tree
+from girih.language.spec.uris import PIPELINE, Uri, UriError, parse_uri
 
-_KIND_OF = {"model": "model/v1", "knowledge": "collection/v1", "tool": "tool/v1", "graph": "graph/v1"}
+_KIND_OF = {
+    "model": "model/v1",
+    "knowledge": "collection/v1",
+    "tool": "tool/v1",
+    "graph": "graph/v1",
+    "pipeline": "pipeline/v1",
+}
 _SCHEMES: dict[str, Scheme] = {"model": "model", "knowledge": "knowledge", "tool": "tool", "graph": "graph"}
 _MANY = 12
-NOUNS = {"model": "model", "knowledge": "collection", "tool": "tool", "graph": "graph"}
+NOUNS = {"model": "model", "knowledge": "collection", "tool": "tool", "graph": "graph", "pipeline": "pipeline"}
 """Scheme → what an author calls such a thing."""
 
 
 @dataclass
 class Known:
-    """All that `use:` may name: the workspace's own specs, before what the catalog holds."""
+    """All that specs may name: the workspace's own specs, before what the catalog holds."""
 
     models: set[str]
     knowledge: set[str]
@@ -35,6 +41,9 @@ class Known:
     digests: dict[tuple[str, str], str] = field(default_factory=dict)
     own_graphs: set[str] = field(default_factory=set)
     model_contracts: dict[str, ModelContract] = field(default_factory=dict)
+    pipelines: set[str] = field(default_factory=set)
+    """Names, and `name@ref` for versions that are published."""
+    own_pipelines: set[str] = field(default_factory=set)
 
     def names(self, scheme: str) -> list[str]:
         """Every name of a scheme."""
@@ -43,6 +52,7 @@ class Known:
             "knowledge": self.knowledge,
             "tool": self.tools,
             "graph": self.graphs,
+            PIPELINE: self.pipelines,
         }
         known = by_scheme[scheme]
         return sorted({*known, *(name for kind, name in self.unfinished if kind == scheme)})
@@ -52,6 +62,7 @@ def known_from(specs: Specs, catalog: Catalog) -> Known:
     """What can be named before any graph of the workspace is compiled."""
     known = Known(set(catalog.models), set(catalog.knowledge), dict(catalog.tools), dict(catalog.graphs))
     known.digests |= catalog.digests
+    known.pipelines |= catalog.pipelines
     known.model_contracts |= catalog.model_contracts
     scheme_of = {kind: scheme for scheme, kind in _KIND_OF.items()}
     known.unfinished = {(scheme_of[kind], name) for kind, name in specs.faulty if kind in scheme_of}
@@ -63,6 +74,9 @@ def known_from(specs: Specs, catalog: Catalog) -> Known:
             known.model_contracts[other.name] = model_contract(other)
         elif other.kind == "collection/v1":
             known.knowledge.add(other.name)
+        elif other.kind == "pipeline/v1":
+            known.pipelines.add(other.name)
+            known.own_pipelines.add(other.name)
         else:
             known.tools[other.name] = tool_contract(other)
     known.own_graphs = set(specs.graphs)
@@ -126,7 +140,7 @@ def resolve(file: GraphFile, known: Known) -> Resolved:
             resolved.faulty.add(alias)
         elif not _take(resolved, alias, uri, known):
             resolved.faulty.add(alias)
-            resolved.diagnostics.append(_not_found(file, path, uri, known))
+            resolved.diagnostics.append(not_found(file.tree, path, uri, known))
     resolved.faulty |= set(file.graph.head.use) - set(resolved.schemes)
     return resolved
 
@@ -165,12 +179,14 @@ def _found_name(uri: Uri, known: Known) -> str | None:
     return uri.name if uri.name in known.names(uri.scheme) else None
 
 
-def _not_found(file: GraphFile, path: Path, uri: Uri, known: Known) -> Diagnostic:
+def not_found(tree: Tree, path: Path, uri: Uri, known: Known) -> Diagnostic:
+    """The finding for a reference that means nothing."""
     names = known.names(uri.scheme)
     noun = NOUNS[uri.scheme]
     if uri.ref is not None and uri.name in names:
-        message = f"no published version of graph '{uri.name}' is '{uri.ref}'"
-        return Diagnostic("E401", message, file.tree.at(path), help=f"write graph://{uri.name} for the latest version")
+        message = f"no published version of {noun} '{uri.name}' is '{uri.ref}'"
+        way_out = f"write {uri.scheme}://{uri.name} for the latest version"
+        return Diagnostic("E401", message, tree.at(path), help=way_out)
     near = did_you_mean(uri.name, names)
     if near is not None:
         way_out = f"did you mean '{near}'?"
@@ -178,4 +194,4 @@ def _not_found(file: GraphFile, path: Path, uri: Uri, known: Known) -> Diagnosti
         way_out = f"{noun}s: {one_of(names[:_MANY])}"
     else:
         way_out = f"add a file with 'kind: {_KIND_OF[uri.scheme]}' and 'name: {uri.name}'"
-    return Diagnostic("E401", f"{noun} '{uri.name}' not found", file.tree.at(path), help=way_out)
+    return Diagnostic("E401", f"{noun} '{uri.name}' not found", tree.at(path), help=way_out)

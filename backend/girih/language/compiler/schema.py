@@ -21,6 +21,7 @@ from girih.language.spec.tree import JsonObject, JsonSchema, JsonValue
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _BASE = "urn:girih:schema"
+_OTHERS = ("tool", "model", "collection", "pipeline")
 
 
 class _Generator(GenerateJsonSchema):
@@ -32,9 +33,9 @@ class _Generator(GenerateJsonSchema):
 
 
 def schemas(kinds: Mapping[str, NodeKind[Any]]) -> dict[str, JsonSchema]:
-    """The schema of every kind of spec by its short name: `graph`, `tool`, `model`, `collection`."""
+    """The schema of every kind of spec by its short name: `graph`, `tool`, `model`, `collection`, `pipeline`."""
     documents = {kind.partition("/")[0]: _document(kind, model) for kind, model in DOCUMENTS.items()}
-    return {"graph": graph_schema(kinds), **{name: documents[name] for name in ("tool", "model", "collection")}}
+    return {"graph": graph_schema(kinds), **{name: documents[name] for name in _OTHERS}}
 
 
 def graph_schema(kinds: Mapping[str, NodeKind[Any]]) -> JsonSchema:

@@ -37,5 +37,7 @@ class Catalog:
     """What models can do, by name; one that is not here can do everything."""
     published: Mapping[str, Published] = field(default_factory=dict)
     """The latest version of each graph, by name: what a new one is compared with."""
+    pipelines: frozenset[str] = frozenset()
+    """The names of pipelines, and `name@ref` for every version that a text of the workspace mentions."""
     digests: Mapping[tuple[str, str], str] = field(default_factory=dict)
     """Scheme and name of models and collections → the digest of what is published; built-in models have none."""

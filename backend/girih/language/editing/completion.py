@@ -33,7 +33,7 @@ from girih.language.spec.model import END, FAIL, GraphNode
 from girih.language.spec.reader import MAX_BYTES
 from girih.language.spec.source import Source
 from girih.language.spec.tree import JsonValue, Path
-from girih.language.spec.uris import SCHEMES
+from girih.language.spec.uris import PIPELINE, SCHEMES
 
 MOST = 1000
 """Options that are offered at one place."""
@@ -205,11 +205,19 @@ def _aliases(place: Place, typed: str) -> Iterator[Option]:
 
 
 def _uris(place: Place, typed: str) -> Iterator[Option]:
-    if place.cursor.path[:1] != ("use",) or len(place.cursor.path) < 2 or place.reading is None:
+    if place.reading is None:
         return
-    for scheme in SCHEMES:
+    for scheme in _schemes_at(place.cursor.path, place.shapes.kind):
         for name in place.reading.analysis.known.names(scheme):
             yield place.option(f"{scheme}://{name}", "uri", typed, detail=f"a {scheme} of this workspace")
+
+
+def _schemes_at(path: Path, kind: str) -> tuple[str, ...]:
+    """What a value may name."""
+    if path[:1] == ("use",) and len(path) > 1:
+        return SCHEMES
+    named = {("collection", ("pipeline",)): (PIPELINE,), ("pipeline", ("enricher", "model")): ("model",)}
+    return named.get((kind, path), ())
 
 
 def _files(place: Place, typed: str) -> Iterator[Option]:

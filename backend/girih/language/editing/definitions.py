@@ -14,7 +14,7 @@ from girih.language.editing.words import Chain, Pointed, pointed_at
 from girih.language.spec.tree import Path
 from girih.language.spec.uris import UriError, parse_uri
 
-_KINDS = {"model": "model/v1", "knowledge": "collection/v1", "tool": "tool/v1"}
+_KINDS = {"model": "model/v1", "knowledge": "collection/v1", "tool": "tool/v1", "pipeline": "pipeline/v1"}
 _BEGINNING = (0, 0)
 
 

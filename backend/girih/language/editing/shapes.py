@@ -36,6 +36,7 @@ class Shapes:
     """The schemas of one kind of spec. `verb` tells what the node on the way is."""
 
     def __init__(self, kind: str, verb: str | None = None) -> None:
+        self.kind = kind
         self._roots = [_schemas()[kind]]
         self._verb = verb
 

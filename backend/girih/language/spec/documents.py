@@ -1,4 +1,4 @@
-"""The other kinds of a workspace: `model/v1`, `tool/v1`, `collection/v1`, one document a file."""
+"""The other kinds of a workspace: `model/v1`, `tool/v1`, `collection/v1`, `pipeline/v1`, one document a file."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ from pydantic import AfterValidator, BaseModel, Field, WithJsonSchema, model_val
 from pydantic_core import PydanticCustomError
 
 from girih.language.spec.canonical import digest_of
+from girih.language.spec.collection import CollectionDocument
 from girih.language.spec.diagnostics import Diagnostic, has_errors, in_order
 from girih.language.spec.findings import Subject, shaped
 from girih.language.spec.model import Name, Slug, Strict, TypeSpec
+from girih.language.spec.pipelines import PipelineDocument
 from girih.language.spec.suggest import did_you_mean, hint
 from girih.language.spec.tree import JsonObject, JsonSchema, Tree, renamed
 from girih.language.spec.types import object_schema, schema_of
@@ -42,7 +44,7 @@ _PARAMETER = re.compile(r"\{([^{}]*)\}")
 
 @dataclass(frozen=True)
 class OtherSpec:
-    """A `model/v1`, `tool/v1` or `collection/v1` document of the workspace, parsed and checked.
+    """A `model/v1`, `tool/v1`, `collection/v1` or `pipeline/v1` document of the workspace, parsed and checked.
 
     `document` is plain JSON with every default filled in; types stay as the author wrote them.
     """
@@ -151,46 +153,11 @@ class ToolDocument(Strict):
     idempotent: bool = False
 
 
-class ChunkOptions(Strict):
-    """How documents are cut into chunks of at most `size` words; neighbours share `overlap` of them, less than half.
-
-    `strategy` says where: `structure` (the default) never crosses a heading and keeps sentences and tables whole,
-    `sentence` does so over headings, `recursive` keeps paragraphs whole, then lines, then sentences, `tokens` cuts
-    after so many tokens (`size` and `overlap` count tokens, as the offline embedder reads them), and `parent` searches
-    quarters of a chunk and answers with the whole one. `context` is what is put before a chunk when it is embedded:
-    the document's title and its `headings`, its `title`, or `none`; a hit's text never has it.
-    """
-
-    strategy: Literal["structure", "recursive", "tokens", "sentence", "parent"] = "structure"
-    size: Annotated[int, Field(ge=50, le=1000)] = 220
-    overlap: Annotated[int, Field(ge=0, le=499)] = 40
-    context: Literal["headings", "title", "none"] = "headings"
-
-    @model_validator(mode="after")
-    def _less_than_half(self) -> Self:
-        if self.overlap * 2 >= self.size:
-            raise PydanticCustomError("overlap", "'overlap' must be less than half of 'size'")
-        return self
-
-
-class CollectionDocument(Strict):
-    """A collection of documents that graphs search as `knowledge://NAME`.
-
-    `embedder` says how texts become vectors; `default` takes what the server is set up with.
-    """
-
-    kind: Literal["collection/v1"]
-    name: Slug
-    title: str | None = None
-    description: str | None = None
-    embedder: Literal["default", "minilm", "openai", "hashing"] = "default"
-    chunk: ChunkOptions = ChunkOptions()
-
-
 DOCUMENTS: Mapping[str, type[BaseModel]] = {
     "model/v1": ModelDocument,
     "tool/v1": ToolDocument,
     "collection/v1": CollectionDocument,
+    "pipeline/v1": PipelineDocument,
 }
 """The other kinds and their models."""
 
@@ -223,6 +190,8 @@ def parse_document(tree: Tree) -> tuple[OtherSpec | None, tuple[Diagnostic, ...]
     spec = shaped(DOCUMENTS[kind], tree.value, Subject(tree, (), DOCUMENTS[kind], f"the {noun}"), faults)
     if isinstance(spec, ToolDocument):
         faults += _path_findings(spec, tree)
+    if isinstance(spec, CollectionDocument) and spec.pipeline is not None:
+        faults += _said_twice(tree)
     if spec is None or has_errors(faults):
         return None, in_order(faults)
     document = _plain(spec)
@@ -240,7 +209,8 @@ def _unknown(kind: str | None, tree: Tree) -> Diagnostic:
 
 def _plain(spec: BaseModel) -> JsonObject:
     """The document as JSON, defaults filled in, keys without a value left out; what an author wrote as null stays."""
-    dumped = spec.model_dump(mode="json", by_alias=True)
+    # A pipeline holds no free values: nothing in it is null because its author says so.
+    dumped = spec.model_dump(mode="json", by_alias=True, exclude_none=isinstance(spec, PipelineDocument))
     document = {key: value for key, value in dumped.items() if value is not None}
     if "http" in document:
         document["http"] = {key: value for key, value in document["http"].items() if value is not None}
@@ -267,6 +237,14 @@ def _path_findings(tool: ToolDocument, tree: Tree) -> Iterator[Diagnostic]:
         elif not schema_of(tool.parameters[name.group(1)])[1]:
             message = f"the path takes '{name.group(1)}', which is optional"
             yield Diagnostic("E002", message, place, help="make the parameter required")
+
+
+def _said_twice(tree: Tree) -> Iterator[Diagnostic]:
+    """What a collection says itself although its pipeline says it."""
+    for key in ("embedder", "chunk"):
+        if key in tree.value:
+            message = f"'{key}' stands beside 'pipeline', which says it already"
+            yield Diagnostic("E002", message, tree.key_at((key,)), help=f"take '{key}:' or 'pipeline:' out")
 
 
 def _is_public_url(url: str) -> bool:
