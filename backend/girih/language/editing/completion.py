@@ -216,8 +216,9 @@ def _schemes_at(path: Path, kind: str) -> tuple[str, ...]:
     """What a value may name."""
     if path[:1] == ("use",) and len(path) > 1:
         return SCHEMES
-    named = {("collection", ("pipeline",)): (PIPELINE,), ("pipeline", ("enricher", "model")): ("model",)}
-    return named.get((kind, path), ())
+    if kind == "collection" and path == ("pipeline",):
+        return (PIPELINE,)
+    return ("model",) if kind == "pipeline" and path == ("enricher", "model") else ()
 
 
 def _files(place: Place, typed: str) -> Iterator[Option]:
