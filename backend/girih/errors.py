@@ -109,6 +109,10 @@ class Unavailable(GirihError):
     code = "unavailable"
 
 
+class DatabaseUnavailable(Unavailable):
+    """Our own database does not answer, or has no connection left: it passes, and ends nothing that was accepted."""
+
+
 class LeaseLost(GirihError):
     """Another process took this run or job over; the holder must stop and change nothing more."""
 

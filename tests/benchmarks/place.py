@@ -61,7 +61,7 @@ class Place:
         """Read a run to its end and check the promise: each event once, in order, each result once, one end."""
         seen = events(self.client, run)
         found.check([e["seq"] for e in seen] == list(range(1, len(seen) + 1)), f"{run}: gaps or doubles")
-        found.check(seen[-1]["type"] == "run.finished", f"{run}: {seen[-1]['type']}")
+        found.check(seen[-1]["type"] == "run.finished", f"{run}: {seen[-1]['type']} {seen[-1]['data']}")
         done = [e["node"] for e in seen if e["type"] == "node.finished"]
         found.check(done == ["a", "b", "c", "d"], f"{run}: results {done}")
         found.check(sum(e["type"] in GIVEN_UP for e in seen) == 1, f"{run}: more than one end")

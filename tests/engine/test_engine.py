@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from tests.engine.plans import World, fork, node, plan
 
-from girih.errors import InvalidInput, LeaseLost, NodeError
-from girih.language.compiler.plan import PlanLimits
+from girih.errors import DatabaseUnavailable, InvalidInput, LeaseLost, NodeError
+from girih.language.compiler.plan import PlanLimits, PlanOnError, PlanRetry
 from girih.language.nodes.ports import Hit
+from girih.language.spec.policies import ERROR_KINDS
 
 
 @pytest.fixture
@@ -372,6 +373,24 @@ async def test_losing_the_lease_is_no_failure_of_the_run(world: World) -> None:
     with pytest.raises(LeaseLost):
         await world.run(plan(node("a", "b"), node("b", "$end")))
     assert world.probe.ran == ["a"]
+
+
+@pytest.mark.parametrize("inside", ["", "branch", "retry", "handled"])
+async def test_our_database_being_away_within_a_node_is_no_failure_of_the_run(world: World, inside: str) -> None:
+    def away(ctx: Any, values: Any) -> None:
+        raise DatabaseUnavailable("the database does not answer")
+
+    world.probe.acts["b"] = away
+    b = node("b", "$end", region="b" if inside == "branch" else None)
+    if inside == "retry":
+        b = b.model_copy(update={"retry": PlanRetry(max=3, on=ERROR_KINDS, wait=0.0, longest=0.0)})
+    elif inside == "handled":
+        b = b.model_copy(update={"on_error": PlanOnError(on=ERROR_KINDS, value={"x": 1})})
+    first = fork("a", ["b"], "$end") if inside == "branch" else node("a", "b")
+    with pytest.raises(DatabaseUnavailable):
+        await world.run(plan(first, b))
+    assert world.probe.ran.count("b") == 1
+    assert not {"node.failed", "node.retried"} & set(world.types("b"))
 
 
 async def test_cancelling_the_task_cancels_the_node(world: World) -> None:

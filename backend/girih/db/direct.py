@@ -11,17 +11,19 @@ from sqlalchemy.engine import make_url
 
 from girih.db.patience import in_time
 from girih.db.tenancy import APP_ROLE, OrgScope
-from girih.errors import Unavailable
+from girih.errors import DatabaseUnavailable
 
 GONE = (
     OSError,
     TimeoutError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
 )
-"""How it looks when the server went away, is starting, or has no room."""
+"""How it looks when the server went away, is starting, or has no room. A server's parting word that comes while nothing
+is asked puts the driver into a state of its own, in which the next question is an `InternalClientError`."""
 
 _NAME = re.compile(r"[a-z_]+")
 
@@ -41,7 +43,7 @@ class DirectPool:
         self._statements: dict[tuple[str, int], str] = {}
 
     async def call(self, scope: OrgScope, function: str, *arguments: object) -> Any:
-        """The function's answer. Raises `Unavailable` when the database is; then it may or may not have been done."""
+        """The function's answer. Raises `DatabaseUnavailable`; then it may or may not have been done."""
         statement = self._statement(function, len(arguments) + 1)
         try:
             pool = self._pool or await self._open()
@@ -49,10 +51,13 @@ class DirectPool:
                 connection = await pool.acquire(timeout=10)
             try:
                 return await connection.fetchval(statement, scope.org_id, *arguments, timeout=30)
+            except asyncpg.InternalClientError:
+                connection.terminate()  # the pool would give it to the next one
+                raise
             finally:
                 await pool.release(connection)
         except GONE as fault:
-            raise Unavailable("the database does not answer", help="try again in a moment") from fault
+            raise DatabaseUnavailable("the database does not answer", help="try again in a moment") from fault
 
     async def close(self) -> None:
         """Give the connections back; a later call opens new ones."""

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 
-from girih.errors import Unavailable
+from girih.errors import DatabaseUnavailable
 
 LONGEST_WAIT = 5.0
 """Seconds after which a request that finds no free connection is refused."""
@@ -44,7 +44,7 @@ def in_no_hurry() -> None:
 
 @asynccontextmanager
 async def in_time() -> AsyncIterator[None]:
-    """Get a connection within. Raises `Unavailable` when the request that asks for it has waited long enough."""
+    """Get a connection within. Raises `DatabaseUnavailable` when the request that asks has waited long enough."""
     patience = _PATIENCE.get()
     if patience is None or patience.is_over:
         yield
@@ -60,6 +60,6 @@ async def in_time() -> AsyncIterator[None]:
         patience.left -= loop.time() - began
 
 
-def busy() -> Unavailable:
+def busy() -> DatabaseUnavailable:
     """What a request is told that got no connection."""
-    return Unavailable("every database connection is busy", help="try again in a moment")
+    return DatabaseUnavailable("every database connection is busy", help="try again in a moment")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import uuid
 
-from girih.errors import InvalidInput, LeaseLost, NodeError, RunErrorKind, Unavailable
+from girih.errors import DatabaseUnavailable, InvalidInput, LeaseLost, NodeError, RunErrorKind, Unavailable
 from girih.language.expressions.cel import ExpressionError
 from girih.language.expressions.templates import PromptError
 from girih.language.spec.tree import JsonObject
@@ -54,7 +54,7 @@ def failure_of(error: Exception, node: str) -> NodeFailedError:
     """
     if isinstance(error, NodeFailedError):
         return error
-    if isinstance(error, InterruptedRunError | LeaseLost):
+    if isinstance(error, InterruptedRunError | LeaseLost | DatabaseUnavailable):
         raise error if isinstance(error, InterruptedRunError) else InterruptedRunError(error)
     if isinstance(error, NodeError):
         return NodeFailedError(
