@@ -6,25 +6,33 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from girih.language.spec.collection import Language
+from girih.language.spec.pipelines import CleanerStep, EnricherStep, LoaderStep, ParserStep, StoreStep
 from girih.language.spec.tree import JsonObject
 from girih.services.knowledge.cut_rules import CutRules
 
-IndexStatus = Literal["building", "active", "former", "failed"]
-"""`building`: beside the one that searches read; `active`: that one; `former`: was it, and can be it again."""
+IndexStatus = Literal["building", "active", "former", "failed", "cancelled"]
+"""`building`: beside the one that searches read; `active`: that one; `former`: was it, and can be it again.
 
+`failed`: too many documents could not be brought into it; `cancelled`: its building was stopped.
+"""
 
-Language = Literal[
-    "simple", "arabic", "armenian", "basque", "catalan", "danish", "dutch", "english", "finnish", "french", "german",
-    "greek", "hindi", "hungarian", "indonesian", "irish", "italian", "lithuanian", "nepali", "norwegian", "portuguese",
-    "romanian", "russian", "serbian", "spanish", "swedish", "tamil", "turkish", "yiddish",
-]  # fmt: skip
-"""PostgreSQL's text-search configurations; `simple` takes words as they are written."""
+_PARTS = {
+    "loader": "load",
+    "parser": "parse",
+    "cleaner": "clean",
+    "splitter": "chunk",
+    "enricher": "enrich",
+    "embedder": "embedder",
+    "store": "store",
+}
+"""Step of a pipeline → its part of a config."""
 
 
 class IndexConfig(BaseModel):
     """Two indexes of equal config hold equal passages. `embedder` is what the author chose, a rung of the ladder.
 
-    `language` is the text-search configuration of PostgreSQL that makes words of texts, of documents and of questions.
+    Each part is a step of a pipeline as its author wrote it; `language` says how texts become the words that are found.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -32,8 +40,26 @@ class IndexConfig(BaseModel):
     embedder: str = "default"
     chunk: CutRules = CutRules()
     language: Language = "english"
+    load: LoaderStep = LoaderStep()
+    parse: ParserStep = ParserStep()
+    clean: CleanerStep = CleanerStep()
+    enrich: EnricherStep | None = None
+    store: StoreStep = StoreStep()
 
     @property
     def as_json(self) -> JsonObject:
         """What a row keeps."""
         return self.model_dump(mode="json")
+
+    @classmethod
+    def of_collection(cls, document: JsonObject) -> IndexConfig:
+        """What the short form of a `collection/v1` document says."""
+        given = {key: document[key] for key in ("embedder", "chunk", "language") if document.get(key)}
+        return cls.model_validate(given)
+
+    @classmethod
+    def of_pipeline(cls, pipeline: JsonObject, document: JsonObject) -> IndexConfig:
+        """What a `pipeline/v1` document says, for the collection of a `collection/v1` document."""
+        steps = {part: pipeline[step] for step, part in _PARTS.items() if pipeline.get(step) is not None}
+        language = {"language": document["language"]} if document.get("language") else {}
+        return cls.model_validate(steps | language)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from girih.services.knowledge.index_config import IndexConfig
@@ -15,6 +16,19 @@ class Wording:
     text: str
 
 
+_WITHOUT_SPACES = frozenset({"chinese", "japanese", "korean"})
+_RUN = re.compile(r"[\u1100-\u11ff\u3040-\u30ff\u3130-\u318f\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff]+")
+
+
 def wording_of(text: str, made_by: IndexConfig) -> Wording:
     """The wording of a document's or a question's text in an index."""
+    if made_by.language in _WITHOUT_SPACES:
+        return Wording("simple", _RUN.sub(_pairs, text))
     return Wording(made_by.language, text)
+
+
+def _pairs(run: re.Match[str]) -> str:
+    """A run of characters that no spaces part, as all its pairs of neighbours: PostgreSQL takes it for one word."""
+    found = run.group()
+    pairs = [found[at : at + 2] for at in range(len(found) - 1)] or [found]
+    return f" {' '.join(pairs)} "
