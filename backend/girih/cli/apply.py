@@ -32,7 +32,8 @@ def apply(
 ) -> None:
     """Check a folder of specs and publish all of it, or with any error nothing of it (exit code 1).
 
-    Graphs get a new version where their meaning changed; models, tools and collections are replaced by name.
+    Graphs and pipelines get a new version where their meaning changed; models, tools and collections are replaced by
+    name. A collection whose pipeline changed is indexed anew while the former index is searched.
     """
     try:
         files = dict(read_folder(folder).files)

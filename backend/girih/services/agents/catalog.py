@@ -11,11 +11,12 @@ from girih.language.spec.tree import JsonObject
 from girih.services.agents import repository
 from girih.services.agents.mentions import mentioned_versions
 from girih.services.agents.ports import Collections
+from girih.services.pipelines.publishing import known as known_pipelines
 from girih.services.registry.service import RegistryService
 
 
 async def catalog_of(work: Work, registry: RegistryService, collections: Collections, workspace: Workspace) -> Catalog:
-    """The catalog of the transaction's project: its models, tools, collections and agents, and the built-in models.
+    """The catalog of the transaction's project: all that it has published, and the built-in models.
 
     Of an agent it holds the latest version, and every other one that a text of the workspace mentions.
     """
@@ -26,6 +27,7 @@ async def catalog_of(work: Work, registry: RegistryService, collections: Collect
     here = [name for name in graphs if any(name in text for text in workspace.files.values())]
     latest = await repository.latest(work, work.speaks_for, here)
     knowledge = await collections.collection_digests(work)
+    pipelines = await known_pipelines(work, workspace.files.values())
     tools = await registry.documents(work, "tool/v1")
     return Catalog(
         models=Catalog().models | models.keys(),
@@ -34,6 +36,7 @@ async def catalog_of(work: Work, registry: RegistryService, collections: Collect
         graphs=graphs | await mentioned_versions(work, workspace.files.values(), graphs),
         model_contracts={name: _model(document) for name, document in documents.items()},
         published={name: Published(known.version, Plan.model_validate(known.plan)) for name, known in latest.items()},
+        pipelines=pipelines,
         digests={("model", name): digest for name, digest in models.items()}
         | {("knowledge", name): digest for name, digest in knowledge.items()},
     )

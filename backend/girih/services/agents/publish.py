@@ -1,4 +1,4 @@
-"""Publishing a proven workspace, inside one transaction: models, tools and collections first, then the graphs."""
+"""Publishing a proven workspace, inside one transaction: what graphs name before them, pipelines before collections."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from girih.services.agents.ports import Collections, Facilities
 from girih.services.agents.references import FIRST, LATEST, PROD, next_version
 from girih.services.agents.schemas import Change
 from girih.services.agents.tables import AgentVersion
+from girih.services.pipelines import publishing as pipelines
 from girih.services.registry.schemas import Action
 from girih.services.registry.service import RegistryService
 
@@ -64,11 +65,14 @@ async def _publish_others(
     work: Work, registry: RegistryService, collections: Collections, compilation: Compilation
 ) -> list[Change]:
     mine = [spec for spec in compilation.others if spec.kind == _COLLECTION]
-    actions = await registry.put(work, [spec for spec in compilation.others if spec.kind != _COLLECTION])
+    actions = await registry.put(work, compilation.others)
+    published = await pipelines.put(work, compilation.others)
+    actions |= {(pipelines.KIND, name): put.action for name, put in published.items()}
     if mine:
-        put = await collections.put_collections(work, mine)
-        actions |= {(_COLLECTION, name): action for name, action in put.items()}
-    return [_change_of(spec, actions[spec.kind, spec.name]) for spec in compilation.others]
+        done = await collections.put_collections(work, mine)
+        actions |= {(_COLLECTION, name): action for name, action in done.items()}
+    versions = {(pipelines.KIND, name): put.version for name, put in published.items()}
+    return [_change_of(spec, actions[spec.kind, spec.name], versions) for spec in compilation.others]
 
 
 async def _publish_graph(work: Work, known: AgentVersion | None, plan: Plan, path: str, source: str) -> Change:
@@ -99,8 +103,9 @@ def _version_after(known: AgentVersion | None, scope: OrgScope, plan: Plan) -> A
     )
 
 
-def _change_of(spec: OtherSpec, action: Action) -> Change:
-    return Change(kind=spec.kind, name=spec.name, action=action, version=None, digest=spec.digest, path=spec.path)
+def _change_of(spec: OtherSpec, action: Action, versions: Mapping[tuple[str, str], str]) -> Change:
+    named = {"kind": spec.kind, "name": spec.name, "digest": spec.digest, "path": spec.path}
+    return Change(**named, action=action, version=versions.get((spec.kind, spec.name)))
 
 
 def _change_of_graph(plan: Plan, path: str, action: Action, version: str) -> Change:

@@ -14,7 +14,7 @@ from girih.services.registry.schemas import Action
 
 
 class Change(BaseModel):
-    """What an apply did, or with `dry_run` would do, to one spec. Only graphs have versions."""
+    """What an apply did, or with `dry_run` would do, to one spec. Graphs and pipelines have versions."""
 
     kind: str
     name: str
