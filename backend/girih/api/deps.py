@@ -97,6 +97,9 @@ class StrictRequest(Request):
 class GuardedRoute(APIRoute):
     """A route that asks who calls before it reads a byte of the body, and reads no more than its limit."""
 
+    any_parameters = False
+    """Whether it takes whatever stands behind the question mark, since it answers all the same."""
+
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         answer = super().get_route_handler()
         permission = declared(self.dependant)
@@ -107,7 +110,7 @@ class GuardedRoute(APIRoute):
             if secret:
                 await _caller(request)
             unknown = sorted(set(request.query_params) - parameters)
-            if unknown:
+            if unknown and not self.any_parameters:
                 raise _unknown_parameter(unknown[0], parameters)
             incoming = limited(request, self.limit(request))
             key = repeats.key_of(request, self.operation_id or "") if secret else None

@@ -22,6 +22,8 @@ def frame(event: RunEvent) -> bytes:
 def one_line(data: JsonValue) -> bytes:
     """JSON that no client takes for more than one line."""
     text = dump(data).encode()
+    if text.isascii():
+        return text
     for character, escape in _LINE_ENDS:
         text = text.replace(character, escape)
     return text

@@ -29,12 +29,16 @@ class Box:
 
 @dataclass(frozen=True)
 class Arrow:
-    """A way from one box to another; `label` says when it is taken, and is empty where it always is."""
+    """A way from one box to another; `label` says when it is taken, and is empty where it always is.
+
+    `when` is what the graph itself says of that: a condition, or the name of an exit.
+    """
 
     source: str
     target: str
     label: str = ""
     kind: Kind = "next"
+    when: str = ""
 
 
 @dataclass(frozen=True)
@@ -99,10 +103,12 @@ def _arrows(node: PlanNode) -> list[Arrow]:
         failed = node.settings.get("status") == "failed"
         return [Arrow(node.name, FAIL if failed else END)]
     for number, route in enumerate(node.routes):
-        found.append(Arrow(leaves, route.to, _label(node, number)))
-    if not node.routes:
-        found.append(Arrow(leaves, join_of(node.fork) if node.fork else END, kind="join" if node.fork else "next"))
-    found += [Arrow(node.name, target, name.replace("_", " "), "exit") for name, target in node.exits.items()]
+        found.append(Arrow(leaves, route.to, _label(node, number), when=route.condition or ""))
+    if node.fork is not None and all(route.condition for route in node.routes):
+        found.append(Arrow(leaves, join_of(node.fork), "else" if node.routes else "", "join"))
+    elif not node.routes:
+        found.append(Arrow(leaves, END))
+    found += [Arrow(node.name, target, name.replace("_", " "), "exit", name) for name, target in node.exits.items()]
     if node.on_error is not None and node.on_error.to is not None:
         found.append(Arrow(node.name, node.on_error.to, "on error", "error"))
     return found

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
+from girih.language.charts.chart import Arrow, chart_of, join_of
 from girih.language.compiler.plan import Plan, PlanNode
 from girih.language.spec.model import END, FAIL
 
 BEGIN = "__start__"
 FINISH = "__end__"
+
+
+_Way: TypeAlias = tuple[str, str | None, bool]
 
 
 @dataclass(frozen=True)
@@ -92,8 +97,9 @@ def _draw(
         drawing.nodes.append(Node(own, node.verb, child.name if child is not None else None))
         begins[node.name], leaves[node.name] = [own], [Edge(own, "")]
     out: list[Edge] = []
+    ways = _Ways(plan)
     for node in plan.nodes:
-        for target, label, is_conditional in _ways(plan, node):
+        for target, label, is_conditional in ways.of(node):
             for end in leaves[node.name]:
                 way = Edge(end.source, "", label or end.label, is_conditional or end.is_conditional)
                 if target in begins:
@@ -105,30 +111,35 @@ def _draw(
     return begins.get(plan.start, []), out
 
 
-_Way = tuple[str, str | None, bool]
+class _Ways:
+    """The arrows of a plan's chart as ways from node to node: the marks where branches come together are left out."""
 
+    def __init__(self, plan: Plan) -> None:
+        self._arrows: dict[str, list[Arrow]] = {}
+        for arrow in chart_of(plan).arrows:
+            self._arrows.setdefault(arrow.source, []).append(arrow)
 
-def _ways(plan: Plan, node: PlanNode) -> Iterator[_Way]:
-    """Where a node leads to, when, and whether it may also lead elsewhere."""
-    if node.branches:
+    def of(self, node: PlanNode) -> Iterator[_Way]:
+        """Where a node leads to, when, and whether it may also lead elsewhere."""
+        own = self._arrows.get(node.name, [])
+        begun = [arrow for arrow in own if arrow.kind == "branch"]
         # A fork goes on when its branches have ended: their last nodes lead to what comes after it.
-        is_many = len(node.branches) > 1
-        yield from ((branch.entry, None, not is_many) for branch in node.branches)
-        if not is_many:  # a list to go over may be empty
-            yield from ((target, label, True) for target, label, _ in _onward(plan, node))
-    else:
-        yield from _onward(plan, node)
-    if node.on_error is not None and node.on_error.to is not None:
-        yield node.on_error.to, "error", True
-    for name, target in node.exits.items():
-        yield target, name, True
+        yield from ((arrow.target, None, len(begun) == 1) for arrow in begun)
+        if len(begun) == 1:  # a list to go over may be empty
+            yield from ((target, label, True) for target, label, _ in self._onward(join_of(node.name)))
+        yield from self._onward(node.name)
+        for arrow in own:
+            if arrow.kind in ("error", "exit"):
+                yield arrow.target, arrow.when or "error", True
 
-
-def _onward(plan: Plan, node: PlanNode) -> Iterator[_Way]:
-    is_conditional = len(node.routes) > 1 or any(route.condition for route in node.routes)
-    for route in node.routes:
-        label = "fail" if route.to == FAIL else route.condition
-        yield route.to if route.to != FAIL else END, label, is_conditional
-    if node.fork is not None and not any(route.condition is None for route in node.routes):
-        for target, label, is_maybe in _onward(plan, plan.node(node.fork)):
-            yield target, label, is_maybe or bool(node.routes)
+    def _onward(self, place: str) -> Iterator[_Way]:
+        leading = [arrow for arrow in self._arrows.get(place, []) if arrow.kind in ("next", "join")]
+        is_conditional = len(leading) > 1 or any(arrow.when for arrow in leading)
+        for arrow in leading:
+            if arrow.kind == "join":
+                onward = self._onward(arrow.target)
+                yield from ((target, label, is_maybe or is_conditional) for target, label, is_maybe in onward)
+            else:
+                is_failure = arrow.target == FAIL
+                label = "fail" if is_failure else arrow.when or None
+                yield END if is_failure else arrow.target, label, is_conditional

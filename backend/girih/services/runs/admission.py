@@ -236,6 +236,7 @@ class Admission:
             models_stamp=opened.stamp,
             thread_id=link.thread,
             state=opened.state,
+            on_stateless=opened.stateless,
             continues=link.source is not None,
             chat=link.chat,
             breakpoints=options.breakpoints,
@@ -253,6 +254,8 @@ class Admission:
 def _function(link: Link, options: Options) -> tuple[str, tuple[str | None, ...]]:
     """The function that records the run, and what it takes besides what all of them do."""
     chat = dump(link.chat) if link.chat is not None else None
+    if link.thread is not None:
+        return "open_thread_run", (link.text(), chat, options.text() if options.is_any else None)
     if options.is_any:
         return "open_run_with_options", (link.text(), chat, options.text())
     if chat is not None:

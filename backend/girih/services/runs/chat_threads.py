@@ -2,35 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from uuid import UUID
 
 from girih.db.tenancy import OrgScope
-from girih.db.unit_of_work import UnitOfWork
 from girih.errors import Conflict, InvalidInput
 from girih.language.compiler.plan import Plan
 from girih.language.spec.tree import JsonObject
-from girih.services.runs import search_repository, thread_repository
 from girih.services.runs.ports import Agents
 from girih.services.runs.resolutions import Resolutions
-from girih.services.runs.schemas import RunOut
-from girih.services.runs.search_repository import Wanted
-from girih.services.runs.shown import out
-
-
-@dataclass(frozen=True)
-class Standing:
-    """How a chat stands: the values its thread holds, and the run that was last asked for on it."""
-
-    state: JsonObject
-    newest: RunOut | None
+from girih.services.runs.thread_calls import Standing, ThreadCalls
 
 
 class ChatThreads:
     """Finds the threads of chats; see `Conversations`."""
 
-    def __init__(self, uow: UnitOfWork, agents: Agents) -> None:
-        self._uow = uow
+    def __init__(self, calls: ThreadCalls, agents: Agents) -> None:
+        self._calls = calls
         self._resolutions = Resolutions(agents)
 
     async def plan(self, scope: OrgScope, agent: str) -> Plan:
@@ -51,15 +38,7 @@ class ChatThreads:
 
         Raises `Conflict` for the id of a thread of another project.
         """
-        async with self._uow(scope) as work:
-            rows = await search_repository.runs(work, scope, Wanted(thread_id=thread), before=None, limit=1)
-            if rows:
-                return Standing(await thread_repository.state_of(work, scope.org_id, thread), out(rows[0]))
-            made = None
-            if about is not None:
-                made = await thread_repository.add_as(work, scope, thread, metadata=about, ttl=None, agent=None)
-            row = made or await thread_repository.thread(work, scope, thread)
-            if row is None and about is not None:
-                raise Conflict(f"there is a thread {thread} already", help="choose another id for the chat")
-            has_state = row is not None and row.state_id is not None
-            return Standing(await thread_repository.state_of(work, scope.org_id, thread) if has_state else {}, None)
+        found = await self._calls.standing(scope, thread, about)
+        if found is None and about is not None:
+            raise Conflict(f"there is a thread {thread} already", help="choose another id for the chat")
+        return found or Standing({}, None)

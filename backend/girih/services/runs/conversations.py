@@ -16,10 +16,10 @@ from girih.language.compiler.plan import Plan
 from girih.language.spec.tree import JsonObject, JsonValue
 from girih.services.runs.chat_places import Place, placed
 from girih.services.runs.chat_schemas import ChatMessage
-from girih.services.runs.chat_threads import Standing
 from girih.services.runs.ports import Agents
 from girih.services.runs.schemas import InterruptOut, ResumeIn, RunIn, RunOut
 from girih.services.runs.service import RunService
+from girih.services.runs.thread_calls import Standing
 from girih.services.runs.thread_schemas import StateIn, StateOut
 
 MARK, QUESTION = "request_id", "message_id"

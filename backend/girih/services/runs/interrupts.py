@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -13,7 +13,7 @@ from girih.errors import BadCursor, Conflict, InvalidInput, NotFound
 from girih.language.spec.conform import contract
 from girih.language.spec.tree import JsonObject, JsonValue
 from girih.services.events.schemas import EventOut
-from girih.services.runs import pause_repository, repository
+from girih.services.runs import asking_repository, pause_repository, repository
 from girih.services.runs.crash import CrashPoints
 from girih.services.runs.deadlines import Ready
 from girih.services.runs.reader import no_such_run
@@ -68,6 +68,14 @@ class Interrupts:
                 raise no_such_run(run_id)
             rows = await pause_repository.of_run(work, scope.org_id, run_id)
             return InterruptPage(items=[out(row) for row in rows])
+
+    async def asking(self, scope: OrgScope, run_ids: Iterable[UUID]) -> set[UUID]:
+        """Those of the runs that wait for somebody, and not for a time or an event alone."""
+        wanted = list(run_ids)
+        if not wanted:
+            return set()
+        async with self._uow(scope) as work:
+            return await asking_repository.asking(work, scope.org_id, wanted)
 
     async def resume(self, scope: OrgScope, run_id: UUID, body: ResumeIn) -> None:
         """Give answers, all or none of them; the run goes on with what it has. None are needed for breakpoints.

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from girih.errors import GirihError, InvalidInput, NotFound, ThreadBusy
+from girih.errors import Conflict, GirihError, InvalidInput, NotFound, ThreadBusy
 from girih.language.spec.tree import JsonObject
 from girih.services.runs.plain import dump, load
 from girih.services.runs.schemas import Multitask, RunIn
@@ -25,6 +25,8 @@ class Link:
     source: UUID | None = None
     checkpoint: str | None = None
     blobs: Sequence[Sequence[str]] = ()
+    makes_thread: bool = False
+    """Whether the thread is made where there is none of that id."""
     chat: JsonObject | None = None
     """Messages and what the app gave, as they are kept with the run."""
 
@@ -42,6 +44,7 @@ class Link:
                 "source": str(self.source) if self.source else None,
                 "checkpoint": self.checkpoint,
                 "blobs": [list(blob) for blob in self.blobs],
+                "make": self.makes_thread,
             }
         )
 
@@ -51,22 +54,26 @@ class Opened:
     """What became of a run that was to be recorded.
 
     `stamp` is `None` when another run has the key, empty when the reference means something else by now. `here` tells
-    whether it may begin at once; `state` is its thread's, `stopped` are the runs that have to end for it.
+    whether it may begin at once; `state` is its thread's, `stopped` are the runs that have to end for it. A thread that
+    had no state at all is `stateless`.
     """
 
     stamp: str | None = None
     here: bool = False
     state: JsonObject = field(default_factory=dict)
     stopped: tuple[UUID, ...] = ()
+    stateless: bool = False
 
     @classmethod
     def of(cls, text: str, link: Link) -> Opened:
         """The function's answer. Raises `NotFound` for a thread that is not there, `ThreadBusy` when runs are on it."""
-        told: Any = load(text)
+        answer: Any = load(text)
+        told = answer["told"] if link.thread is not None else answer
         if fault := told.get("fault"):
             raise _fault(fault, link, told)
         stopped = tuple(UUID(number) for number in told.get("stopped") or ())
-        return cls(told["stamp"], bool(told.get("here")), told.get("state") or {}, stopped)
+        stateless = link.thread is not None and answer["before"] is None
+        return cls(told["stamp"], bool(told.get("here")), told.get("state") or {}, stopped, stateless)
 
 
 def on_thread(body: RunIn, thread_id: UUID) -> RunIn:
@@ -84,7 +91,14 @@ def no_such_thread(thread_id: object) -> NotFound:
     return NotFound(f"there is no thread {thread_id}", help="list the project's threads to see which there are")
 
 
+def known_thread(thread_id: object) -> Conflict:
+    """A thread that cannot be made, for the organization has one of that id."""
+    return Conflict(f"there is a thread {thread_id} already", help="choose another id, or go on with that thread")
+
+
 def _fault(fault: str, link: Link, told: JsonObject) -> GirihError:
+    if fault == "thread" and link.makes_thread:
+        return known_thread(link.thread)
     if fault == "thread":
         return no_such_thread(link.thread)
     return ThreadBusy(

@@ -55,6 +55,8 @@ class Claim:
     thread_id: UUID | None = None
     state: JsonObject = field(default_factory=dict)
     """What its thread holds."""
+    on_stateless: bool = False
+    """Its thread is known to have had no state when it began."""
     continues: bool = False
     """Whether it begins with a checkpoint of another run."""
     chat: JsonObject | None = None
@@ -246,10 +248,8 @@ async def last_seqs(work: Work, org_id: UUID, run_ids: Sequence[UUID]) -> dict[U
 async def events(work: Work, org_id: UUID, run_id: UUID, *, after: int, limit: int) -> list[RunEvent]:
     """The run's recorded events after number `after`, in order, at most `limit`."""
     row = tables.RunEvent
-    query = select(row.seq, row.attempt, row.at, row.type, row.node, row.data)
-    rows = await work.session.execute(
-        query.where(_events_of(org_id, run_id), row.seq > after).order_by(row.seq).limit(limit)
-    )
+    query = select(row.seq, row.attempt, row.at, row.type, row.node, row.data).order_by(row.seq).limit(limit)
+    rows = await work.session.execute(query.where(_events_of(org_id, run_id), row.seq > after))
     return [
         RunEvent(str(run_id), r.seq, r.attempt, NewEvent(type=r.type, data=r.data, at=r.at, node=r.node)) for r in rows
     ]
@@ -266,9 +266,8 @@ def _events_of(org_id: UUID, run_id: UUID) -> ColumnElement[bool]:
 def _for_whom(background_after: timedelta) -> ColumnElement[bool]:
     if not background_after:
         return true()
-    return or_(
-        Run.background.is_(False), func.greatest(Run.created_at, Run.lease_until) <= func.now() - background_after
-    )
+    since = func.greatest(Run.created_at, Run.lease_until)
+    return or_(Run.background.is_(False), since <= func.now() - background_after)
 
 
 def _is_due() -> ColumnElement[bool]:

@@ -15,7 +15,7 @@ from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import UnitOfWork
 from girih.engine.events import RunEvent
 from girih.errors import InvalidInput, NotFound
-from girih.services.runs import repository, search_repository, thread_repository
+from girih.services.runs import repository, search_repository
 from girih.services.runs.admission import Admission
 from girih.services.runs.cancelling import cancel_row
 from girih.services.runs.conditions import Conditions
@@ -28,6 +28,7 @@ from girih.services.runs.executor import Executor
 from girih.services.runs.feed import Hub
 from girih.services.runs.interruption import Interruption
 from girih.services.runs.interrupts import Interrupts
+from girih.services.runs.links import Link
 from girih.services.runs.mirror import Mirrors
 from girih.services.runs.ports import (
     Agents,
@@ -103,7 +104,7 @@ class RunService:
         self._roster = Roster(executor, conditions.slots)
         self._deadlines = Deadlines(uow, hub, self._ready, Reminders(uow, events, conditions.remind_after))
         self.interrupts = Interrupts(uow, self._ready, crash)
-        self.threads = Threads(uow, agents, self._superseded)
+        self.threads = Threads(uow, pool, agents, self._superseded)
         events.subscribe(self.interrupts.take_event)
         self._background: asyncio.Task[None] | None = None
         self._take_part(pool, agents, hub, crash)
@@ -170,13 +171,17 @@ class RunService:
         with suppress(NotFound):
             await self._reconciler.take(_id(run_id))
 
-    async def create(self, scope: OrgScope, body: RunIn, idempotency_key: str | None = None) -> RunOut:
+    async def create(
+        self, scope: OrgScope, body: RunIn, idempotency_key: str | None = None, *, makes_thread: bool = False
+    ) -> RunOut:
         """Accept a run: its row is committed before this returns. It starts here if a slot is free, else it waits.
 
         The same key with the same body gives the same run, with another body `InvalidInput`. Inputs that do not fit
-        the agent's contract are refused with every fault before there is a row.
+        the agent's contract are refused with every fault before there is a row. With `makes_thread` its thread is made
+        along with it where there is none of that id.
         """
-        return await self._admission.create(scope, body, idempotency_key)
+        link = Link(body.thread_id, body.multitask, makes_thread=True) if makes_thread else None
+        return await self._admission.create(scope, body, idempotency_key, link)
 
     async def run(self, scope: OrgScope, run_id: UUID | str) -> RunOut:
         """One run as it stands."""
@@ -246,8 +251,7 @@ class RunService:
     async def _next_in_line(self, claim: Claim) -> None:
         """The next run on a thread begins. Should this not come to pass, it is found by looking around."""
         assert claim.thread_id is not None  # noqa: S101 - only such runs leave a thread
-        async with self._uow(claim.scope) as work:
-            found = await thread_repository.next_in_line(work, claim.scope.org_id, claim.thread_id)
+        found = await self.threads.calls.next_in_line(claim.scope, claim.thread_id)
         if found is not None:
             self._ready(*found)
 

@@ -7,14 +7,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, ScalarSelect, case, delete, func, select
+from sqlalchemy import ColumnElement, ScalarSelect, and_, case, delete, exists, func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from girih.db.base import new_id
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import Work
 from girih.language.spec.tree import JsonObject
-from girih.services.runs.tables import Run
+from girih.services.runs.asking_repository import asks_somebody
+from girih.services.runs.tables import Run, RunPause
 from girih.services.runs.thread_schemas import StateOut, ThreadOut
 from girih.services.runs.thread_tables import Thread, ThreadState
 
@@ -157,15 +158,6 @@ async def open_runs(work: Work, org_id: UUID, thread_id: UUID) -> list[UUID]:
     return list((await work.session.scalars(query.order_by(Run.thread_seq))).all())
 
 
-async def next_in_line(work: Work, org_id: UUID, thread_id: UUID) -> tuple[UUID, bool] | None:
-    """The thread's first run that has not ended, if it waits for a process; and whether it is one for workers."""
-    query = select(Run.id, Run.background, Run.status).where(
-        Run.org_id == org_id, Run.thread_id == thread_id, Run.finished_at.is_(None)
-    )
-    row = (await work.session.execute(query.order_by(Run.thread_seq).limit(1))).first()
-    return (row.id, row.background) if row is not None and row.status == "queued" else None
-
-
 async def remove(work: Work, row: Thread) -> None:
     """Delete a locked thread, with its states, its runs and all that belongs to them."""
     await work.session.execute(delete(Thread).where(Thread.org_id == row.org_id, Thread.id == row.id))
@@ -210,8 +202,12 @@ def _of(scope: OrgScope) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
 def status_of() -> ColumnElement[str]:
     """How the thread of a query's row stands."""
     mine = (Run.org_id == Thread.org_id) & (Run.thread_id == Thread.id)
-    first: ScalarSelect[str] = (
-        select(Run.status).where(mine, Run.finished_at.is_(None)).order_by(Run.thread_seq).limit(1).scalar_subquery()
+    open_runs = mine & Run.finished_at.is_(None)
+    first: ScalarSelect[str] = select(Run.status).where(open_runs).order_by(Run.thread_seq).limit(1).scalar_subquery()
+    asks = exists().where(
+        *asks_somebody(),
+        RunPause.org_id == Thread.org_id,
+        RunPause.run_id == select(Run.id).where(open_runs).order_by(Run.thread_seq).limit(1).scalar_subquery(),
     )
     last: ScalarSelect[str] = (
         select(Run.status)
@@ -221,7 +217,10 @@ def status_of() -> ColumnElement[str]:
         .scalar_subquery()
     )
     return case(
-        (first == "interrupted", "interrupted"), (first.is_not(None), "busy"), (last == "failed", "error"), else_="idle"
+        (and_(first == "interrupted", asks), "interrupted"),
+        (first.is_not(None), "busy"),
+        (last == "failed", "error"),
+        else_="idle",
     )
 
 

@@ -13,7 +13,8 @@ from girih.language.spec.durations import LONGEST_DURATION
 from girih.language.spec.tree import JsonObject
 
 ThreadStatus = Literal["idle", "busy", "interrupted", "error"]
-"""`busy`: a run is under way or in line. `interrupted`: its run waits. `error`: its last run failed."""
+"""`busy`: a run is under way, in line, or waits for a time or an event. `interrupted`: its run waits for somebody.
+`error`: its last run failed."""
 
 StateSource = Literal["run", "update", "fork", "copy"]
 Seconds = Annotated[float | None, Field(gt=0, le=LONGEST_DURATION)]

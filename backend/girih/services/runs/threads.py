@@ -7,6 +7,8 @@ from datetime import timedelta
 from typing import TypedDict
 from uuid import UUID
 
+from girih.db.base import new_id
+from girih.db.direct import DirectPool
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import UnitOfWork, Work
 from girih.engine.shared_state import SharedState
@@ -16,9 +18,10 @@ from girih.language.spec.conform import contract
 from girih.language.spec.tree import JsonObject
 from girih.services.runs import thread_repository
 from girih.services.runs.chat_threads import ChatThreads
-from girih.services.runs.links import no_such_thread
+from girih.services.runs.links import known_thread, no_such_thread
 from girih.services.runs.plain import is_storable
 from girih.services.runs.ports import Agents
+from girih.services.runs.thread_calls import ThreadCalls
 from girih.services.runs.thread_repository import WantedThreads
 from girih.services.runs.thread_schemas import (
     ForkIn,
@@ -56,11 +59,14 @@ class Own(TypedDict):
 class Threads:
     """Keeps the threads of all projects. `stop` is told which runs have gone with a thread."""
 
-    def __init__(self, uow: UnitOfWork, agents: Agents, stop: Callable[[Iterable[UUID]], None]) -> None:
+    def __init__(
+        self, uow: UnitOfWork, pool: DirectPool, agents: Agents, stop: Callable[[Iterable[UUID]], None]
+    ) -> None:
         self._uow = uow
         self._agents = agents
         self._stop = stop
-        self.chats = ChatThreads(uow, agents)
+        self.calls = ThreadCalls(pool)
+        self.chats = ChatThreads(self.calls, agents)
 
     async def create(self, scope: OrgScope, body: ThreadIn) -> ThreadOut:
         """A new thread. Raises `InvalidInput` for a state that does not fit the agent's, `Conflict` for a known id."""
@@ -68,15 +74,15 @@ class Threads:
         plan = await self._plan(scope, body.agent)
         _check_state(plan, body.state)
         own: Own = {"metadata": body.metadata, "ttl": _time(body.ttl), "agent": plan.name if plan else None}
+        number = body.id or new_id()
+        if not body.state:
+            made = await self.calls.make(scope, number, **own)
+            if made is not None:
+                return made
         async with self._uow(scope) as work:
-            row = await (
-                thread_repository.add_as(work, scope, body.id, **own)
-                if body.id is not None
-                else thread_repository.add(work, scope, **own)
-            )
+            row = await thread_repository.add_as(work, scope, number, **own)
             if row is None:
-                assert body.id is not None  # noqa: S101 - a fresh id is nobody's
-                return await _known(work, scope, body.id, body.if_exists)
+                return await _known(work, scope, number, body.if_exists)
             if body.state:
                 await thread_repository.move(work, row, body.state, source="update")
             return thread_repository.out(row, "idle")
@@ -260,7 +266,7 @@ async def _known(work: Work, scope: OrgScope, thread_id: UUID, if_exists: str) -
     """The thread of that id, which is there; or a `Conflict`, as one of another project always is."""
     found = await thread_repository.shown(work, scope, thread_id) if if_exists == "do_nothing" else None
     if found is None:
-        raise Conflict(f"there is a thread {thread_id} already", help="choose another id, or go on with that thread")
+        raise known_thread(thread_id)
     return found
 
 

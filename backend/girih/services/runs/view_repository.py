@@ -10,12 +10,9 @@ from sqlalchemy.orm import aliased
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import Work
 from girih.services.runs import tables
+from girih.services.runs.asking_repository import BY_ITSELF
 from girih.services.runs.tables import Run
 from girih.services.runs.thread_tables import Thread, ThreadState
-
-BY_ITSELF = frozenset({"timer", "event"})
-"""Kinds of waits that end without anybody who asks the run to go on."""
-
 
 _EARLIER = aliased(Run)
 

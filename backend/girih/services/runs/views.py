@@ -68,14 +68,14 @@ class Views:
         number = UUID(run.id)
         held = self._held(number)
         before = outputs = None
-        if run.thread_id is not None and held is not None and run.source_run_id is None:
+        if run.source_run_id is not None or (run.thread_id is not None and held is None):
+            return await self.of(scope, number)
+        if run.thread_id is not None and not (held is not None and held.claim.on_stateless):
             async with self._uow(scope) as work:
                 is_open, before = await view_repository.standing(work, scope, number)
                 outputs = await snapshot_repository.outputs_at(work, before) if is_open and before is not None else None
             if not is_open:
                 return await self.of(scope, number)
-        elif run.thread_id is not None or run.source_run_id is not None:
-            return await self.of(scope, number)
         plan = await self._agents.plan(scope, run.digest)
         messages: Sequence[JsonObject] = ()
         if plan.chat:

@@ -6,9 +6,9 @@ import re
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from girih.api.speakers import one_line
 from girih.errors import BadCursor
 from girih.language.spec.tree import JsonValue
-from girih.services.runs.plain import dump
 
 MODES = (
     "messages-tuple",
@@ -32,7 +32,6 @@ HEAD = LAST + 1
 PLACES = HEAD + 1
 
 _CURSOR = re.compile(r"([0-9]{1,15})(?:-([0-9]{1,6}))?")
-_LINE_ENDS = ((b"\xc2\x85", b"\\u0085"), (b"\xe2\x80\xa8", b"\\u2028"), (b"\xe2\x80\xa9", b"\\u2029"))
 
 
 class Place(NamedTuple):
@@ -49,7 +48,7 @@ START = Place(0, HEAD - 1)
 """Before the first event."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Frame:
     """One frame: its event, and what it holds."""
 
@@ -64,10 +63,7 @@ class Frame:
 
 def encode(number: str, name: str, data: JsonValue) -> bytes:
     """The bytes of a frame."""
-    text = dump(data).encode()
-    for character, escape in _LINE_ENDS:
-        text = text.replace(character, escape)
-    return b"id: %s\nevent: %s\ndata: %s\n\n" % (number.encode(), name.encode(), text)
+    return b"id: %s\nevent: %s\ndata: %s\n\n" % (number.encode(), name.encode(), one_line(data))
 
 
 def read_place(cursor: str | None) -> Place | None:

@@ -10,7 +10,7 @@ from girih.language.spec.tree import JsonObject, JsonValue
 from girih.services.runs.run_view import RunView
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Said:
     """One frame, before it has a place: its event's name, what it holds, and the namespace it is from."""
 
@@ -19,7 +19,7 @@ class Said:
     ns: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Moment:
     """An event, where it happened, and the run's values once it has. `values` are there where somebody may ask."""
 
@@ -49,7 +49,10 @@ class Moment:
 
     @property
     def metadata(self) -> JsonObject:
-        """What LangChain notes of a message or a call."""
+        """What LangChain notes of a message or a call; to be read, not to be changed."""
+        return self.places.noted(self.where, self.event.attempt, self._metadata)
+
+    def _metadata(self) -> JsonObject:
         run, where = self.view.run, self.where
         told: JsonObject = {
             "run_id": run.id,

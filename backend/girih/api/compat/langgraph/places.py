@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 import uuid
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
+
+from girih.language.spec.tree import JsonObject
 
 _PART = re.compile(r"[^/\[]+(?:\[[^\]]*\])*")
 
@@ -33,6 +36,7 @@ class Places:
         self._visits: Counter[str] = Counter()
         self._under_way: set[str] = set()
         self._steps: Counter[tuple[str, ...]] = Counter()
+        self._noted: tuple[Where | None, int, JsonObject] = None, 0, {}
         self._known: dict[str, Where] = {}
         """Where paths are, until something else begins."""
 
@@ -55,6 +59,12 @@ class Places:
         if known is None:
             known = self._known[path] = self._find(path)
         return known
+
+    def noted(self, where: Where | None, attempt: int, note: Callable[[], JsonObject]) -> JsonObject:
+        """What is noted of a place in an attempt (from 1), made anew only where either is not the one of last time."""
+        if self._noted[0] is not where or self._noted[1] != attempt:
+            self._noted = where, attempt, note()
+        return self._noted[2]
 
     def _find(self, path: str) -> Where:
         parts = _PART.findall(path)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from uuid import UUID
 
-from girih.api.compat.langgraph.run_shapes import STATUSES
+from girih.api.compat.langgraph.run_shapes import STATUS
 from girih.db.tenancy import OrgScope
 from girih.services.runs.schemas import RunOut
 from girih.services.runs.search_repository import Wanted
@@ -16,15 +16,23 @@ _AT_ONCE = 200
 
 async def page(
     girih: Girih, scope: OrgScope, thread_id: UUID, status: str | None, *, limit: int, offset: int
-) -> list[RunOut]:
-    """The thread's runs, the newest first. Raises `NotFound` for a thread that is not there."""
+) -> list[tuple[RunOut, str]]:
+    """The thread's runs with their states, the newest first. Raises `NotFound` for a thread that is not there."""
     await girih.runs.threads.thread(scope, thread_id)
-    found: list[RunOut] = []
+    found: list[tuple[RunOut, str]] = []
     async for run in _runs(girih, scope, Wanted(thread_id=thread_id), status):
         if len(found) >= offset + limit:
             break
         found.append(run)
     return found[offset : offset + limit]
+
+
+async def statuses(girih: Girih, scope: OrgScope, runs: Sequence[RunOut]) -> list[str]:
+    """How the runs stand. One that waits for a time or an event goes on by itself: nobody has interrupted it."""
+    waiting = [UUID(run.id) for run in runs if run.status == "interrupted"]
+    asking = await girih.runs.interrupts.asking(scope, waiting)
+    by_itself = {str(number) for number in waiting} - {str(number) for number in asking}
+    return ["running" if run.id in by_itself else STATUS[run.status] for run in runs]
 
 
 async def runs_to_stop(girih: Girih, scope: OrgScope, thread_id: UUID | None, status: str) -> list[RunOut]:
@@ -34,17 +42,17 @@ async def runs_to_stop(girih: Girih, scope: OrgScope, thread_id: UUID | None, st
     found: list[RunOut] = []
     for one in wanted:
         asked = Wanted(thread_id=thread_id, status=one)
-        found += [run async for run in _runs(girih, scope, asked, None)]
+        found += [run async for run, _ in _runs(girih, scope, asked, None)]
     return found
 
 
-async def _runs(girih: Girih, scope: OrgScope, wanted: Wanted, status: str | None) -> AsyncIterator[RunOut]:
+async def _runs(girih: Girih, scope: OrgScope, wanted: Wanted, status: str | None) -> AsyncIterator[tuple[RunOut, str]]:
     cursor: str | None = None
     while True:
         part = await girih.runs.runs(scope, wanted, cursor=cursor, limit=_AT_ONCE)
-        for run in part.items:
-            if status is None or run.status in STATUSES[status]:
-                yield run
+        for run, standing in zip(part.items, await statuses(girih, scope, part.items), strict=True):
+            if status in (None, standing):
+                yield run, standing
         if part.next is None:
             return
         cursor = part.next

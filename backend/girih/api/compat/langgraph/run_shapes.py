@@ -20,10 +20,7 @@ STATUS: Mapping[str, str] = {
     "cancelled": "interrupted",
     "expired": "timeout",
 }
-STATUSES: Mapping[str, tuple[str, ...]] = {
-    status: tuple(ours for ours, theirs in STATUS.items() if theirs == status) for status in set(STATUS.values())
-}
-"""Our states, by theirs."""
+"""Their states, by ours."""
 
 
 def thread_of(run: RunOut) -> str:
@@ -31,8 +28,10 @@ def thread_of(run: RunOut) -> str:
     return run.thread_id or run.id
 
 
-def run_json(run: RunOut, multitask: str | None = None, select: Sequence[str] = ()) -> JsonObject:
-    """A run, or the fields of it that are wanted."""
+def run_json(
+    run: RunOut, multitask: str | None = None, select: Sequence[str] = (), *, status: str | None = None
+) -> JsonObject:
+    """A run, or the fields of it that are wanted; `status` where it is known better than from the run itself."""
     moments = (run.finished_at, run.started_at, run.created_at)
     shown: JsonObject = {
         "run_id": run.id,
@@ -40,7 +39,7 @@ def run_json(run: RunOut, multitask: str | None = None, select: Sequence[str] = 
         "assistant_id": assistant_id_of(run.agent),
         "created_at": run.created_at.isoformat(),
         "updated_at": next(moment for moment in moments if moment is not None).isoformat(),
-        "status": STATUS[run.status],
+        "status": status or STATUS[run.status],
         "metadata": run.metadata,
         "multitask_strategy": multitask,
         "kwargs": {

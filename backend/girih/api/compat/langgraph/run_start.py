@@ -61,7 +61,7 @@ async def _start(girih: Girih, scope: OrgScope, thread_id: UUID | None, body: Ru
         return Started(await girih.runs.create(scope, run_in(agent, body, None), key))
     if body.is_new:
         asked = run_in(await agent_meant(girih, scope, body.assistant_id), body, thread_id)
-        return Started(await _new(girih, scope, thread_id, asked, key))
+        return Started(await _new(girih, scope, asked, key, makes_thread=body.if_not_exists == "create"))
     waiting = await waiting_run(girih, scope, thread_id) if may_wait else None
     if body.is_end:
         return await _ended(girih, scope, thread_id, waiting)
@@ -76,16 +76,18 @@ async def _start(girih: Girih, scope: OrgScope, thread_id: UUID | None, body: Ru
     return Started(await girih.runs.create(scope, asked, key))
 
 
-async def _new(girih: Girih, scope: OrgScope, thread_id: UUID, asked: RunIn, key: str | None) -> RunOut:
+async def _new(girih: Girih, scope: OrgScope, asked: RunIn, key: str | None, *, makes_thread: bool) -> RunOut:
     """A run with an input of its own. One that waits on the thread gives way, and the thread keeps what it did.
 
     Mostly none does: so it is only looked for where the new run could not begin at once.
     """
+    thread_id = asked.thread_id
+    assert thread_id is not None  # noqa: S101 - asked for runs on threads alone
     gives_way = asked.model_copy(update={"multitask": "interrupt"})
     if asked.multitask == "rollback" and await waiting_run(girih, scope, thread_id) is not None:
         return await girih.runs.create(scope, gives_way, key)
     try:
-        run = await girih.runs.create(scope, asked, key)
+        run = await girih.runs.create(scope, asked, key, makes_thread=makes_thread)
     except ThreadBusy:
         if await waiting_run(girih, scope, thread_id) is None:
             raise
@@ -100,7 +102,9 @@ async def _new(girih: Girih, scope: OrgScope, thread_id: UUID, asked: RunIn, key
 
 
 async def _thread(girih: Girih, scope: OrgScope, thread_id: UUID | None, body: RunBody) -> tuple[UUID | None, bool]:
-    """The thread to run on, made if that was asked for; and whether a run on it may wait."""
+    """The thread to run on, made if that was asked for and a new run does not make it; and whether a run may wait."""
+    if thread_id is not None and body.is_new:
+        return thread_id, True
     if thread_id is not None and body.if_not_exists == "create":
         found = await girih.runs.threads.create(scope, ThreadIn(id=thread_id, if_exists="do_nothing"))
         return thread_id, found.status == "interrupted"

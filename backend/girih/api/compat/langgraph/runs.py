@@ -92,13 +92,14 @@ async def list_runs(
 ) -> list[JsonObject]:
     """The thread's runs, the newest first."""
     runs = await run_lists.page(girih, scope, thread_id, status, limit=limit, offset=offset)
-    return [run_json(run, select=listed(select)) for run in runs]
+    return [run_json(run, select=listed(select), status=standing) for run, standing in runs]
 
 
 @router.get("/{run_id}", operation_id="langgraph_get_run")
 async def get_run(girih: Wired, scope: Reader, thread_id: UUID, run_id: UUID) -> JsonObject:
     """One run as it stands."""
-    return run_json(await answering.found(girih, scope, thread_id, run_id))
+    run = await answering.found(girih, scope, thread_id, run_id)
+    return run_json(run, status=(await run_lists.statuses(girih, scope, [run]))[0])
 
 
 @router.delete("/{run_id}", operation_id="langgraph_delete_run", status_code=204)

@@ -83,20 +83,19 @@ class Telling:
         path, name = event.event.node, event.event.type
         changed = self._fold.take(event)
         where = None
+        ends = is_end(event)
         if path is not None:
             where = self._places.begin(path) if name == "node.started" else self._places.of(path)
             if name in _DONE:
                 self._places.end(path)
             if name == "node.started" and not where.ns:
                 self._last_node = where.node
-        waiting = interrupts_of(event.event.data["interrupts"]) if is_end(event) and name == "run.interrupted" else None
+        waiting = interrupts_of(event.event.data["interrupts"]) if ends and name == "run.interrupted" else None
         return Moment(
             event,
             self._view,
             where,
-            values_of(self._fold.state, self._fold.outputs)
-            if changed or is_end(event) or name == "node.started"
-            else {},
+            values_of(self._fold.state, self._fold.outputs) if changed or ends or name == "node.started" else {},
             changed,
             waiting,
             self._places,
@@ -147,7 +146,7 @@ def _customs(moment: Moment) -> Iterator[Said]:
 
 
 def _named(said: Said) -> str:
-    return "|".join((said.name, *said.ns))
+    return "|".join((said.name, *said.ns)) if said.ns else said.name
 
 
 def is_end(event: RunEvent) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from girih.api.compat.langgraph.frames import Place, encode
 from girih.api.compat.langgraph.run_shapes import STATUS
-from girih.api.compat.langgraph.telling import ENDS, Telling
+from girih.api.compat.langgraph.telling import ENDS, Telling, is_end
 from girih.api.compat.langgraph.thread_places import ThreadPlace
 from girih.api.speakers import PING
 from girih.engine.events import TERMINAL, RunEvent
@@ -69,6 +69,6 @@ class ThreadSpeaker:
             return run | {"status": "run_running"}
         if event.event.type in TERMINAL:
             return run | {"status": "run_done", "run_status": ENDS[event.event.type]}
-        if event.event.type == "run.interrupted":
+        if is_end(event):
             return run | {"status": "run_waiting", "run_status": STATUS["interrupted"]}
         return None

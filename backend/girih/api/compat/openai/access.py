@@ -16,8 +16,8 @@ from girih.language.spec.tree import JsonObject, JsonValue
 
 LIMIT = 32 * 1024 * 1024
 """Bytes of a request: messages may hold images."""
-LASTING = frozenset({"insufficient_quota", "conflict"})
-"""Codes of errors that stay the same however soon the request is sent again."""
+LASTING = frozenset({"insufficient_quota", "conflict", "thread_busy"})
+"""Codes of errors that stay the same however soon the request is sent again, or as long as another run goes on."""
 VERSION = "2020-10-01"
 """The version of OpenAI's API whose clients these are; it is the only one there is."""
 
