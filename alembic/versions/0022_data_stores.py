@@ -90,6 +90,7 @@ def _data_stores() -> None:
         _flag("enabled", "true"),
         sa.Column("next_at", MOMENT, nullable=True),
         sa.Column("most_removed", sa.Integer(), nullable=False),
+        _flag("deleting", "false"),
         sa.Column("state", JSONB(), server_default="{}", nullable=False),
         sa.Column("updated_at", MOMENT, server_default=sa.func.now(), nullable=False),
         sa.Column("created_by", sa.Text(), nullable=False),

@@ -165,7 +165,7 @@ class MongoSource(_Records):
     user: Annotated[str, Field(min_length=1, max_length=100)] | None = None
     password: SecretRef | None = None
     database: Annotated[str, Field(pattern=r"^[^/\\. \"$\x00]{1,63}$")]
-    collection: Annotated[str, Field(pattern=r"^(?!system\.)[^$\x00]{1,120}$")]
+    collection: Annotated[str, Field(pattern=r"^[^$\x00]{1,120}$")]
     filter: JsonObject = Field(default={}, description="As MongoDB has it, in extended JSON.")
     projection: dict[str, int | bool] = {}
 

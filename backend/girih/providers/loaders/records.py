@@ -25,7 +25,7 @@ def item_of(options: SqlSource | MongoSource, key: str, records: Sequence[Record
     title = shown(first[options.title]) if options.title and first.get(options.title) is not None else None
     texts = [_text(options, record) for record in records]
     text = "\n\n".join([f"# {title}"] * bool(title) + [each for each in texts if each])
-    metadata: JsonObject = {name: plain(first.get(name)) for name in options.metadata if first.get(name) is not None}
+    metadata: JsonObject = {name: _fact(first[name]) for name in options.metadata if first.get(name) is not None}
     body = text.encode("utf-8", "replace")
     mark = hashlib.sha256(body + json.dumps(metadata, sort_keys=True).encode()).hexdigest()
     fits = len(body) <= max_bytes
@@ -103,6 +103,13 @@ def untagged(text: str | None) -> Any:
         return value
     kind: Any = _TAGS[name]
     return kind.fromisoformat(value) if name in ("datetime", "date") else kind(value)
+
+
+def _fact(value: Any) -> Any:
+    """A value as metadata holds it: a scalar, or a list of scalars; what has more depth becomes text."""
+    found = plain(value)
+    is_flat = not isinstance(found, list) or not any(isinstance(inner, dict | list) for inner in found)
+    return found if is_flat and not isinstance(found, dict) else json.dumps(found, ensure_ascii=False)
 
 
 def _text(options: SqlSource | MongoSource, record: Record) -> str:

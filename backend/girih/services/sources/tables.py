@@ -16,8 +16,7 @@ class DataStore(ProjectOwned, Base):
     """A source whose items become documents of one collection.
 
     `config` is the source's typed options as JSON and holds no secret, `state` what its loader remembers of the last
-    sync that went through. The documents stay what they are when the row goes; whoever deletes it says what becomes of
-    them.
+    sync that went through. Once `deleting`, its documents are being deleted, and the row goes after the last of them.
     """
 
     __tablename__ = "data_stores"
@@ -42,6 +41,7 @@ class DataStore(ProjectOwned, Base):
     enabled: Mapped[bool] = mapped_column(server_default=text("true"))
     next_at: Mapped[datetime | None]
     most_removed: Mapped[int]
+    deleting: Mapped[bool] = mapped_column(server_default=text("false"))
     state: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
     created_by: Mapped[str] = mapped_column(Text)
