@@ -1,114 +1,239 @@
-"""The passages of a document in the database: one swap in a transaction, and the words that ranking counts."""
+"""The passages of a document in the database: one swap in a transaction, and what hangs on them goes with them."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import chain
+from typing import Any
 from uuid import UUID, uuid5
 
 from sqlalchemy import text
 
 from girih.db.unit_of_work import Work
 from girih.services.knowledge.chunking import Passage
-from girih.services.knowledge.index_config import IndexConfig
 from girih.services.knowledge.lexemes import wording_of
 from girih.services.knowledge.tables import Document, SearchIndex
 
-_BATCH = 200
+_BATCH = 256
 
-_DELETE_POSTINGS = text("""
-DELETE FROM chunk_postings p
-USING chunks c, unnest(c.lexemes) l, chunk_terms t
-WHERE c.org_id = :org_id AND c.index_id = :index_id AND c.document_id = :document_id
-  AND t.org_id = :org_id AND t.index_id = :index_id AND t.term = l.lexeme
-  AND p.org_id = :org_id AND p.term_id = t.id AND p.chunk_id = c.id
+_THERE = text("""
+SELECT id, ordinal, page, heading, start, "end"
+FROM chunks WHERE org_id = :org_id AND index_id = :index_id AND document_id = :document_id
 """)
 
-_DELETE_CHUNKS = text("""
+# A trigger deletes all that hangs on them, and counts the index down (see migration 0026).
+_DELETE = text("DELETE FROM chunks WHERE org_id = :org_id AND index_id = :index_id AND id = ANY(:ids)")
+
+_DELETE_ALL = text("DELETE FROM chunks WHERE org_id = :org_id AND index_id = :index_id AND document_id = :document_id")
+
+_DELETE_SOME = text("""
 WITH gone AS (
-  DELETE FROM chunks WHERE org_id = :org_id AND index_id = :index_id AND document_id = :document_id RETURNING words
+  DELETE FROM chunks WHERE org_id = :org_id AND id IN (
+    SELECT id FROM chunks WHERE org_id = :org_id AND index_id = :index_id ORDER BY document_id LIMIT :at_most)
+  RETURNING 1
 )
-SELECT count(*) AS passages, coalesce(sum(words), 0) AS words FROM gone
+SELECT count(*) FROM gone
 """)
 
-_INSERT_CHUNKS = text("""
-WITH given AS (
-  SELECT *, to_tsvector(CAST(:configuration AS regconfig), searched) AS lexemes
-  FROM unnest(
-    CAST(:ids AS uuid[]), CAST(:ordinals AS int[]), CAST(:texts AS text[]), CAST(:searched AS text[]),
-    CAST(:pages AS int[]), CAST(:headings AS text[]), CAST(:starts AS int[]), CAST(:ends AS int[]),
-    CAST(:vectors AS text[])
-  ) AS g (id, ordinal, body, searched, page, heading, first, last, vector)
-), made AS (
-  INSERT INTO chunks (id, org_id, index_id, document_id, ordinal, text, page, heading, start, "end", words, lexemes,
-                      embedding)
-  SELECT id, :org_id, :index_id, :document_id, ordinal, body, page, CAST(heading AS jsonb), first, last,
-         (SELECT coalesce(sum(cardinality(positions)), 0) FROM unnest(lexemes)), lexemes, CAST(vector AS vector)
-  FROM given
+_PLACES = """
+unnest(CAST(:ids AS uuid[]), CAST(:ordinals AS int[]), CAST(:pages AS int[]), CAST(:headings AS text[]),
+       CAST(:starts AS int[]), CAST(:ends AS int[])) AS p (id, ordinal, page, heading, start, "end")
+"""
+
+_MOVE = text(
+    """
+UPDATE chunks c
+SET ordinal = p.ordinal, page = p.page, heading = CAST(p.heading AS jsonb), start = p.start, "end" = p.end
+FROM {places}
+WHERE c.org_id = :org_id AND c.index_id = :index_id AND c.document_id = :document_id AND c.id = p.id
+""".replace("{places}", _PLACES)
+)
+
+_INSERT_CHUNKS = text(
+    """
+INSERT INTO chunks (id, org_id, index_id, document_id, ordinal, text, page, heading, start, "end")
+SELECT p.id, :org_id, :index_id, :document_id, p.ordinal, t.text, p.page, CAST(p.heading AS jsonb), p.start, p.end
+FROM {places} JOIN unnest(CAST(:ids AS uuid[]), CAST(:texts AS text[])) AS t (id, text) USING (id)
+""".replace("{places}", _PLACES)
+)
+
+# COPY FROM is refused under row-level security; arrays in binary form are nearly as fast. All vectors lie in one of
+# them, one after another: an array of arrays could not be taken apart again.
+_VECTORS = """
+(SELECT (CAST(:ids AS uuid[]))[n] AS id,
+        CAST((CAST(:numbers AS real[]))[(n - 1) * :dims + 1 : n * :dims] AS halfvec) AS embedding
+ FROM generate_series(1, cardinality(CAST(:ids AS uuid[]))) AS n) AS v
+"""
+
+_INSERT_VECTORS = text(
+    """
+INSERT INTO chunk_vectors (shelf, org_id, index_id, chunk_id, embedding)
+SELECT :shelf, :org_id, :index_id, v.id, v.embedding FROM {vectors}
+""".replace("{vectors}", _VECTORS)
+)
+
+_UPDATE_VECTORS = """
+UPDATE chunk_vectors c SET embedding = v.embedding
+FROM {vectors}
+WHERE c.shelf = {shelf} AND c.org_id = :org_id AND c.index_id = :index_id AND c.chunk_id = v.id
+  AND c.embedding IS DISTINCT FROM v.embedding
+"""
+
+_INSERT_WORDS = text("""
+WITH given AS MATERIALIZED (
+  SELECT id, to_tsvector(CAST(:configuration AS regconfig), body) AS lexemes
+  FROM unnest(CAST(:ids AS uuid[]), CAST(:bodies AS text[])) AS g (id, body)
+), said AS MATERIALIZED (
+  SELECT g.id, l.lexeme, cardinality(l.positions) AS count,
+         CAST(sum(cardinality(l.positions)) OVER (PARTITION BY g.id) AS int) AS words
+  FROM given g, unnest(g.lexemes) l
+), terms AS (
+  INSERT INTO chunk_terms AS t (org_id, index_id, term, df)
+  SELECT CAST(:org_id AS uuid), CAST(:index_id AS uuid), lexeme, count(*) FROM said GROUP BY lexeme ORDER BY lexeme
+  ON CONFLICT (org_id, index_id, term) DO UPDATE SET df = t.df + excluded.df
+  RETURNING id, term
+), posted AS (
+  INSERT INTO chunk_postings (org_id, term_id, chunk_id, count, words)
+  SELECT :org_id, t.id, s.id, s.count, s.words FROM said s JOIN terms t ON t.term = s.lexeme
+  ORDER BY t.id
+), kept AS (
+  INSERT INTO chunk_words (org_id, chunk_id, words, terms)
+  SELECT :org_id, g.id, coalesce(max(s.words), 0), coalesce(array_agg(t.id) FILTER (WHERE t.id IS NOT NULL), '{}')
+  FROM given g LEFT JOIN said s ON s.id = g.id LEFT JOIN terms t ON t.term = s.lexeme
+  GROUP BY g.id
   RETURNING words
 )
-SELECT coalesce(sum(words), 0) FROM made
+UPDATE search_indexes s SET passages = s.passages + k.passages, words = s.words + k.words
+FROM (SELECT count(*) AS passages, sum(words) AS words FROM kept) k
+WHERE s.org_id = :org_id AND s.id = :index_id
 """)
 
-_INSERT_TERMS = text("""
-INSERT INTO chunk_terms (org_id, index_id, term)
-SELECT DISTINCT CAST(:org_id AS uuid), CAST(:index_id AS uuid), l.lexeme
-FROM chunks c, unnest(c.lexemes) l
-WHERE c.org_id = :org_id AND c.index_id = :index_id AND c.document_id = :document_id
-ORDER BY l.lexeme
-ON CONFLICT DO NOTHING
-""")
-
-_INSERT_POSTINGS = text("""
-INSERT INTO chunk_postings (org_id, term_id, chunk_id, count, words)
-SELECT c.org_id, t.id, c.id, cardinality(l.positions), c.words
-FROM chunks c, unnest(c.lexemes) l
-JOIN chunk_terms t ON t.org_id = :org_id AND t.index_id = :index_id AND t.term = l.lexeme
-WHERE c.org_id = :org_id AND c.index_id = :index_id AND c.document_id = :document_id
-""")
+_EMPTY_SHELF = text("SELECT empty_shelf(:index_id)")
 
 
 async def clear(work: Work, index: SearchIndex, document: Document) -> None:
     """Take the document's passages out of the index, which must be held."""
-    whose = {"org_id": document.org_id, "index_id": index.id, "document_id": document.id}
-    await work.session.execute(_DELETE_POSTINGS, whose)
-    gone = (await work.session.execute(_DELETE_CHUNKS, whose)).one()
-    index.passages -= int(gone.passages)
-    index.words -= int(gone.words)
+    await work.session.execute(_DELETE_ALL, _whose(index) | {"document_id": document.id})
+    await _count_anew(work, index)
 
 
-async def fill(
-    work: Work, index: SearchIndex, document: Document, passages: Sequence[Passage], vectors: Sequence[list[float]]
+async def swap(
+    work: Work, index: SearchIndex, document: Document, passages: Sequence[Passage], vectors: Sequence[Sequence[float]]
 ) -> None:
-    """Put the document's passages into the index, which must be held and clear of it."""
-    whose = {"org_id": document.org_id, "index_id": index.id, "document_id": document.id}
-    for at in range(0, len(passages), _BATCH):
-        rows = _columns(whose, at, passages[at : at + _BATCH], vectors[at : at + _BATCH], index.made_by)
-        index.words += int(await work.session.scalar(_INSERT_CHUNKS, whose | rows) or 0)
-    index.passages += len(passages)
-    await work.session.execute(_INSERT_TERMS, whose)
-    await work.session.execute(_INSERT_POSTINGS, whose)
+    """Make these the document's passages in the index, which must be held.
+
+    A passage that is there already keeps its rows and its id, wherever it stands now: only what is new is written, and
+    only what is gone is deleted.
+    """
+    whose = _whose(index) | {"document_id": document.id}
+    wanted = _Wanted(index, document, passages, vectors)
+    there = {row.id: tuple(row[1:]) for row in await work.session.execute(_THERE, whose)}
+    gone = there.keys() - wanted.ordinals.keys()
+    if gone:
+        await work.session.execute(_DELETE, whose | {"ids": list(gone)})
+    stayed = [one for one in wanted.ordinals if one in there]
+    moved = [one for one in stayed if wanted.place(one) != there[one]]
+    if moved:  # in one statement: on its way from one order to another the document has two passages at one place
+        await work.session.execute(_MOVE, whose | wanted.places(moved))
+    for ids in _batches(stayed):
+        await _revise(work, index, wanted.embeddings(ids))
+    for ids in _batches([one for one in wanted.ordinals if one not in there]):
+        await work.session.execute(_INSERT_CHUNKS, whose | wanted.places(ids) | {"texts": wanted.texts(ids)})
+        await work.session.execute(_INSERT_VECTORS, whose | wanted.embeddings(ids) | {"shelf": index.shelf})
+        await work.session.execute(_INSERT_WORDS, whose | wanted.wordings(ids))
+    await _count_anew(work, index)
 
 
-def _columns(
-    whose: dict[str, UUID],
-    at: int,
-    passages: Sequence[Passage],
-    vectors: Sequence[list[float]],
-    made_by: IndexConfig,
-) -> dict[str, object]:
-    ordinals = range(at, at + len(passages))
-    space = uuid5(whose["index_id"], str(whose["document_id"]))
-    return {
-        # The same content gives the same ids, however often its ingestion was interrupted: citations stay good.
-        "ids": [uuid5(space, f"{o}:{p.start}:{p.text}") for o, p in zip(ordinals, passages, strict=True)],
-        "configuration": made_by.language,
-        "ordinals": list(ordinals),
-        "texts": [passage.text for passage in passages],
-        "searched": [wording_of(passage.searched, made_by).text for passage in passages],
-        "pages": [passage.page for passage in passages],
-        "headings": [json.dumps(passage.heading) for passage in passages],
-        "starts": [passage.start for passage in passages],
-        "ends": [passage.end for passage in passages],
-        "vectors": [json.dumps(vector) for vector in vectors],
-    }
+async def drop(work: Work, index: SearchIndex, at_most: int | None = None) -> bool:
+    """Take all passages out of an index that nothing searches or fills any more; it must be held.
+
+    With `at_most`, so many of them, so that a large index goes in several short transactions. Returns whether it is
+    empty now.
+    """
+    await work.session.execute(_EMPTY_SHELF, {"index_id": index.id})
+    deleted = await work.session.scalar(_DELETE_SOME, _whose(index) | {"at_most": at_most})
+    await _count_anew(work, index)
+    return at_most is None or int(deleted or 0) < at_most
+
+
+class _Wanted:
+    """What a document's passages are to be, by their ids.
+
+    The same content gives the same id, wherever it stands and however often it is brought in: citations stay good. Of
+    equal passages the second, third … in a document have ids of their own.
+    """
+
+    def __init__(
+        self,
+        index: SearchIndex,
+        document: Document,
+        passages: Sequence[Passage],
+        vectors: Sequence[Sequence[float]],
+    ) -> None:
+        self._made_by = index.made_by
+        self._passages = passages
+        self._vectors = vectors
+        space = uuid5(index.id, str(document.id))
+        seen: Counter[str] = Counter()
+        self.ordinals: dict[UUID, int] = {}
+        for ordinal, passage in enumerate(passages):
+            wording = wording_of(passage.searched, self._made_by)
+            content = json.dumps([wording.configuration, wording.text, passage.text])
+            seen[content] += 1
+            self.ordinals[uuid5(space, f"{seen[content]}:{content}")] = ordinal
+
+    def place(self, one: UUID) -> tuple[int, int | None, list[str], int, int]:
+        """Number, page, headings, start and end of a passage in the document."""
+        ordinal = self.ordinals[one]
+        passage = self._passages[ordinal]
+        return ordinal, passage.page, list(passage.heading), passage.start, passage.end
+
+    def places(self, ids: Sequence[UUID]) -> dict[str, Any]:
+        """The places of these, in columns."""
+        ordinals, pages, headings, starts, ends = zip(*map(self.place, ids), strict=True)
+        return {
+            "ids": ids,
+            "ordinals": list(ordinals),
+            "pages": list(pages),
+            "headings": [json.dumps(heading) for heading in headings],
+            "starts": list(starts),
+            "ends": list(ends),
+        }
+
+    def texts(self, ids: Sequence[UUID]) -> list[str]:
+        """What is shown of each."""
+        return [self._passages[self.ordinals[one]].text for one in ids]
+
+    def embeddings(self, ids: Sequence[UUID]) -> dict[str, Any]:
+        """The vectors of these, all numbers in one list."""
+        vectors = [self._vectors[self.ordinals[one]] for one in ids]
+        return {"ids": ids, "numbers": list(chain.from_iterable(vectors)), "dims": len(vectors[0])}
+
+    def wordings(self, ids: Sequence[UUID]) -> dict[str, Any]:
+        """What is to be found of each by its words."""
+        wordings = [wording_of(self._passages[self.ordinals[one]].searched, self._made_by) for one in ids]
+        bodies = [wording.text for wording in wordings]
+        return {"ids": ids, "bodies": bodies, "configuration": wordings[0].configuration}
+
+
+async def _revise(work: Work, index: SearchIndex, embeddings: dict[str, Any]) -> None:
+    """Equal passages may have other vectors: what is put before each to embed it may have changed."""
+    # The shelf as a literal, so that the other partitions are not even locked.
+    statement = text(_UPDATE_VECTORS.format(vectors=_VECTORS, shelf=index.shelf))
+    await work.session.execute(statement, _whose(index) | embeddings)
+
+
+async def _count_anew(work: Work, index: SearchIndex) -> None:
+    """Statements and a trigger have counted in the database: let the object say what it says."""
+    await work.session.refresh(index, ["passages", "words", "shelf"])
+
+
+def _whose(index: SearchIndex) -> dict[str, Any]:
+    return {"org_id": index.org_id, "index_id": index.id}
+
+
+def _batches(ids: Sequence[UUID]) -> Iterator[Sequence[UUID]]:
+    for at in range(0, len(ids), _BATCH):
+        yield ids[at : at + _BATCH]

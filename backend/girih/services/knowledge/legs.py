@@ -7,13 +7,30 @@ from itertools import islice
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row
+from sqlalchemy import Row, text
+
+from girih.db.unit_of_work import Work
 
 Leg = dict[tuple[UUID, int], tuple[UUID, float]]
 """What one ranking found, best first: a passage's document and where it begins → its id and score."""
 
 Find = Callable[[int], Awaitable[Sequence[Row[Any]]]]
 """Gives the best so many rows: `id`, `document_id`, `start`, `score`."""
+
+DOCUMENTS = "JOIN documents d ON d.org_id = c.org_id AND d.id = c.document_id"
+"""What a statement with a condition joins to its passages `c`."""
+
+_TUNE = text(
+    "SELECT set_config(name, value, true) FROM unnest(CAST(:names AS text[]), CAST(:given AS text[])) s (name, value)"
+)
+
+
+async def tune(work: Work, **settings: object) -> None:
+    """Set up the rest of the transaction for searches: plans for this index, and memory for some 100,000 rows."""
+    # A plan made for any index would be wrong for small ones beside big ones.
+    wanted = {"plan_cache_mode": "force_custom_plan", "work_mem": "32MB", **settings}
+    given = {"names": list(wanted), "given": [str(value) for value in wanted.values()]}
+    await work.session.execute(_TUNE, given)
 
 
 async def distinct(find: Find, depth: int) -> Leg:

@@ -8,27 +8,114 @@ from typing import Any
 from sqlalchemy import Row, text
 
 from girih.db.unit_of_work import Work
-from girih.services.knowledge.legs import Leg, distinct
+from girih.services.knowledge.legs import DOCUMENTS, Leg, distinct, tune
 from girih.services.knowledge.tables import SearchIndex
 from girih.services.knowledge.where import EVERYTHING, Where
 
-_DOCUMENTS = "JOIN documents d ON d.org_id = c.org_id AND d.id = c.document_id"
+FEW = 10_000
+"""Passages that a condition may leave and that are compared one by one: an HNSW index finds too few among few."""
+_WIDEST = 1_000
+"""The largest `hnsw.ef_search` there is."""
 
+_OWN = "v.shelf = {shelf} AND v.org_id = :org_id AND v.index_id = :index_id"
+
+# Distances first, passages for the nearest only.
 _EXACT = """
-SELECT c.id, c.document_id, c.start, 1 - (c.embedding <=> CAST(:vector AS vector)) AS score
-FROM chunks c {documents}
-WHERE c.org_id = :org_id AND c.index_id = :index_id AND ({where})
-ORDER BY c.embedding <=> CAST(:vector AS vector), c.id
+SELECT c.id, c.document_id, c.start, 1 - n.distance AS score
+FROM (
+  SELECT v.chunk_id, v.embedding <=> CAST(:vector AS halfvec) AS distance
+  FROM chunk_vectors v WHERE {own} ORDER BY distance, v.chunk_id LIMIT :depth
+) n JOIN chunks c ON c.org_id = :org_id AND c.id = n.chunk_id
+ORDER BY n.distance, c.id
+"""
+
+# `few` bounds how many passages the condition may leave; with more of them there are no rows.
+_EXACT_AMONG = """
+WITH left_over AS MATERIALIZED (
+  SELECT c.id, c.document_id, c.start FROM chunks c {documents}
+  WHERE c.org_id = :org_id AND c.index_id = :index_id AND ({where}) LIMIT {few} + 1
+)
+SELECT c.id, c.document_id, c.start, 1 - (v.embedding <=> CAST(:vector AS halfvec)) AS score
+FROM left_over c JOIN chunk_vectors v ON {own} AND v.chunk_id = c.id
+WHERE (SELECT count(*) FROM left_over) <= {few}
+ORDER BY v.embedding <=> CAST(:vector AS halfvec), c.id
+LIMIT :depth
+"""
+
+# The expression of the HNSW index, to the letter. `OFFSET 0` keeps the order in which the index gives its rows.
+_NEAREST = """
+SELECT c.id, c.document_id, c.start, 1 - v.distance AS score
+FROM (
+  SELECT v.chunk_id, v.embedding::halfvec({dims}) <=> CAST(:vector AS halfvec({dims})) AS distance
+  FROM chunk_vectors v WHERE {own}
+  ORDER BY v.embedding::halfvec({dims}) <=> CAST(:vector AS halfvec({dims}))
+) v CROSS JOIN LATERAL (
+  SELECT c.id, c.document_id, c.start FROM chunks c {documents}
+  WHERE c.org_id = :org_id AND c.id = v.chunk_id AND ({where}) OFFSET 0
+) c
 LIMIT :depth
 """
 
 
-async def by_meaning(work: Work, index: SearchIndex, vector: list[float], depth: int, where: Where = EVERYTHING) -> Leg:
-    """The `depth` passages nearest to the vector, nearest first; scores are cosine similarities, -1 to 1."""
-    statement = text(_EXACT.format(documents=_DOCUMENTS if where.narrows else "", where=where.sql))
-    values = {**where.values, "org_id": index.org_id, "index_id": index.id, "vector": str(vector)}
+async def by_meaning(
+    work: Work, index: SearchIndex, vector: Sequence[float], depth: int, where: Where = EVERYTHING
+) -> Leg:
+    """The `depth` passages nearest to the vector, nearest first; scores are cosine similarities, -1 to 1.
 
-    async def find(rows: int) -> Sequence[Row[Any]]:
-        return (await work.session.execute(statement, values | {"depth": rows})).all()
+    Exact, but for an index with a shelf of its own where more than `FEW` passages come into question.
+    """
+    search = _Search(work, index, vector, where)
+    if index.shelf == 0:
+        await tune(work)
+        return await distinct(search.exact_among if where.narrows else search.exact, depth)
+    return await distinct(search.nearest, depth)
 
-    return await distinct(find, depth)
+
+class _Search:
+    """One question to one index."""
+
+    def __init__(self, work: Work, index: SearchIndex, vector: Sequence[float], where: Where) -> None:
+        self._work = work
+        self._index = index
+        self._where = where
+        self._values = {"org_id": index.org_id, "index_id": index.id, "vector": str(list(vector))}
+        self._is_selective: bool | None = None
+
+    async def exact(self, depth: int) -> Sequence[Row[Any]]:
+        """Every vector compared."""
+        return await self._rows(_EXACT, depth)
+
+    async def exact_among(self, depth: int, few: int | None = None) -> Sequence[Row[Any]]:
+        """Every vector compared of the passages that the condition leaves."""
+        return await self._rows(_EXACT_AMONG, depth, few=self._index.passages if few is None else few)
+
+    async def nearest(self, depth: int) -> Sequence[Row[Any]]:
+        """By the HNSW index, unless the condition leaves few passages, or those that it leaves are far away."""
+        if self._where.narrows and self._is_selective is not False:
+            await tune(self._work)
+            rows = await self.exact_among(depth, FEW)
+            self._is_selective = bool(rows)
+            if rows:
+                return rows
+        await tune(
+            self._work,
+            enable_sort="off",
+            **{
+                "hnsw.ef_search": min(max(100, 2 * depth), _WIDEST),
+                "hnsw.iterative_scan": "relaxed_order",
+                "hnsw.max_scan_tuples": 20_000,
+            },
+        )
+        rows = await self._rows(_NEAREST, depth, dims=self._index.embedder_dims)
+        await tune(self._work, enable_sort="on")
+        if len(rows) < min(depth, self._index.passages):
+            return await (self.exact_among(depth) if self._where.narrows else self.exact(depth))
+        return sorted(rows, key=lambda row: (-row.score, row.id))
+
+    async def _rows(self, statement: str, depth: int, **parts: object) -> Sequence[Row[Any]]:
+        documents = DOCUMENTS if self._where.narrows else ""
+        own = _OWN.format(shelf=self._index.shelf)
+        complete = text(statement.format(own=own, documents=documents, where=self._where.sql, **parts))
+        return (
+            await self._work.session.execute(complete, {**self._where.values, **self._values, "depth": depth})
+        ).all()

@@ -6,13 +6,15 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from pgvector.sqlalchemy import VECTOR
-from sqlalchemy import BigInteger, ForeignKey, ForeignKeyConstraint, Identity, Index, Text, UniqueConstraint, Uuid, func
-from sqlalchemy.dialects.postgresql import ARRAY, TSVECTOR
+from sqlalchemy import BigInteger, ForeignKey, ForeignKeyConstraint, Index, Text, UniqueConstraint, Uuid, func
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
 from girih.db.base import Base, OrgOwned, ProjectOwned, new_id, project_key
 from girih.services.knowledge.index_config import IndexConfig, IndexStatus
+from girih.services.knowledge.job_tables import IngestJob as IngestJob
+from girih.services.knowledge.passage_tables import Chunk as Chunk
+from girih.services.pipelines.tables import PipelineVersion
 
 
 class Collection(ProjectOwned, Base):
@@ -22,6 +24,7 @@ class Collection(ProjectOwned, Base):
     __table_args__ = (
         project_key(),
         UniqueConstraint("org_id", "id"),
+        ForeignKeyConstraint(["org_id", "pipeline_version_id"], [PipelineVersion.org_id, PipelineVersion.id]),
         UniqueConstraint("org_id", "project_id", "name"),
     )
 
@@ -29,6 +32,10 @@ class Collection(ProjectOwned, Base):
     description: Mapped[str] = mapped_column(Text)
     digest: Mapped[str] = mapped_column(Text)
     index_id: Mapped[UUID] = mapped_column(Uuid, default=new_id)
+    pipeline_version_id: Mapped[UUID | None] = mapped_column(Uuid)
+    """The version its pipeline was resolved to when it was published."""
+    metadata_schema: Mapped[dict[str, Any] | None]
+    """The fields that its documents may carry, as a JSON Schema; `None`: any."""
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
@@ -57,6 +64,15 @@ class SearchIndex(ProjectOwned, Base):
     embedder_fingerprint: Mapped[str | None] = mapped_column(Text)
     passages: Mapped[int] = mapped_column(BigInteger, server_default="0")
     words: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    shelf: Mapped[int] = mapped_column(server_default="0")
+    """Where its vectors are: 0 beside those of other indexes, else in a partition of its own, under an HNSW index."""
+    pipeline: Mapped[str | None] = mapped_column(Text)
+    """Name and version of the pipeline that `config` is from."""
+    reason: Mapped[str | None] = mapped_column(Text)
+    """Why it failed, in words."""
+    began_at: Mapped[datetime | None]
+    """When it began to be built the last time; `ended_at` is when that ended, well or not."""
+    ended_at: Mapped[datetime | None]
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
     @property
@@ -82,6 +98,7 @@ class Document(ProjectOwned, Base):
         Index(None, "org_id", "collection_id", "name"),
         Index(None, "org_id", "collection_id", "updated_at"),
         Index(None, "org_id", "source_id", "source_ref"),
+        Index("ix_documents_with_readers", "org_id", "collection_id", postgresql_where="readers IS NOT NULL"),
     )
 
     collection_id: Mapped[UUID] = mapped_column(Uuid)
@@ -131,89 +148,3 @@ class DiscardedFile(Base):
     org_id: Mapped[UUID] = mapped_column(Uuid, ForeignKey("organizations.id", ondelete="CASCADE"), primary_key=True)
     key: Mapped[str] = mapped_column(Text, primary_key=True)
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
-
-
-class IngestJob(ProjectOwned, Base):
-    """The record of one ingestion into one index: how far it is, who holds it until when, and how often it was tried.
-
-    `fence` grows with every holder; a write that carries an older one changes nothing.
-    """
-
-    __tablename__ = "ingest_jobs"
-    __table_args__ = (
-        project_key(),
-        ForeignKeyConstraint(["org_id", "document_id"], ["documents.org_id", "documents.id"], ondelete="CASCADE"),
-        ForeignKeyConstraint(
-            ["org_id", "index_id"], ["search_indexes.org_id", "search_indexes.id"], ondelete="CASCADE"
-        ),
-        UniqueConstraint("org_id", "document_id", "generation", "index_id"),
-        Index("ix_ingest_jobs_open", "org_id", "created_at", postgresql_where="status IN ('queued', 'running')"),
-    )
-
-    document_id: Mapped[UUID] = mapped_column(Uuid)
-    index_id: Mapped[UUID] = mapped_column(Uuid)
-    generation: Mapped[int]
-    status: Mapped[str] = mapped_column(Text)
-    stage: Mapped[str] = mapped_column(Text)
-    done: Mapped[int] = mapped_column(server_default="0")
-    total: Mapped[int] = mapped_column(server_default="0")
-    attempts: Mapped[int] = mapped_column(server_default="0")
-    fence: Mapped[int] = mapped_column(server_default="0")
-    lease_until: Mapped[datetime | None]
-    not_before: Mapped[datetime | None]
-    reason: Mapped[str | None] = mapped_column(Text)
-    updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
-
-
-class Chunk(OrgOwned, Base):
-    """A passage: its text, its place in the document, its vector and its words."""
-
-    __tablename__ = "chunks"
-    __table_args__ = (
-        ForeignKeyConstraint(["org_id", "document_id"], ["documents.org_id", "documents.id"], ondelete="CASCADE"),
-        UniqueConstraint("org_id", "index_id", "document_id", "ordinal"),
-        Index(None, "org_id", "document_id"),
-    )
-
-    index_id: Mapped[UUID] = mapped_column(Uuid)
-    document_id: Mapped[UUID] = mapped_column(Uuid)
-    ordinal: Mapped[int]
-    text: Mapped[str] = mapped_column(Text)
-    page: Mapped[int | None]
-    heading: Mapped[list[Any]]
-    start: Mapped[int]
-    end: Mapped[int]
-    words: Mapped[int]
-    lexemes: Mapped[Any] = mapped_column(TSVECTOR)
-    embedding: Mapped[Any] = mapped_column(VECTOR())
-
-
-class ChunkTerm(Base):
-    """A word of an index, as a number: postings stay small."""
-
-    __tablename__ = "chunk_terms"
-    __table_args__ = (UniqueConstraint("org_id", "id"), UniqueConstraint("org_id", "index_id", "term"))
-
-    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
-    org_id: Mapped[UUID] = mapped_column(Uuid, ForeignKey("organizations.id", ondelete="CASCADE"))
-    index_id: Mapped[UUID] = mapped_column(Uuid)
-    term: Mapped[str] = mapped_column(Text)
-
-
-class ChunkPosting(Base):
-    """That a passage holds a word, how often, and how long the passage is.
-
-    Found by equality alone: under row-level security an index over `tsvector` would not be used, because its operator
-    might leak other rows' words.
-    """
-
-    __tablename__ = "chunk_postings"
-    __table_args__ = (
-        ForeignKeyConstraint(["org_id", "term_id"], ["chunk_terms.org_id", "chunk_terms.id"], ondelete="CASCADE"),
-    )
-
-    org_id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
-    term_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
-    chunk_id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
-    count: Mapped[int]
-    words: Mapped[int]

@@ -8,39 +8,55 @@ from typing import Any
 from sqlalchemy import Row, text
 
 from girih.db.unit_of_work import Work
-from girih.services.knowledge.legs import Leg, distinct
+from girih.services.knowledge.legs import DOCUMENTS, Leg, distinct, tune
 from girih.services.knowledge.lexemes import wording_of
 from girih.services.knowledge.tables import SearchIndex
 from girih.services.knowledge.where import EVERYTHING, Where
 
-_DOCUMENTS = "JOIN documents d ON d.org_id = c.org_id AND d.id = c.document_id"
+_READ = 8_000
+"""Postings that are read at first, those of the rarest terms: they decide which passages come into question."""
+_WIDER = 16
+"""How many times more are read when those did not give enough passages."""
+_SHORTLIST = 1_000
+"""Passages whose other terms are looked up."""
 
-# BM25 with k1 = 1.2 and b = 0.75.
-_BY_WORDS = """
-WITH found AS (
-  SELECT p.chunk_id, p.count, p.words, count(*) OVER (PARTITION BY p.term_id) AS df
+# BM25 with k1 = 1.2 and b = 0.75. Rare terms weigh most, so passages are picked by those alone, and the terms that
+# stand in very many passages are looked up for the best of them only. The rarest term is read whatever it costs.
+_ASKED = """
+WITH asked AS MATERIALIZED (
+  SELECT t.id, 2.2e0 * ln(1 + (CAST(:passages AS float8) - t.df + 0.5e0) / (t.df + 0.5e0)) AS weight,
+         sum(t.df) OVER (ORDER BY t.df, t.id) <= :read OR row_number() OVER (ORDER BY t.df, t.id) = 1 AS is_rare
   FROM unnest(to_tsvector(CAST(:configuration AS regconfig), :query)) q
   JOIN chunk_terms t ON t.org_id = :org_id AND t.index_id = :index_id AND t.term = q.lexeme
-  JOIN chunk_postings p ON p.org_id = :org_id AND p.term_id = t.id
-), ranked AS (
-  SELECT chunk_id,
-         sum(ln(1 + (:passages - df + 0.5) / (df + 0.5)) * count * 2.2
-             / (count + 1.2 * (0.25 + 0.75 * words / :average))) AS score
-  FROM found
-  GROUP BY chunk_id
+), picked AS (
+  SELECT p.chunk_id, min(p.words) AS words,
+         sum(a.weight * p.count / (p.count + 1.2e0 * (0.25e0 + 0.75e0 * p.words / CAST(:average AS float8)))) AS score
+  FROM asked a JOIN chunk_postings p ON p.org_id = :org_id AND p.term_id = a.id
+  WHERE a.is_rare
+  GROUP BY p.chunk_id
+), best AS MATERIALIZED (
+  SELECT p.* FROM picked p {narrowed} ORDER BY p.score DESC, p.chunk_id LIMIT {shortlist}
+), scored AS (
+  SELECT b.chunk_id, b.score + coalesce((
+    SELECT sum(a.weight * p.count / (p.count + 1.2e0 * (0.25e0 + 0.75e0 * b.words / CAST(:average AS float8))))
+    FROM asked a JOIN chunk_postings p ON p.org_id = :org_id AND p.term_id = a.id AND p.chunk_id = b.chunk_id
+    WHERE NOT a.is_rare), 0) AS score
+  FROM best b ORDER BY score DESC, b.chunk_id LIMIT :depth
 )
-SELECT c.id, c.document_id, c.start, r.score
-FROM ranked r JOIN chunks c ON c.org_id = :org_id AND c.id = r.chunk_id {documents}
-WHERE ({where})
-ORDER BY r.score DESC, r.chunk_id
-LIMIT :depth
+SELECT c.id, c.document_id, c.start, s.score, (SELECT bool_and(is_rare) FROM asked) AS is_whole
+FROM scored s JOIN chunks c ON c.org_id = :org_id AND c.id = s.chunk_id
+ORDER BY s.score DESC, s.chunk_id
 """
+_NARROWED = "JOIN chunks c ON c.org_id = :org_id AND c.id = p.chunk_id {documents} WHERE ({where})"
 
 
 async def by_words(work: Work, index: SearchIndex, query: str, depth: int, where: Where = EVERYTHING) -> Leg:
-    """The `depth` passages that say best what the question says; scores are BM25's, from 0 without bound."""
+    """The `depth` passages that say best what the question says; scores are BM25's, from 0 without bound.
+
+    In a large index the last of them may differ from what reading every posting would give: see `_ASKED`.
+    """
+    await tune(work)
     asked = wording_of(query, index.made_by)
-    statement = text(_BY_WORDS.format(documents=_DOCUMENTS if where.narrows else "", where=where.sql))
     values = {
         **where.values,
         "org_id": index.org_id,
@@ -50,8 +66,16 @@ async def by_words(work: Work, index: SearchIndex, query: str, depth: int, where
         "passages": float(index.passages),
         "average": max(index.words / max(index.passages, 1), 1.0),
     }
+    narrowed = _NARROWED.format(documents=DOCUMENTS, where=where.sql) if where.narrows else ""
 
     async def find(rows: int) -> Sequence[Row[Any]]:
-        return (await work.session.execute(statement, values | {"depth": rows})).all()
+        statement = text(_ASKED.format(narrowed=narrowed, shortlist=max(_SHORTLIST, 2 * rows)))
+        read = _READ
+        while True:
+            found = (await work.session.execute(statement, values | {"depth": rows, "read": read})).all()
+            # No terms of a question stand in an index more often than it has words.
+            if len(found) >= rows or read >= index.words or (found and found[0].is_whole):
+                return found
+            read *= _WIDER
 
     return await distinct(find, depth)
