@@ -55,6 +55,18 @@ def expressions_in(text: str, path: Path = ()) -> list[Expression]:
     return [Expression(path, piece.offset, piece.text, lone) for piece in pieces if piece.is_expression]
 
 
+def spans_in(text: str) -> list[tuple[int, int, str]]:
+    """Where every `${ … }` of a text begins and ends, and its inner text. Raises `Unterminated`."""
+    if _OPEN not in text:
+        return []
+    found = []
+    for piece in _scan(text):
+        if piece.is_expression:
+            start = text.rindex(_OPEN, 0, piece.offset + 1)
+            found.append((start, (_closing(text, start + len(_OPEN)) or 0) + 1, piece.text))
+    return found
+
+
 def texts(value: JsonValue, path: Path = ()) -> Iterator[tuple[Path, str]]:
     """Every text in nested data with its path; keys of mappings are none."""
     if isinstance(value, str):
