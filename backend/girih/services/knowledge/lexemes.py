@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from girih.services.knowledge.chunking import Passage
 from girih.services.knowledge.index_config import IndexConfig
 
 
@@ -25,6 +26,11 @@ def wording_of(text: str, made_by: IndexConfig) -> Wording:
     if made_by.language in _WITHOUT_SPACES:
         return Wording("simple", _RUN.sub(_pairs, text))
     return Wording(made_by.language, text)
+
+
+def passage_wording(passage: Passage, made_by: IndexConfig) -> Wording:
+    """The wording of a passage: its headings count as its words, where they are a part of what is embedded."""
+    return wording_of(passage.with_header(None, made_by.chunk.context), made_by)
 
 
 def _pairs(run: re.Match[str]) -> str:
