@@ -20,8 +20,9 @@ sys.path[:0] = [str(Path(__file__).parents[2] / "backend"), str(Path(__file__).p
 
 from tests.engine.plans import World  # noqa: E402
 
-from girih.engine.checkpoints import Blob, Write  # noqa: E402
+from girih.engine.checkpoints import Write  # noqa: E402
 from girih.engine.memory_store import MemoryCheckpointStore  # noqa: E402
+from girih.engine.parts import Blob  # noqa: E402
 from girih.language.compiler.pipeline import compile_workspace  # noqa: E402
 from girih.language.compiler.plan import Plan  # noqa: E402
 from girih.language.compiler.workspace import Workspace  # noqa: E402

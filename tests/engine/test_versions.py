@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.engine.plans import World, node, plan
 
-from girih.engine.checkpoints import EMPTY, RunSaver
+from girih.engine.checkpoints import RunSaver
 from girih.engine.memory_store import MemoryCheckpointStore
+from girih.engine.parts import EMPTY
 from girih.engine.serializer import unpack
 from girih.engine.stored_state import read_stored
 from girih.engine.versions import GOES_TO, Kept, versions_of

@@ -20,17 +20,12 @@ from langgraph.checkpoint.base import (
     get_checkpoint_metadata,
 )
 
+from girih.engine.parts import EMPTY, Blob, Growing, by_version
 from girih.engine.serializer import PlainSerializer, pack, unpack
 from girih.engine.versions import GOES_TO, Kept, versions_of
 
 ERROR = "__error__"
 """LangGraph's name for what a failed task leaves."""
-
-EMPTY = "empty"
-"""The type of a blob that stands for "this channel holds nothing"."""
-
-Blob = tuple[str, str, str, bytes]
-"""Channel, version, type, data."""
 
 Write = tuple[int, str, str, bytes]
 """Index, channel, type, data."""
@@ -138,6 +133,7 @@ class RunSaver(BaseCheckpointSaver[str]):
         """The checkpoint whose tasks' writes the newest checkpoint contains."""
         self._kept: dict[str, Kept] = defaultdict(Kept)
         """What is stored, by namespace."""
+        self._growing: dict[str, Growing] = defaultdict(Growing)
 
     def get_next_version(self, current: str | None, channel: None = None) -> str:  # noqa: ARG002 - LangGraph's signature
         """Versions are counts as text of one length, so that a store can sort them."""
@@ -191,6 +187,7 @@ class RunSaver(BaseCheckpointSaver[str]):
             self._held = None
         if self._empty and metadata.get("step", 0) <= 0:
             self._held = put
+            self._growing[self._stored_ns(config)].forget()
         else:
             self._empty = False
             await self._send(config, put)
@@ -226,8 +223,9 @@ class RunSaver(BaseCheckpointSaver[str]):
     ) -> _Put:
         slim = cast("dict[str, Any]", checkpoint.copy())
         values = slim.pop("channel_values")
+        growing = self._growing[self._stored_ns(config)]
         blobs = tuple(
-            (name, str(version), *(self.serde.dumps_typed(values[name]) if name in values else (EMPTY, b"")))
+            growing.blob(name, str(version), values[name]) if name in values else (name, str(version), EMPTY, b"")
             for name, version in versions.items()
             if name in values or not name.startswith(GOES_TO)
         )
@@ -258,11 +256,7 @@ class RunSaver(BaseCheckpointSaver[str]):
         checkpoint = unpack(stored.checkpoint)
         self._kept[stored.ns].note(stored.blobs)
         named = checkpoint["channel_versions"] = versions_of(checkpoint, stored.blobs)
-        checkpoint["channel_values"] = {
-            channel: self.serde.loads_typed((form, data))
-            for channel, version, form, data in stored.blobs
-            if form != EMPTY and str(named.get(channel)) == version
-        }
+        checkpoint["channel_values"] = self._growing[stored.ns].read(by_version(stored.blobs), named)
         ns = stored.ns.removeprefix(self._ns).removeprefix("|") if self._ns else stored.ns
         return CheckpointTuple(
             config=_config(config, ns, stored.checkpoint_id),

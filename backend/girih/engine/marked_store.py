@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from girih.engine.checkpoints import Blob, CheckpointStore, StoredCheckpoint, Write
+from girih.engine.checkpoints import CheckpointStore, StoredCheckpoint, Write
+from girih.engine.parts import Blob
 
 
 @dataclass

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from girih.engine.checkpoints import Blob, StoredCheckpoint, StoredWrite, Write
+from girih.engine.checkpoints import StoredCheckpoint, StoredWrite, Write
+from girih.engine.parts import Blob
 
 
 @dataclass

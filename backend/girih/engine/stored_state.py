@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from girih.engine.channels import INPUTS, shared, slot
-from girih.engine.checkpoints import EMPTY, Blob, StoredCheckpoint
-from girih.engine.serializer import PlainSerializer, unpack
+from girih.engine.checkpoints import StoredCheckpoint
+from girih.engine.parts import EMPTY, Blob, beneath, by_version, values_of
+from girih.engine.serializer import unpack
 from girih.engine.versions import GOES_TO, versions_of
 from girih.language.spec.tree import JsonObject
 
@@ -33,17 +34,10 @@ def read_stored(stored: StoredCheckpoint) -> StoredState:
     """Read a checkpoint with at least the blobs it names."""
     checkpoint: dict[str, Any] = unpack(stored.checkpoint)
     named = versions_of(checkpoint, stored.blobs)
-    held = {
-        channel: (form, data)
-        for channel, version, form, data in stored.blobs
-        if form != EMPTY and named.get(channel) == version
-    }
-    serializer = PlainSerializer()
-    values = {
-        channel: serializer.loads_typed(held[channel])
-        for channel in held
-        if channel == INPUTS or channel.startswith(shared(""))
-    }
+    made_of = [blob for blob in stored.blobs if named.get(blob[0]) == blob[1]]
+    held = {channel: version for channel, version, form, _ in made_of if form != EMPTY}
+    wanted = {name: version for name, version in held.items() if name == INPUTS or name.startswith(shared(""))}
+    values = values_of(by_version(stored.blobs), wanted)
     return StoredState(
         checkpoint_id=stored.checkpoint_id,
         at=str(checkpoint["ts"]),
@@ -51,7 +45,7 @@ def read_stored(stored: StoredCheckpoint) -> StoredState:
         state={name.removeprefix(shared("")): value for name, value in values.items() if name != INPUTS},
         inputs=values.get(INPUTS) or {},
         results=tuple(sorted(name.removeprefix(slot("")) for name in held if name.startswith(slot("")))),
-        blobs=tuple(sorted(named.items())),
+        blobs=tuple(sorted({*named.items(), *beneath(made_of)})),
     )
 
 

@@ -14,9 +14,10 @@ from tests.engine.plans import node, plan
 from tests.services.runs.office import Office, ask
 
 from girih.db.tenancy import OrgScope
-from girih.engine.checkpoints import EMPTY, StoredCheckpoint
+from girih.engine.checkpoints import StoredCheckpoint
 from girih.engine.events import NewEvent
 from girih.engine.memory_store import MemoryCheckpointStore
+from girih.engine.parts import EMPTY
 from girih.errors import LeaseLost
 from girih.services.runs.checkpoint_store import SqlCheckpointStore
 from girih.services.runs.crash import CrashPoints

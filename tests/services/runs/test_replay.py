@@ -8,6 +8,7 @@ from uuid import UUID
 
 import pytest
 from tests.engine.plans import node, plan
+from tests.engine.test_parts import collecting
 from tests.services.runs.office import Office, ask, ended
 from tests.services.runs.test_threads import counting, on, thread, total
 
@@ -75,6 +76,30 @@ async def test_a_run_is_continued_from_any_checkpoint_and_as_another_version(off
         await service.replays.retry(office.scope, UUID(first.id), RetryIn(checkpoint_id=by_next[()].id))
     with pytest.raises(NotFound):
         await service.replays.retry(office.scope, UUID(first.id), RetryIn(checkpoint_id="nothing"))
+
+
+async def test_a_long_list_is_whole_from_any_checkpoint_and_after_a_failure(office: Office) -> None:
+    """It is stored in parts; a retry from a checkpoint copies only those that this one is made of."""
+    await publish(office, collecting(40))
+    service, tries = office.service(), 0
+
+    def fails_at_30(ctx: Any, values: Any) -> None:
+        nonlocal tries
+        tries += 1
+        if tries == 30:
+            raise RuntimeError
+
+    office.probe.acts["a"] = fails_at_30
+    first = await service.create(office.scope, RunIn(agent="test"))
+    assert (await ended(service, office.scope, first.id)).status == "failed"
+    again = await service.replays.retry(office.scope, UUID(first.id), RetryIn())
+    run = await ended(service, office.scope, again.id)
+    expected = {"all": list(range(1, 41))}
+    assert (run.status, run.outputs, tries) == ("succeeded", expected, 41)
+    places = (await service.replays.checkpoints(office.scope, UUID(again.id))).items
+    for place in (places[1], places[16], places[23]):
+        other = await service.replays.retry(office.scope, UUID(again.id), RetryIn(checkpoint_id=place.id))
+        assert (await ended(service, office.scope, other.id)).outputs == expected
 
 
 async def test_a_thread_is_forked_copied_and_edited(office: Office) -> None:

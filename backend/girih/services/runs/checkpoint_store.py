@@ -11,7 +11,8 @@ from sqlalchemy.dialects.postgresql import distinct_on
 
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import UnitOfWork, Work
-from girih.engine.checkpoints import Blob, StoredCheckpoint, StoredWrite, Write
+from girih.engine.checkpoints import StoredCheckpoint, StoredWrite, Write
+from girih.engine.parts import Blob, beneath
 from girih.engine.stored_state import leads_on
 from girih.services.runs.backlog import Covers, everything, nothing, of_records, within
 from girih.services.runs.crash import CrashPoints
@@ -167,7 +168,20 @@ class SqlCheckpointStore:
         found: BlobsBySpace = {}
         for ns, channel, version, form, data in await work.session.execute(query):
             found.setdefault(ns, []).append((channel, version, form, data))
+        if newest_only:
+            await self._add_beneath(work, found)
         return found
+
+    async def _add_beneath(self, work: Work, found: BlobsBySpace) -> None:
+        """Read what the newest blobs rest on, where there is something."""
+        table = RunCheckpointBlob
+        for ns, blobs in found.items():
+            if names := beneath(blobs):
+                place = tuple_(table.channel, table.version)
+                query = select(table.channel, table.version, table.type, table.data).where(
+                    self._mine(table), table.ns == ns, place.in_(names)
+                )
+                blobs += [(row.channel, row.version, row.type, row.data) for row in await work.session.execute(query)]
 
     async def _writes(self, work: Work, names: Sequence[tuple[str, str]]) -> WritesByCheckpoint:
         table = RunCheckpointWrite
