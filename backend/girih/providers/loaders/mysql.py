@@ -22,6 +22,7 @@ _SETTINGS = (
 """How MySQL and MariaDB bound a statement, each knows one; and that we may be slow to take its rows."""
 _PLACE = "\x00value\x00"
 _DENIED = (1044, 1045)
+_MULTI_STATEMENTS = 1 << 16
 
 
 class MySql:
@@ -69,7 +70,7 @@ class MySql:
     async def _connected(self) -> Any:
         wants_tls = parse_qs(self._parts.query).get("ssl", ["false"])[0] in ("true", "1", "required")
         try:
-            return await self._driver.connect(
+            connection = self._driver.Connection(
                 host=self._parts.hostname,
                 port=self._parts.port or 3306,
                 db=self._parts.path.strip("/") or None,
@@ -78,6 +79,10 @@ class MySql:
                 charset="utf8mb4",
                 ssl=ssl.create_default_context() if wants_tls else None,
             )
+            # The driver asks for it on its own: a second statement could leave the read-only transaction.
+            connection.client_flag &= ~_MULTI_STATEMENTS
+            await connection._connect()
+            return connection
         except self._driver.MySQLError as fault:
             number = fault.args[0] if fault.args else 0
             if number in _DENIED:
