@@ -14,6 +14,11 @@ branch_labels = None
 depends_on = None
 
 TABLES = ("pipelines", "pipeline_versions")
+# One that was just switched to is looked at for a while: what was uploaded at that moment may not have known of it.
+UNSETTLED = (
+    "(status IN ('building', 'removing') OR status = 'active' AND ended_at > now() - interval '10 minutes') "
+    f"AND {speaking_for('reconcile')}"
+)
 BUILDS = ("reason", "pipeline", "began_at", "ended_at")
 
 
@@ -32,7 +37,7 @@ def upgrade() -> None:
     for name in BUILDS:
         kind = sa.DateTime(timezone=True) if name.endswith("_at") else sa.Text()
         op.add_column("search_indexes", sa.Column(name, kind, nullable=True))
-    op.execute(readable_by("search_indexes", "reconcile", f"status = 'building' AND {speaking_for('reconcile')}"))
+    op.execute(readable_by("search_indexes", "reconcile", UNSETTLED))
     op.add_column("chunks", sa.Column("notes", postgresql.JSONB(), nullable=True))
 
 

@@ -47,6 +47,14 @@ class Embedders:
                 return self._default()
             return self._named(name)
 
+    def require(self, name: str) -> None:
+        """Raise `Unavailable` if this server lacks the embedder of that name; loads nothing."""
+        name = self._choice if name in DEFAULT_NAMES else name
+        if name == "minilm":
+            require_installed()
+        if name not in DEFAULT_NAMES and name not in self._makers:
+            raise _without_key()
+
     def load_default(self) -> None:
         """Make what `default` means ready for its first text. Raises `Unavailable`."""
         self.get("default").load()
@@ -70,10 +78,14 @@ class Embedders:
         if name not in ("minilm", "openai", "hashing"):
             raise InvalidInput(f"there is no embedder `{name}`", help="use default, minilm, openai or hashing")
         if name not in self._makers:
-            raise Unavailable("the embedder `openai` needs a key", help="set OPENAI_API_KEY")
+            raise _without_key()
         if name not in self._made:
             self._made[name] = self._makers[name]()
         return self._made[name]
+
+
+def _without_key() -> Unavailable:
+    return Unavailable("the embedder `openai` needs a key", help="set OPENAI_API_KEY")
 
 
 def minilm_in_process() -> Embedder:

@@ -7,6 +7,7 @@ from itertools import groupby
 
 from pydantic import BaseModel, ConfigDict
 
+from girih.language.spec.tree import JsonObject
 from girih.providers.parsers.document import Block, ParsedDocument
 from girih.services.knowledge.cut_rules import Context, CutRules, Strategy
 from girih.services.knowledge.units import Unit, paragraphs, sentences, smaller, tokens, windows
@@ -28,7 +29,8 @@ _FREE: dict[Strategy, Callable[[Block, int], Iterator[Unit]]] = {
 class Passage(BaseModel):
     """A piece of a document's text: `text == document.text[start:end]`. `page` is the one it begins on.
 
-    `focus` is the part that is searched, as offsets in the document, where that is not all of it.
+    `focus` is the part that is searched, as offsets in the document, where that is not all of it. `notes` are what a
+    model added: `title`, `summary`, `questions`.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -39,6 +41,7 @@ class Passage(BaseModel):
     start: int
     end: int
     focus: tuple[int, int] | None = None
+    notes: JsonObject | None = None
 
     @property
     def searched(self) -> str:

@@ -11,10 +11,11 @@ from girih.language.spec.pipelines import CleanerStep, EnricherStep, LoaderStep,
 from girih.language.spec.tree import JsonObject
 from girih.services.knowledge.cut_rules import CutRules
 
-IndexStatus = Literal["building", "active", "former", "failed", "cancelled"]
+IndexStatus = Literal["building", "active", "former", "failed", "cancelled", "removing"]
 """`building`: beside the one that searches read; `active`: that one; `former`: was it, and can be it again.
 
-`failed`: too many documents could not be brought into it; `cancelled`: its building was stopped.
+`failed`: too many documents could not be brought into it; `cancelled`: its building was stopped;
+`removing`: its passages are being deleted.
 """
 
 _PARTS = {

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, case, delete, func, literal, or_, select, tuple_
+from sqlalchemy import ColumnElement, and_, case, delete, func, inspect, literal, or_, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 
 from girih.db.base import new_id
@@ -72,6 +72,16 @@ async def used(
     if columns:
         query = query.group_by(*columns).order_by(*columns).limit(limit)
     return [dict(found._mapping) for found in await work.session.execute(query)]
+
+
+async def add(work: Work, row: dict[str, Any]) -> None:
+    """Add one call to the count of today, as the database itself counts those of runs."""
+    counts = ("calls", "errors", "input_tokens", "output_tokens", "cost_usd")
+    today = func.date(func.timezone("UTC", func.now()))
+    statement = insert(UsageCount).values(**row, day=today, shard=func.mod(func.pg_backend_pid(), 16))
+    sums = {name: getattr(UsageCount, name) + getattr(statement.excluded, name) for name in counts}
+    keys = [column.name for column in inspect(UsageCount).primary_key]
+    await work.session.execute(statement.on_conflict_do_update(index_elements=keys, set_=sums))
 
 
 async def put(work: Work, scope: OrgScope, values: dict[str, Any]) -> UUID:
