@@ -29,7 +29,7 @@ class MongoLoader:
         self._since = None if whole or options.cursor is None else state.get("cursor")
         self._max_bytes = reach.max_bytes
         self._json = extra("bson.json_util", "mongodb")
-        self._newest: Any = self._json.loads(self._since) if self._since else None
+        self._newest: Any = self._read(self._since) if self._since else None
 
     @property
     def is_whole(self) -> bool:
@@ -94,12 +94,16 @@ class MongoLoader:
             raise SourceFault(f"the endpoint '{self._options.endpoint}' is no usable address of MongoDB") from fault
 
     def _filter(self, after: str | None) -> dict[str, Any]:
-        conditions = [self._json.loads(json.dumps(self._options.filter))] if self._options.filter else []
+        conditions = [self._read(json.dumps(self._options.filter))] if self._options.filter else []
         if self._since is not None:
-            conditions.append({str(self._options.cursor): {"$gte": self._json.loads(self._since)}})
+            conditions.append({str(self._options.cursor): {"$gte": self._read(self._since)}})
         if after is not None:
-            conditions.append({_ID: {"$gt": self._json.loads(after)}})
+            conditions.append({_ID: {"$gt": self._read(after)}})
         return {"$and": conditions} if conditions else {}
+
+    def _read(self, text: str) -> Any:
+        """A value from extended JSON; times carry their zone, as those of the driver do here."""
+        return self._json.loads(text, json_options=self._json.JSONOptions(tz_aware=True))
 
     def _projection(self) -> dict[str, Any]:
         """What the author chose, and what we need besides."""
