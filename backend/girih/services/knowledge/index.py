@@ -12,14 +12,15 @@ from uuid import UUID, uuid5
 from sqlalchemy import text
 
 from girih.db.unit_of_work import Work
+from girih.language.spec.tree import JsonObject
 from girih.services.knowledge.chunking import Passage
-from girih.services.knowledge.lexemes import wording_of
+from girih.services.knowledge.lexemes import passage_wording
 from girih.services.knowledge.tables import Document, SearchIndex
 
 _BATCH = 256
 
 _THERE = text("""
-SELECT id, ordinal, page, heading, start, "end"
+SELECT id, ordinal, page, heading, start, "end", notes
 FROM chunks WHERE org_id = :org_id AND index_id = :index_id AND document_id = :document_id
 """)
 
@@ -39,13 +40,15 @@ SELECT count(*) FROM gone
 
 _PLACES = """
 unnest(CAST(:ids AS uuid[]), CAST(:ordinals AS int[]), CAST(:pages AS int[]), CAST(:headings AS text[]),
-       CAST(:starts AS int[]), CAST(:ends AS int[])) AS p (id, ordinal, page, heading, start, "end")
+       CAST(:starts AS int[]), CAST(:ends AS int[]), CAST(:notes AS text[]))
+  AS p (id, ordinal, page, heading, start, "end", notes)
 """
 
 _MOVE = text(
     """
 UPDATE chunks c
-SET ordinal = p.ordinal, page = p.page, heading = CAST(p.heading AS jsonb), start = p.start, "end" = p.end
+SET ordinal = p.ordinal, page = p.page, heading = CAST(p.heading AS jsonb), start = p.start, "end" = p.end,
+    notes = CAST(p.notes AS jsonb)
 FROM {places}
 WHERE c.org_id = :org_id AND c.index_id = :index_id AND c.document_id = :document_id AND c.id = p.id
 """.replace("{places}", _PLACES)
@@ -53,8 +56,9 @@ WHERE c.org_id = :org_id AND c.index_id = :index_id AND c.document_id = :documen
 
 _INSERT_CHUNKS = text(
     """
-INSERT INTO chunks (id, org_id, index_id, document_id, ordinal, text, page, heading, start, "end")
-SELECT p.id, :org_id, :index_id, :document_id, p.ordinal, t.text, p.page, CAST(p.heading AS jsonb), p.start, p.end
+INSERT INTO chunks (id, org_id, index_id, document_id, ordinal, text, page, heading, start, "end", notes)
+SELECT p.id, :org_id, :index_id, :document_id, p.ordinal, t.text, p.page, CAST(p.heading AS jsonb), p.start, p.end,
+       CAST(p.notes AS jsonb)
 FROM {places} JOIN unnest(CAST(:ids AS uuid[]), CAST(:texts AS text[])) AS t (id, text) USING (id)
 """.replace("{places}", _PLACES)
 )
@@ -179,20 +183,20 @@ class _Wanted:
         seen: Counter[str] = Counter()
         self.ordinals: dict[UUID, int] = {}
         for ordinal, passage in enumerate(passages):
-            wording = wording_of(passage.searched, self._made_by)
+            wording = passage_wording(passage, self._made_by)
             content = json.dumps([wording.configuration, wording.text, passage.text])
             seen[content] += 1
             self.ordinals[uuid5(space, f"{seen[content]}:{content}")] = ordinal
 
-    def place(self, one: UUID) -> tuple[int, int | None, list[str], int, int]:
-        """Number, page, headings, start and end of a passage in the document."""
+    def place(self, one: UUID) -> tuple[int, int | None, list[str], int, int, JsonObject | None]:
+        """Number, page, headings, start and end of a passage in the document, and its notes."""
         ordinal = self.ordinals[one]
         passage = self._passages[ordinal]
-        return ordinal, passage.page, list(passage.heading), passage.start, passage.end
+        return ordinal, passage.page, list(passage.heading), passage.start, passage.end, passage.notes
 
     def places(self, ids: Sequence[UUID]) -> dict[str, Any]:
         """The places of these, in columns."""
-        ordinals, pages, headings, starts, ends = zip(*map(self.place, ids), strict=True)
+        ordinals, pages, headings, starts, ends, notes = zip(*map(self.place, ids), strict=True)
         return {
             "ids": ids,
             "ordinals": list(ordinals),
@@ -200,6 +204,7 @@ class _Wanted:
             "headings": [json.dumps(heading) for heading in headings],
             "starts": list(starts),
             "ends": list(ends),
+            "notes": [None if note is None else json.dumps(note) for note in notes],
         }
 
     def texts(self, ids: Sequence[UUID]) -> list[str]:
@@ -213,7 +218,7 @@ class _Wanted:
 
     def wordings(self, ids: Sequence[UUID]) -> dict[str, Any]:
         """What is to be found of each by its words."""
-        wordings = [wording_of(self._passages[self.ordinals[one]].searched, self._made_by) for one in ids]
+        wordings = [passage_wording(self._passages[self.ordinals[one]], self._made_by) for one in ids]
         bodies = [wording.text for wording in wordings]
         return {"ids": ids, "bodies": bodies, "configuration": wordings[0].configuration}
 

@@ -54,7 +54,7 @@ class ChunkVector(Base):
     __tablename__ = "chunk_vectors"
     __table_args__ = ({"postgresql_partition_by": "LIST (shelf)"},)
 
-    org_id: Mapped[UUID] = mapped_column(Uuid, ForeignKey("organizations.id", ondelete="CASCADE"), primary_key=True)
+    org_id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
     index_id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
     chunk_id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
     shelf: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
@@ -66,7 +66,7 @@ class ChunkWords(Base):
 
     __tablename__ = "chunk_words"
 
-    org_id: Mapped[UUID] = mapped_column(Uuid, ForeignKey("organizations.id", ondelete="CASCADE"), primary_key=True)
+    org_id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
     chunk_id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
     words: Mapped[int]
     terms: Mapped[list[int]] = mapped_column(ARRAY(BigInteger))
@@ -94,7 +94,7 @@ class ChunkPosting(Base):
 
     __tablename__ = "chunk_postings"
 
-    org_id: Mapped[UUID] = mapped_column(Uuid, ForeignKey("organizations.id", ondelete="CASCADE"), primary_key=True)
+    org_id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
     term_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     chunk_id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
     count: Mapped[int]
