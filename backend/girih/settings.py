@@ -29,6 +29,20 @@ class Settings(BaseSettings):
     port: int = Field(default=8321, ge=0, le=65535, description="The port the API listens on; 0 takes a free one.")
     data_dir: Path = Field(default=Path(".girih"), description="Where uploaded files and embedded servers live.")
 
+    storage_url: str = Field(
+        default="",
+        description="A bucket for uploaded files, as `s3://bucket/prefix`. Default: the folder GIRIH_DATA_DIR. "
+        "Needs the extra `s3`.",
+    )
+    storage_endpoint: str = Field(
+        default="", description="The address of an S3-compatible server, such as `http://minio:9000`. Default: Amazon."
+    )
+    storage_region: str = Field(default="", description="The bucket's region. Default: `us-east-1`.")
+    storage_access_key: SecretStr = Field(
+        default=SecretStr(""), description="The id of the bucket's access key. Default: what the machine itself may do."
+    )
+    storage_secret_key: SecretStr = Field(default=SecretStr(""), description="The secret of that access key.")
+
     openai_api_key: SecretStr = Field(
         default=SecretStr(""),
         validation_alias=AliasChoices("GIRIH_OPENAI_API_KEY", "OPENAI_API_KEY"),
@@ -57,6 +71,12 @@ class Settings(BaseSettings):
         "Only these may lie on a private network.",
     )
     max_upload_mb: Megabytes = Field(default=50, description="The largest document that may be uploaded.")
+    document_versions: int = Field(
+        default=10, ge=1, le=1000, description="How many contents of a document are kept, the newest among them."
+    )
+    upload_hours: float = Field(
+        default=24, gt=0, le=720, description="Hours after its last piece that an unfinished upload is kept."
+    )
     run_slots: int = Field(
         default=64,
         ge=0,

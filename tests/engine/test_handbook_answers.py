@@ -21,6 +21,8 @@ from girih.language.nodes.ports import Hit, SearchRequest
 from girih.language.spec.tree import JsonObject
 from girih.providers.embeddings.ladder import Embedders
 from girih.providers.models.chat import ModelOptions, make_models
+from girih.providers.storage.local import LocalStorage
+from girih.services.knowledge.documents import DocumentService
 from girih.services.knowledge.service import KnowledgeService
 
 SPECS = Path(__file__).parents[2] / "agent_specs"
@@ -43,14 +45,16 @@ async def handbook(engine: AsyncEngine, tmp_path_factory: pytest.TempPathFactory
     """The handbook, ingested once for all questions with the offline embedder."""
     uow = UnitOfWork(make_sessions(engine), lambda job, job_id: None)
     scope = await make_scope(uow)
-    knowledge = KnowledgeService(uow, tmp_path_factory.mktemp("handbook"), Embedders("minilm"))
+    folder = tmp_path_factory.mktemp("handbook")
+    knowledge = KnowledgeService(uow, folder, Embedders("minilm"))
+    library = DocumentService(uow, LocalStorage(folder), folder)
     async with uow(scope) as work:
         await knowledge.put_collections(work, [o for o in COMPILATION.others if o.kind == "collection/v1"])
     for file in sorted((SPECS / "handbook").iterdir()):
-        await knowledge.upload(scope, "handbook", file.name, file.read_bytes())
+        await library.upload(scope, "handbook", file.name, file.read_bytes())
     for job in await knowledge.due(timedelta(0)):
         await knowledge.ingest(job)
-    assert {document.status for document in await knowledge.documents(scope, "handbook")} == {"ready"}
+    assert {document.status for document in (await library.documents(scope, "handbook"))[0]} == {"ready"}
     yield Handbook(knowledge, scope)
 
 

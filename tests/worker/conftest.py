@@ -22,6 +22,8 @@ from girih.embedded.valkey import ValkeyServer, start_valkey
 from girih.jobs import make_dispatch
 from girih.language.compiler.workspace import OtherSpec
 from girih.providers.embeddings.ladder import Embedders
+from girih.providers.storage.local import LocalStorage
+from girih.services.knowledge.documents import DocumentService
 from girih.services.knowledge.schemas import DocumentOut
 from girih.services.knowledge.service import KnowledgeService
 
@@ -85,6 +87,13 @@ async def knowledge(uow: UnitOfWork, scope: OrgScope, tmp_path: Path) -> Knowled
     return service
 
 
+@pytest.fixture
+def library(uow: UnitOfWork, knowledge: KnowledgeService, tmp_path: Path) -> DocumentService:
+    """The documents of a collection `docs`."""
+    del knowledge  # it has made the collection
+    return DocumentService(uow, LocalStorage(tmp_path / "data"), tmp_path / "data")
+
+
 async def until(ask: Callable[[], Awaitable[Any]], seconds: float = 40) -> Any:
     """Ask until the answer is true."""
     end = time.monotonic() + seconds
@@ -95,20 +104,20 @@ async def until(ask: Callable[[], Awaitable[Any]], seconds: float = 40) -> Any:
     raise AssertionError(f"not within {seconds} s")
 
 
-async def settled(knowledge: KnowledgeService, scope: OrgScope) -> list[DocumentOut]:
+async def settled(library: DocumentService, scope: OrgScope) -> list[DocumentOut]:
     async def ask() -> list[DocumentOut] | None:
-        documents = await knowledge.documents(scope, "docs")
+        documents, _ = await library.documents(scope, "docs")
         return documents if all(d.status in ("ready", "failed") for d in documents) else None
 
     found: list[DocumentOut] = await until(ask)
     return found
 
 
-async def in_the_middle(knowledge: KnowledgeService, scope: OrgScope, document: DocumentOut) -> None:
+async def in_the_middle(library: DocumentService, scope: OrgScope, document: DocumentOut) -> None:
     """Wait until a worker has embedded some passages of a document, and has many left."""
 
     async def ask() -> bool:
-        now = await knowledge.document(scope, document.id)
+        now = await library.document(scope, document.id)
         return now.stage == "embed" and now.done > 16
 
     await until(ask)
@@ -116,5 +125,9 @@ async def in_the_middle(knowledge: KnowledgeService, scope: OrgScope, document: 
 
 async def passages(uow: UnitOfWork, scope: OrgScope) -> list[Any]:
     async with uow(scope) as work:
-        statement = 'SELECT ordinal, text, page, heading, start, "end", words, embedding FROM chunks ORDER BY ordinal'
+        statement = (
+            'SELECT c.ordinal, c.text, c.page, c.heading, c.start, c."end", w.words, v.embedding::text FROM chunks c '
+            "JOIN chunk_words w ON w.org_id = c.org_id AND w.chunk_id = c.id "
+            "JOIN chunk_vectors v ON v.org_id = c.org_id AND v.chunk_id = c.id ORDER BY c.ordinal"
+        )
         return list((await work.session.execute(text(statement))).all())

@@ -17,10 +17,10 @@ from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import UnitOfWork
 from girih.embedded.valkey import ValkeyServer, start_valkey
 from girih.jobs import INGEST, make_client, make_dispatch
-from girih.services.knowledge.service import KnowledgeService
+from girih.services.knowledge.documents import DocumentService
 
 
-async def test_every_kind_of_file(scope: OrgScope, knowledge: KnowledgeService, start_worker: StartWorker) -> None:
+async def test_every_kind_of_file(scope: OrgScope, library: DocumentService, start_worker: StartWorker) -> None:
     worker = start_worker()
     files = {
         "a.pdf": samples.good_pdf(),
@@ -33,8 +33,8 @@ async def test_every_kind_of_file(scope: OrgScope, knowledge: KnowledgeService, 
         "h.docx": b"broken",
     }
     for name, content in files.items():
-        await knowledge.upload(scope, "docs", name, content)
-    documents = await settled(knowledge, scope)
+        await library.upload(scope, "docs", name, content)
+    documents = await settled(library, scope)
     assert [d.status for d in documents] == ["ready"] * 5 + ["failed"] * 3
     assert all(d.reason for d in documents[5:])
     worker.send_signal(signal.SIGTERM)
@@ -42,29 +42,31 @@ async def test_every_kind_of_file(scope: OrgScope, knowledge: KnowledgeService, 
 
 
 async def test_a_killed_worker_loses_nothing(
-    scope: OrgScope, uow: UnitOfWork, knowledge: KnowledgeService, start_worker: StartWorker
+    scope: OrgScope, uow: UnitOfWork, library: DocumentService, start_worker: StartWorker
 ) -> None:
-    document = await knowledge.upload(scope, "docs", "a.md", LONG)
+    document = await library.upload(scope, "docs", "a.md", LONG)
     worker = start_worker()
-    await in_the_middle(knowledge, scope, document)
+    await in_the_middle(library, scope, document)
     kill(worker)
     killed_at = time.monotonic()
     start_worker()
-    [ready] = await settled(knowledge, scope)
+    [ready] = await settled(library, scope)
     assert ready.status == "ready", ready.reason
     assert time.monotonic() - killed_at < 30
     killed = await passages(uow, scope)
-    await knowledge.delete_document(scope, document.id)
-    await knowledge.upload(scope, "docs", "b.md", LONG)
-    await settled(knowledge, scope)
+    await library.delete(scope, document.id)
+    async with uow(scope) as work:
+        await work.session.execute(text("DELETE FROM cached_embeddings"))
+    await library.upload(scope, "docs", "b.md", LONG)
+    await settled(library, scope)
     assert await passages(uow, scope) == killed
     assert len(killed) > 160
 
 
 async def test_a_message_delivered_three_times_is_one_ingestion(
-    scope: OrgScope, uow: UnitOfWork, knowledge: KnowledgeService, start_worker: StartWorker, broker: ValkeyServer
+    scope: OrgScope, uow: UnitOfWork, library: DocumentService, start_worker: StartWorker, broker: ValkeyServer
 ) -> None:
-    await knowledge.upload(scope, "docs", "a.md", samples.MARKDOWN)
+    await library.upload(scope, "docs", "a.md", samples.MARKDOWN)
     async with uow(scope) as work:
         job = str(await work.session.scalar(text("SELECT id FROM ingest_jobs")))
     client = make_client(broker.url)
@@ -72,12 +74,12 @@ async def test_a_message_delivered_three_times_is_one_ingestion(
         client.send_task(INGEST, args=[job])
     start_worker()
     start_worker()
-    [ready] = await settled(knowledge, scope)
+    [ready] = await settled(library, scope)
     assert ready.status == "ready"
     before = await passages(uow, scope)
     client.send_task(INGEST, args=[job])
-    await knowledge.upload(scope, "docs", "b.md", samples.TEXT)
-    await settled(knowledge, scope)
+    await library.upload(scope, "docs", "b.md", samples.TEXT)
+    await settled(library, scope)
     assert [p for p in await passages(uow, scope) if p.text in {b.text for b in before}] == before
     async with uow(scope) as work:
         attempts = await work.session.scalars(text("SELECT attempts FROM ingest_jobs"))
@@ -85,34 +87,34 @@ async def test_a_message_delivered_three_times_is_one_ingestion(
 
 
 async def test_the_broker_away_at_upload(
-    scope: OrgScope, uow: UnitOfWork, knowledge: KnowledgeService, start_worker: StartWorker, broker: ValkeyServer,
+    scope: OrgScope, uow: UnitOfWork, library: DocumentService, start_worker: StartWorker, broker: ValkeyServer,
     tmp_path: Path,
 ) -> None:  # fmt: skip
     broker.stop()
     started = time.monotonic()
-    document = await knowledge.upload(scope, "docs", "a.md", samples.MARKDOWN)
+    document = await library.upload(scope, "docs", "a.md", samples.MARKDOWN)
     assert time.monotonic() - started < 1
     assert document.status == "queued"
     start_worker()
     await asyncio.sleep(3)
-    assert (await knowledge.document(scope, document.id)).status == "queued"
+    assert (await library.document(scope, document.id)).status == "queued"
     again = start_valkey(tmp_path / "valkey")
     try:
         assert again.url == broker.url
-        [ready] = await settled(knowledge, scope)
+        [ready] = await settled(library, scope)
         assert ready.status == "ready"
     finally:
         again.stop()
 
 
 async def test_a_worker_told_to_stop_hands_its_work_on(
-    scope: OrgScope, uow: UnitOfWork, knowledge: KnowledgeService, start_worker: StartWorker
+    scope: OrgScope, uow: UnitOfWork, library: DocumentService, start_worker: StartWorker
 ) -> None:
     very_long = LONG + b"\n\n" + LONG.replace(b"matter", b"theme") + b"\n\n" + LONG.replace(b"matter", b"topic")
-    document = await knowledge.upload(scope, "docs", "a.md", very_long + very_long.replace(b"says", b"tells"))
+    document = await library.upload(scope, "docs", "a.md", very_long + very_long.replace(b"says", b"tells"))
 
     async def embedding() -> bool:
-        return (await knowledge.document(scope, document.id)).stage == "embed"
+        return (await library.document(scope, document.id)).stage == "embed"
 
     worker = start_worker()
     await until(embedding)
@@ -120,9 +122,9 @@ async def test_a_worker_told_to_stop_hands_its_work_on(
     started = time.monotonic()
     assert await asyncio.to_thread(worker.wait, 20) == 0
     assert time.monotonic() - started < 10
-    assert (await knowledge.document(scope, document.id)).status == "queued"
+    assert (await library.document(scope, document.id)).status == "queued"
     start_worker(pause=0)
-    [ready] = await settled(knowledge, scope)
+    [ready] = await settled(library, scope)
     assert ready.status == "ready"
     async with uow(scope) as work:
         assert await work.session.scalar(text("SELECT attempts FROM ingest_jobs")) == 1

@@ -13,6 +13,7 @@ from starlette.middleware.cors import CORSMiddleware
 from girih.api import (
     agents,
     collections,
+    contents,
     documents,
     errors,
     events,
@@ -73,6 +74,7 @@ PARTS = (
     events,
     collections,
     documents,
+    contents,
     keys,
     memories,
     store,
@@ -144,6 +146,7 @@ def create_app(girih: Girih) -> FastAPI:
     for part in PARTS:
         app.include_router(part.router, prefix="/v1")
     app.include_router(documents.uploads, prefix="/v1")
+    app.include_router(documents.bulk, prefix="/v1")
     app.include_router(feedback.links)
     app.include_router(system.router)
     doors.install(app)

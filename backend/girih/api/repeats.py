@@ -30,6 +30,7 @@ BY_THEMSELVES = frozenset(
         "run_and_wait",
         "create_thread_run",
         "upload_document",
+        "upload_documents",
         "openai_chat",
         "ai_sdk_chat",
         "ag_ui_run",

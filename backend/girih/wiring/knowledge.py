@@ -16,6 +16,8 @@ from girih.providers.embeddings.household import Household
 from girih.providers.embeddings.ladder import Embedders, minilm_in_process
 from girih.providers.embeddings.shared import SharedMiniLM
 from girih.providers.outbound import ProviderClients
+from girih.providers.storage.base import Storage
+from girih.providers.storage.local import LocalStorage
 from girih.services.knowledge.service import KnowledgeService
 from girih.settings import Settings
 from girih.wiring.database import open_database, require_database_url
@@ -49,7 +51,29 @@ async def open_knowledge(settings: Settings) -> AsyncIterator[KnowledgeService]:
 
 def make_knowledge(settings: Settings, uow: UnitOfWork, embedders: Embedders) -> KnowledgeService:
     """The service over an open database."""
-    return KnowledgeService(uow, settings.data_dir, embedders, max_upload_bytes=settings.max_upload_mb * 2**20)
+    return KnowledgeService(uow, settings.data_dir, embedders, storage=make_storage(settings))
+
+
+def make_storage(settings: Settings) -> Storage:
+    """Where uploaded files lie. Raises `InvalidInput` for a bad address, `Unavailable` where the extra is missing."""
+    if not settings.storage_url:
+        return LocalStorage(settings.data_dir)
+    try:
+        module = importlib.import_module("girih.providers.storage.s3")
+    except ImportError as fault:
+        raise Unavailable(
+            "GIRIH_STORAGE_URL names a bucket, and what speaks to buckets is not installed",
+            help='install it: pip install "girih[s3]"',
+        ) from fault
+    bucket = module.Bucket(
+        settings.storage_url,
+        settings.storage_endpoint,
+        settings.storage_region,
+        settings.storage_access_key.get_secret_value(),
+        settings.storage_secret_key.get_secret_value(),
+    )
+    storage: Storage = module.S3Storage(bucket)
+    return storage
 
 
 def make_embedders(settings: Settings, provider: ProviderClients | None) -> Embedders:

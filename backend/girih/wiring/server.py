@@ -22,6 +22,9 @@ from girih.services.agents.service import AgentService
 from girih.services.events.service import EventService
 from girih.services.feedback.service import FeedbackService
 from girih.services.identity.service import IdentityService
+from girih.services.knowledge.collections import CollectionService
+from girih.services.knowledge.contents import ContentService
+from girih.services.knowledge.documents import DocumentService
 from girih.services.knowledge.service import KnowledgeService
 from girih.services.memory.service import MemoryService
 from girih.services.registry.service import RegistryService
@@ -35,6 +38,7 @@ from girih.services.usage.service import UsageService
 from girih.services.webhooks.service import WebhookService
 from girih.settings import Settings
 from girih.wiring.database import open_database, require_usable
+from girih.wiring.documents import make_shelves
 from girih.wiring.environment import dispatch_of, origins_of, provider_of, require_no_crash
 from girih.wiring.facilities import InstalledFacilities
 from girih.wiring.knowledge import make_embedders, make_knowledge, warm_up
@@ -88,6 +92,9 @@ class Girih:
     feedback: FeedbackService
     schedules: ScheduleService
     store: StoreService
+    documents: DocumentService
+    contents: ContentService
+    collections: CollectionService
     facts: Facts
     readiness: Callable[[], Awaitable[Readiness]]
     warm_up: Callable[[], None]
@@ -134,9 +141,9 @@ async def open_girih(settings: Settings) -> AsyncIterator[Girih]:
         loads = (load_openai, embedders.load_default) if provider else (embedders.load_default,)
         traces, requests = make_traces(settings, uow), RequestService(uow)
         nouns = (identity, registry, knowledge, agents, runs, events, requests, memory, usage, traces, telemetry)
-        said = WebhookService(uow), FeedbackService(uow)
+        shelves, said = make_shelves(settings, uow), (WebhookService(uow), FeedbackService(uow))
         more = make_retention(settings, uow), *said, ScheduleService(uow, runs), StoreService(uow, embedders)
-        yield Girih(*nouns, *more, facts, readiness, lambda: warm_up(*loads))
+        yield Girih(*nouns, *more, *shelves, facts, readiness, lambda: warm_up(*loads))
 
 
 def _readiness(engine: AsyncEngine, redis_url: str) -> Callable[[], Awaitable[Readiness]]:

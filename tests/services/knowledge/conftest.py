@@ -13,6 +13,9 @@ from girih.db.unit_of_work import UnitOfWork
 from girih.language.compiler.workspace import OtherSpec
 from girih.language.spec.tree import JsonValue
 from girih.providers.embeddings.ladder import Embedders
+from girih.providers.storage.local import LocalStorage
+from girih.services.knowledge.collections import CollectionService
+from girih.services.knowledge.documents import DocumentService
 from girih.services.knowledge.schemas import DocumentOut, PutAction
 from girih.services.knowledge.service import KnowledgeService
 
@@ -33,6 +36,28 @@ def make_service(uow: UnitOfWork, folder: Path, **options: object) -> KnowledgeS
 
 
 @pytest.fixture
+def library(uow: UnitOfWork, tmp_path: Path) -> DocumentService:
+    return make_library(uow, tmp_path)
+
+
+def make_library(uow: UnitOfWork, folder: Path, **options: object) -> DocumentService:
+    """A service of documents whose files lie in the folder."""
+    return DocumentService(uow, LocalStorage(folder), folder, **options)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def shelves(uow: UnitOfWork, tmp_path: Path) -> CollectionService:
+    return CollectionService(uow, LocalStorage(tmp_path))
+
+
+async def listed(library: DocumentService, scope: OrgScope, collection: str) -> list[DocumentOut]:
+    """The collection's documents, by name."""
+    documents, after = await library.documents(scope, collection, limit=200)
+    assert after is None
+    return documents
+
+
+@pytest.fixture
 def publish(uow: UnitOfWork, knowledge: KnowledgeService) -> Publish:
     """Publishes a collection: `await publish(scope, name="docs", chunk={"size": 50, "overlap": 10})`."""
 
@@ -46,13 +71,13 @@ def publish(uow: UnitOfWork, knowledge: KnowledgeService) -> Publish:
 
 
 @pytest.fixture
-def ingest(knowledge: KnowledgeService, dispatched: Dispatched) -> Ingest:
+def ingest(knowledge: KnowledgeService, library: DocumentService, dispatched: Dispatched) -> Ingest:
     """Uploads and works off what was rung for, as the worker does: `await ingest(scope, "a.txt", b"words")`."""
 
     async def bring(scope: OrgScope, name: str, content: bytes, collection: str = "docs") -> DocumentOut:
-        document = await knowledge.upload(scope, collection, name, content)
+        document = await library.upload(scope, collection, name, content)
         await work_off(knowledge, dispatched)
-        return await knowledge.document(scope, document.id)
+        return await library.document(scope, document.id)
 
     return bring
 

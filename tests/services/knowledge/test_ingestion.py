@@ -11,7 +11,7 @@ from uuid import UUID
 
 import pytest
 from sqlalchemy import text
-from tests.services.knowledge.conftest import Dispatched, Ingest, Publish, make_service, work_off
+from tests.services.knowledge.conftest import Dispatched, Ingest, Publish, listed, make_service, work_off
 
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import UnitOfWork
@@ -19,6 +19,8 @@ from girih.errors import Unavailable
 from girih.providers.embeddings.base import Embedder
 from girih.providers.embeddings.hashing import Hashing
 from girih.providers.embeddings.ladder import Embedders
+from girih.services.knowledge.collections import CollectionService
+from girih.services.knowledge.documents import DocumentService
 from girih.services.knowledge.service import KnowledgeService
 
 LONG = "\n\n".join(
@@ -51,7 +53,7 @@ class Watched(Hashing):
 def watched_service(uow: UnitOfWork, folder: Path, embedder: Embedder, **options: Any) -> KnowledgeService:
     service = make_service(uow, folder, **options)
     ladder = Embedders("openai", openai=lambda: embedder)
-    service._embedders = service._ingestion._embedders = ladder
+    service._embedders = service.ingestion._embedders = ladder
     return service
 
 
@@ -59,11 +61,15 @@ async def state(uow: UnitOfWork, scope: OrgScope) -> tuple[Any, ...]:
     """All that searches read, and the counts they rank by."""
     async with uow(scope) as work:
         chunks = await work.session.execute(
-            text('SELECT id, ordinal, text, page, heading, start, "end", words, embedding FROM chunks ORDER BY ordinal')
+            text(
+                "SELECT c.id, c.ordinal, c.text, c.page, c.heading, c.start, c.\"end\", w.words, v.embedding::text FROM chunks c "
+                "JOIN chunk_words w ON w.org_id = c.org_id AND w.chunk_id = c.id "
+                "JOIN chunk_vectors v ON v.org_id = c.org_id AND v.chunk_id = c.id ORDER BY c.ordinal"
+            )
         )
         postings = await work.session.execute(
             text(
-                "SELECT t.term, p.chunk_id, p.count, p.words FROM chunk_postings p "
+                "SELECT t.term, p.chunk_id, p.count FROM chunk_postings p "
                 "JOIN chunk_terms t ON t.org_id = p.org_id AND t.id = p.term_id ORDER BY 1, 2"
             )
         )
@@ -77,10 +83,15 @@ async def row(uow: UnitOfWork, scope: OrgScope, job_id: str) -> Any:
 
 
 async def test_three_times_and_at_once(
-    scope: OrgScope, publish: Publish, knowledge: KnowledgeService, dispatched: Dispatched, uow: UnitOfWork
+    scope: OrgScope,
+    publish: Publish,
+    knowledge: KnowledgeService,
+    library: DocumentService,
+    dispatched: Dispatched,
+    uow: UnitOfWork,
 ) -> None:
     await publish(scope, chunk={"size": 50, "overlap": 10})
-    await knowledge.upload(scope, "docs", "a.md", LONG)
+    await library.upload(scope, "docs", "a.md", LONG)
     job = dispatched.pop()[1]
     await asyncio.gather(*(knowledge.ingest(job) for _ in range(3)))
     first = await state(uow, scope)
@@ -91,29 +102,31 @@ async def test_three_times_and_at_once(
 
 
 async def test_an_interrupted_ingestion_resumes_and_ends_like_an_undisturbed_one(
-    scope: OrgScope, publish: Publish, knowledge: KnowledgeService, dispatched: Dispatched, uow: UnitOfWork,
+    scope: OrgScope, publish: Publish, library: DocumentService, dispatched: Dispatched, uow: UnitOfWork,
     tmp_path: Path,
 ) -> None:  # fmt: skip
     await publish(scope, chunk={"size": 50, "overlap": 10})
     embedder = Watched()
     service = watched_service(uow, tmp_path, embedder)
-    document = await service.upload(scope, "docs", "a.md", LONG)
+    document = await library.upload(scope, "docs", "a.md", LONG)
     job = dispatched.pop()[1]
     embedder.stop_after = 48
     running = asyncio.create_task(service.ingest(job))
     await embedder.stopped.wait()
-    seen = await service.document(scope, document.id)
-    assert (seen.status, seen.stage, seen.done) == ("running", "embed", 48)
+    seen = await library.document(scope, document.id)
+    assert (seen.status, seen.stage, seen.total) == ("embedding", "embed", seen.total)
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
     assert (await row(uow, scope, job)).status == "queued"
     embedder.stop_after = None
     await service.ingest(job)
-    assert (await service.document(scope, document.id)).status == "ready"
+    assert (await library.document(scope, document.id)).status == "ready"
     assert embedder.embedded == seen.total, "what was embedded before was embedded again"
     interrupted = await state(uow, scope)
-    await knowledge.delete_document(scope, document.id)
-    again = await service.upload(scope, "docs", "a.md", LONG)
+    await library.delete(scope, document.id)
+    async with uow(scope) as work:
+        await work.session.execute(text("DELETE FROM cached_embeddings"))
+    again = await library.upload(scope, "docs", "a.md", LONG)
     await work_off(service, dispatched)
     undisturbed = await state(uow, scope)
     assert again.id != document.id
@@ -122,26 +135,25 @@ async def test_an_interrupted_ingestion_resumes_and_ends_like_an_undisturbed_one
 
 
 async def test_a_holder_that_lost_its_lease_changes_nothing(
-    scope: OrgScope, publish: Publish, dispatched: Dispatched, uow: UnitOfWork, tmp_path: Path
+    scope: OrgScope, publish: Publish, dispatched: Dispatched, uow: UnitOfWork, tmp_path: Path, library: DocumentService
 ) -> None:
     await publish(scope, chunk={"size": 50, "overlap": 10})
     slow = Watched()
     slow.stop_after = 16
     # It does not beat while it sleeps, as a process that was stopped (SIGSTOP) does not.
     sleeper = watched_service(uow, tmp_path, slow, lease=timedelta(seconds=4))
-    sleeper._ingestion._beat = lambda held: asyncio.sleep(3600)  # type: ignore[assignment,method-assign]
-    document = await sleeper.upload(scope, "docs", "a.md", LONG)
+    sleeper.ingestion._beat = lambda held: asyncio.sleep(3600)  # type: ignore[assignment,method-assign]
+    document = await library.upload(scope, "docs", "a.md", LONG)
     job = dispatched.pop()[1]
     running = asyncio.create_task(sleeper.ingest(job))
     await slow.stopped.wait()
     await sleeper.ingest(job)
-    assert (await row(uow, scope, job)).fence == 1, "a lease that holds was taken"
+    assert (await row(uow, scope, job)).fence == 2, "a lease that holds was taken"
     await asyncio.sleep(4.1)
-    assert job in await sleeper.due(timedelta())
     other = watched_service(uow, tmp_path, Watched())
     await other.ingest(job)
     after = await state(uow, scope)
-    assert (await other.document(scope, document.id)).status == "ready"
+    assert (await library.document(scope, document.id)).status == "ready"
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
     assert (await row(uow, scope, job)).status == "done"
@@ -149,13 +161,13 @@ async def test_a_holder_that_lost_its_lease_changes_nothing(
 
 
 async def test_a_long_ingestion_keeps_its_lease(
-    scope: OrgScope, publish: Publish, dispatched: Dispatched, uow: UnitOfWork, tmp_path: Path
+    scope: OrgScope, publish: Publish, dispatched: Dispatched, uow: UnitOfWork, tmp_path: Path, library: DocumentService
 ) -> None:
     await publish(scope)
     slow = Watched()
     slow.stop_after = 0
     service = watched_service(uow, tmp_path, slow, lease=timedelta(seconds=0.5))
-    await service.upload(scope, "docs", "a.md", LONG)
+    await library.upload(scope, "docs", "a.md", LONG)
     job = dispatched.pop()[1]
     running = asyncio.create_task(service.ingest(job))
     await slow.stopped.wait()
@@ -167,11 +179,11 @@ async def test_a_long_ingestion_keeps_its_lease(
 
 
 async def test_poison_fails_after_three_attempts(
-    scope: OrgScope, publish: Publish, dispatched: Dispatched, uow: UnitOfWork, tmp_path: Path
+    scope: OrgScope, publish: Publish, dispatched: Dispatched, uow: UnitOfWork, tmp_path: Path, library: DocumentService
 ) -> None:
     await publish(scope)
     service = make_service(uow, tmp_path)
-    document = await service.upload(scope, "docs", "a.md", LONG)
+    document = await library.upload(scope, "docs", "a.md", LONG)
     job = dispatched.pop()[1]
     for attempt in range(1, 4):
         async with uow(scope) as work:  # a worker that died in the middle of it
@@ -182,79 +194,80 @@ async def test_poison_fails_after_three_attempts(
                 ),
                 {"n": attempt},
             )
-        assert job in await service.due()
     await service.ingest(job)
-    failed = await service.document(scope, document.id)
+    failed = await library.document(scope, document.id)
     assert failed.status == "failed"
     assert "3 attempts" in (failed.reason or "")
-    assert job not in await service.due()
 
 
 async def test_a_provider_that_is_away_is_tried_again_later(
-    scope: OrgScope, publish: Publish, dispatched: Dispatched, uow: UnitOfWork, tmp_path: Path
+    scope: OrgScope, publish: Publish, dispatched: Dispatched, uow: UnitOfWork, tmp_path: Path, library: DocumentService
 ) -> None:
     await publish(scope)
     embedder = Watched()
     embedder.failures = 1
     service = watched_service(uow, tmp_path, embedder)
-    document = await service.upload(scope, "docs", "a.md", LONG)
+    document = await library.upload(scope, "docs", "a.md", LONG)
     job = dispatched.pop()[1]
     await service.ingest(job)
-    assert (await service.document(scope, document.id)).status == "queued"
-    assert job not in await service.due(timedelta()), "it is not time yet"
+    assert (await library.document(scope, document.id)).status == "queued"
     await service.ingest(job)
     assert (await row(uow, scope, job)).attempts == 1, "it was taken before its time"
     async with uow(scope) as work:
         await work.session.execute(text("UPDATE ingest_jobs SET not_before = now()"))
-    assert job in await service.due(timedelta())
     await service.ingest(job)
-    assert (await service.document(scope, document.id)).status == "ready"
+    assert (await library.document(scope, document.id)).status == "ready"
 
 
 async def test_a_provider_that_stays_away_fails_the_document(
-    scope: OrgScope, publish: Publish, dispatched: Dispatched, uow: UnitOfWork, tmp_path: Path
+    scope: OrgScope, publish: Publish, dispatched: Dispatched, uow: UnitOfWork, tmp_path: Path, library: DocumentService
 ) -> None:
     await publish(scope)
     embedder = Watched()
     embedder.failures = 99
     service = watched_service(uow, tmp_path, embedder)
-    document = await service.upload(scope, "docs", "a.md", LONG)
+    document = await library.upload(scope, "docs", "a.md", LONG)
     job = dispatched.pop()[1]
     for _ in range(3):
         async with uow(scope) as work:
             await work.session.execute(text("UPDATE ingest_jobs SET not_before = NULL"))
         await service.ingest(job)
-    failed = await service.document(scope, document.id)
+    failed = await library.document(scope, document.id)
     assert failed.status == "failed"
     assert "the provider is away" in (failed.reason or "")
 
 
 async def test_replaced_and_deleted_while_it_runs(
-    scope: OrgScope, publish: Publish, dispatched: Dispatched, uow: UnitOfWork, tmp_path: Path
+    scope: OrgScope, publish: Publish, dispatched: Dispatched, uow: UnitOfWork, tmp_path: Path, library: DocumentService
 ) -> None:
     await publish(scope)
     embedder = Watched()
     embedder.stop_after = 0
     service = watched_service(uow, tmp_path, embedder, lease=timedelta(seconds=0.6))
-    await service.upload(scope, "docs", "a.md", LONG)
+    await library.upload(scope, "docs", "a.md", LONG)
     running = asyncio.create_task(service.ingest(dispatched.pop()[1]))
     await embedder.stopped.wait()
-    document = await service.upload(scope, "docs", "a.md", b"# New\n\nwords")
+    document = await library.upload(scope, "docs", "a.md", b"# New\n\nwords")
     await asyncio.wait_for(running, 5)
     embedder.stop_after, embedder.stopped = None, asyncio.Event()
     await work_off(service, dispatched)
     assert [chunk.text for chunk in (await state(uow, scope))[0]] == ["New\n\nwords"]
     embedder.stop_after = 0
-    await service.upload(scope, "docs", "a.md", LONG)
+    await library.upload(scope, "docs", "a.md", LONG)
     running = asyncio.create_task(service.ingest(dispatched.pop()[1]))
     await embedder.stopped.wait()
-    await service.delete_document(scope, document.id)
+    await library.delete(scope, document.id)
     await asyncio.wait_for(running, 5)
     assert (await state(uow, scope))[:2] == ([], [])
 
 
 async def test_embedding_holds_no_connection(
-    scope: OrgScope, publish: Publish, dispatched: Dispatched, database_url: str, tmp_path: Path
+    scope: OrgScope,
+    publish: Publish,
+    dispatched: Dispatched,
+    database_url: str,
+    tmp_path: Path,
+    library: DocumentService,
 ) -> None:
     from girih.db.engine import make_engine, make_sessions
 
@@ -270,24 +283,11 @@ async def test_embedding_holds_no_connection(
 
     try:
         service = watched_service(uow, tmp_path, Checking(), lease=timedelta(seconds=30))
-        document = await service.upload(scope, "docs", "a.md", LONG)
+        document = await library.upload(scope, "docs", "a.md", LONG)
         await work_off(service, dispatched)
-        assert (await service.document(scope, document.id)).status == "ready"
+        assert (await library.document(scope, document.id)).status == "ready"
     finally:
         await engine.dispose()
-
-
-async def test_the_due_are_mixed_fairly(
-    scope: OrgScope, other_scope: OrgScope, publish: Publish, knowledge: KnowledgeService, dispatched: Dispatched
-) -> None:
-    for each, count in ((scope, 60), (other_scope, 1)):
-        await publish(each)
-        for number in range(count):
-            await knowledge.upload(each, "docs", f"{number}.txt", b"words %d" % number)
-    last = dispatched[-1][1]
-    due = await knowledge.due(timedelta())
-    assert last in due
-    assert len(set(due) & {job for _, job in dispatched[:60]}) == 10
 
 
 async def test_an_unknown_job_is_nothing(knowledge: KnowledgeService) -> None:
@@ -297,12 +297,19 @@ async def test_an_unknown_job_is_nothing(knowledge: KnowledgeService) -> None:
 
 
 async def test_collections_keep_the_embedder_they_began_with(
-    scope: OrgScope, publish: Publish, ingest: Ingest, uow: UnitOfWork, dispatched: Dispatched, tmp_path: Path
+    scope: OrgScope,
+    publish: Publish,
+    ingest: Ingest,
+    uow: UnitOfWork,
+    dispatched: Dispatched,
+    tmp_path: Path,
+    library: DocumentService,
+    shelves: CollectionService,
 ) -> None:
     await publish(scope, embedder="default")
     await ingest(scope, "a.txt", b"words")
     moved = KnowledgeService(uow, tmp_path, Embedders("minilm"))
-    await moved.upload(scope, "docs", "b.txt", b"more words")
+    await library.upload(scope, "docs", "b.txt", b"more words")
     await work_off(moved, dispatched)
-    assert {d.status for d in await moved.documents(scope, "docs")} == {"ready"}
-    assert (await moved.collections(scope))[0].embedder_name == "hashing"
+    assert {d.status for d in await listed(library, scope, "docs")} == {"ready"}
+    assert (await shelves.collections(scope))[0][0].embedder_name == "hashing"

@@ -15,6 +15,7 @@ from girih.db.unit_of_work import UnitOfWork
 from girih.errors import NotFound
 from girih.language.nodes.ports import SearchMode, SearchRequest
 from girih.providers.embeddings.ladder import Embedders
+from girih.services.knowledge.documents import DocumentService
 from girih.services.knowledge.fusion import fused
 from girih.services.knowledge.service import KnowledgeService
 
@@ -36,13 +37,19 @@ def minilm() -> Embedders:
 
 @pytest.fixture
 async def shop(
-    uow: UnitOfWork, scope: OrgScope, publish: Publish, tmp_path: Path, dispatched: Dispatched, minilm: Embedders
+    uow: UnitOfWork,
+    scope: OrgScope,
+    publish: Publish,
+    library: DocumentService,
+    tmp_path: Path,
+    dispatched: Dispatched,
+    minilm: Embedders,
 ) -> KnowledgeService:
     """A service with the local model and a small corpus."""
     await publish(scope, embedder="minilm")
     service = KnowledgeService(uow, tmp_path, minilm)
     for name, content in CORPUS.items():
-        await service.upload(scope, "docs", name, content)
+        await library.upload(scope, "docs", name, content)
     await work_off(service, dispatched)
     return service
 

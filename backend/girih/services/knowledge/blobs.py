@@ -1,55 +1,61 @@
-"""Uploaded files on disk, named by their own hash inside a folder per organization."""
+"""Uploaded files in storage, named by their own hash: equal bytes of one organization lie there once."""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
-import os
 from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 from uuid import UUID, uuid4
 
 from girih.errors import InvalidInput, TooLarge
+from girih.providers.storage.base import Storage
 
 
 @dataclass(frozen=True)
 class StoredBlob:
-    """Bytes that lie on disk: their SHA-256 (hexadecimal) and their number."""
+    """Bytes that lie in storage: their SHA-256 (hexadecimal) and their number."""
 
     sha256: str
     size: int
 
 
-class Blobs:
-    """A folder of files. Equal bytes of one organization lie there once; no name a person gave is ever a path."""
+def key_of(org_id: UUID, sha256: str) -> str:
+    """The key of the bytes with that hash. No name that a person gave is ever part of one."""
+    return f"blobs/{org_id}/{sha256[:2]}/{sha256}"
 
-    def __init__(self, root: Path) -> None:
-        self._root = root
+
+class Blobs:
+    """The files in storage. `scratch` is a folder of this machine where files lie while they arrive."""
+
+    def __init__(self, storage: Storage, scratch: Path) -> None:
+        self._storage = storage
+        self._scratch = scratch
 
     async def receive(self, org_id: UUID, content: AsyncIterator[bytes] | bytes, limit: int) -> StoredBlob:
         """Store what arrives. Raises `TooLarge` as soon as `limit` bytes are passed, `InvalidInput` for no byte."""
-        arriving = self._root / str(org_id) / f".arriving-{uuid4().hex}"
+        arriving = self._scratch / uuid4().hex
         await asyncio.to_thread(arriving.parent.mkdir, parents=True, exist_ok=True, mode=0o700)
         try:
             blob = await _write(arriving, content, limit)
-            await asyncio.to_thread(_settle, arriving, self.path(org_id, blob.sha256))
+            await self._storage.put(key_of(org_id, blob.sha256), arriving)
         finally:
             await asyncio.to_thread(arriving.unlink, missing_ok=True)
         return blob
 
-    def path(self, org_id: UUID, sha256: str) -> Path:
-        """Where the bytes with that hash lie, if they do."""
-        return self._root / str(org_id) / sha256[:2] / sha256
+    def file(self, org_id: UUID, sha256: str) -> AbstractAsyncContextManager[Path]:
+        """The bytes as a file of this machine, while the context is open. Raises `NotFound`."""
+        return self._storage.file(key_of(org_id, sha256))
+
+    def read(self, org_id: UUID, sha256: str, start: int, end: int) -> AsyncIterator[bytes]:
+        """The bytes from `start` to before `end`, piece by piece. Raises `NotFound` at the first piece."""
+        return self._storage.read(key_of(org_id, sha256), start, end)
 
     async def exists(self, org_id: UUID, sha256: str) -> bool:
         """Whether the bytes with that hash lie here."""
-        return await asyncio.to_thread(self.path(org_id, sha256).is_file)
-
-    async def remove(self, org_id: UUID, sha256: str) -> None:
-        """Forget the bytes with that hash."""
-        await asyncio.to_thread(self.path(org_id, sha256).unlink, missing_ok=True)
+        return await self._storage.size(key_of(org_id, sha256)) is not None
 
 
 async def _write(path: Path, content: AsyncIterator[bytes] | bytes, limit: int) -> StoredBlob:
@@ -61,9 +67,8 @@ async def _write(path: Path, content: AsyncIterator[bytes] | bytes, limit: int) 
                 raise TooLarge(f"the file is larger than the limit of {limit / 2**20:.4g} MB", limit=limit)
             digest.update(piece)
             await asyncio.to_thread(file.write, piece)
-        if size == 0:
-            raise InvalidInput("the file is empty (0 bytes)", help="upload a file that has content")
-        await asyncio.to_thread(_sync, file)
+    if size == 0:
+        raise InvalidInput("the file is empty (0 bytes)", help="upload a file that has content")
     return StoredBlob(digest.hexdigest(), size)
 
 
@@ -73,14 +78,3 @@ async def _pieces(content: AsyncIterator[bytes] | bytes) -> AsyncIterator[bytes]
         return
     async for piece in content:
         yield piece
-
-
-def _sync(file: BinaryIO) -> None:
-    # A row may say "accepted" only of bytes that survive a power cut.
-    file.flush()
-    os.fsync(file.fileno())
-
-
-def _settle(arriving: Path, place: Path) -> None:
-    place.parent.mkdir(exist_ok=True, mode=0o700)
-    arriving.replace(place)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
@@ -38,18 +38,33 @@ class CollectionOut(_Out):
     updated_at: datetime
 
 
+class CollectionDetail(CollectionOut):
+    """A collection, and how many of its documents are in each state."""
+
+    by_status: dict[str, int]
+
+
 class DocumentOut(_Out):
     """A document and how far its ingestion is.
 
     `done` of `total` counts within `stage`: pages while parsing, passages afterwards (`total` 0: not known yet).
-    `chunks` and `pages` describe what searches find now, which is the former content until a new one is ready.
+    `chunks` and `pages` describe what searches find now, which is the former content until a new one is ready. `key`
+    is what makes an upload a new version of this document: its name, where none was declared. `readers` may find and
+    fetch it (`null`: whoever may search).
     """
 
     id: UUID
     collection: str
     name: str
+    key: str
     size: int
     sha256: str
+    media_type: str | None
+    version: int
+    metadata: dict[str, Any]
+    readers: list[str] | None
+    source_id: UUID | None
+    source_ref: str | None
     status: Status
     stage: Stage
     done: int

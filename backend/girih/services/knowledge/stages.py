@@ -49,7 +49,8 @@ async def parse(subject: Subject, blobs: Blobs) -> ParsedDocument:
     key = key_of(PARSER, Path(subject.name).suffix.lower())
     parsed = await subject.stored.parsed(key)
     if parsed is None:
-        parsed = await parse_file(blobs.path(subject.held.scope.org_id, subject.sha256), subject.name)
+        async with blobs.file(subject.held.scope.org_id, subject.sha256) as path:
+            parsed = await parse_file(path, subject.name)
         await subject.stored.put_parsed(key, parsed)
     pages = parsed.pages or 1
     await subject.note("parse", pages, pages)
