@@ -161,7 +161,7 @@ class ScriptedModels:
 class FixedRetriever:
     hits: list[Hit] = field(default_factory=list)
 
-    async def search(self, request: SearchRequest) -> list[Hit]:
+    async def search(self, request: SearchRequest, models: object) -> list[Hit]:
         return self.hits[: request.top_k]
 
 

@@ -36,7 +36,7 @@ class Handbook:
         self._knowledge = knowledge
         self._scope = scope
 
-    async def search(self, request: SearchRequest) -> list[Hit]:
+    async def search(self, request: SearchRequest, models: object) -> list[Hit]:
         return await self._knowledge.search(self._scope, request)
 
 

@@ -22,7 +22,7 @@ from girih.providers.pii.scanner import PiiScanner
 from girih.providers.sandbox.monty import MontySandbox
 from girih.providers.tools.http import HttpTools
 from girih.settings import Settings
-from girih.wiring.environment import endpoints_of, provider_of, read_settings, secret_of
+from girih.wiring.environment import provider_of, read_settings, secret_of, web_endpoints_of
 
 _SECRET_NAMES = ("KEY", "SECRET", "TOKEN", "PASSWORD")
 
@@ -30,8 +30,9 @@ _SECRET_NAMES = ("KEY", "SECRET", "TOKEN", "PASSWORD")
 class NoKnowledge:
     """There are no collections where nothing is kept."""
 
-    async def search(self, request: SearchRequest) -> list[Hit]:
+    async def search(self, request: SearchRequest, models: Models) -> list[Hit]:
         """Always fails, with the way out."""
+        del models
         raise NodeError(
             "unavailable",
             f"a test reaches no documents, and this node searches '{request.collection}'",
@@ -84,7 +85,7 @@ async def open_trials(models: Mapping[str, JsonObject], plans: Mapping[str, Plan
         provider = provider_of(settings)
         if provider is not None:
             stack.push_async_callback(provider.aclose)
-        outbound = OutboundClient(endpoints_of(settings).values())
+        outbound = OutboundClient(web_endpoints_of(settings))
         stack.push_async_callback(outbound.aclose)
         sandbox = MontySandbox()
         stack.push_async_callback(sandbox.close)

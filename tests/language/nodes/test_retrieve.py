@@ -22,7 +22,7 @@ HIT = Hit("c", "d", "book.md", "Text", 0.5, {"page": 3, "heading": ["One"], "sta
 class Shelf:
     asked: list[SearchRequest] = field(default_factory=list)
 
-    async def search(self, request: SearchRequest) -> list[Hit]:
+    async def search(self, request: SearchRequest, models: object) -> list[Hit]:
         self.asked.append(request)
         return [HIT]
 

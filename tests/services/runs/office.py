@@ -52,8 +52,8 @@ class Shelf:
     def __init__(self) -> None:
         self.retriever = FixedRetriever()
 
-    async def search(self, scope: OrgScope, request: SearchRequest) -> list[Hit]:
-        return await self.retriever.search(request)
+    async def search(self, scope: OrgScope, request: SearchRequest, models: object = None) -> list[Hit]:
+        return await self.retriever.search(request, models)
 
 
 class Published:

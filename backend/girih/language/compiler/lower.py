@@ -25,8 +25,8 @@ from girih.language.compiler.typed_values import Values
 from girih.language.compiler.unit import AllNames, Unit
 from girih.language.expressions.check import check_expression
 from girih.language.expressions.kinds import ANY, union
-from girih.language.expressions.values import names_in, references
-from girih.language.nodes.base import Branch, GraphContract, object_of
+from girih.language.expressions.values import expressions_in, names_in, references
+from girih.language.nodes.base import Branch, GraphContract, Slot, object_of
 from girih.language.spec.model import GraphNode, Merged, SharedValue
 from girih.language.spec.policies import Cache, Policies
 from girih.language.spec.tree import JsonSchema, JsonValue
@@ -71,7 +71,7 @@ def _node(unit: Unit, node: GraphNode) -> PlanNode:
         verb=node.verb,
         shape=kind.shape,
         settings=_ordered(kind.lower(config, scope)),
-        values={slot.name: slot.value for slot in kind.slots(config, scope)},
+        values={slot.name: _slot(slot) for slot in kind.slots(config, scope)},
         reads=tuple(sorted(reads(unit, node.name))),
         returns=_ordered(unit.fixed_type(node.name) or ANY),
         routes=tuple(PlanRoute(to=r.to, condition=r.condition, max_visits=r.max_visits) for r in node.routes),
@@ -87,6 +87,11 @@ def _node(unit: Unit, node: GraphNode) -> PlanNode:
         fork=region.fork,
         region=region.entry if region.fork is not None else None,
     )
+
+
+def _slot(slot: Slot) -> JsonValue:
+    """What is evaluated for a slot."""
+    return [f"${{ {e.text} }}" for e in expressions_in(slot.value)] if slot.apart else slot.value
 
 
 def _held(model: type[P], policy: BaseModel | None) -> P | None:

@@ -12,7 +12,8 @@ from girih.language.nodes.base import GraphContract, ModelContract, Scheme, Tool
 from girih.language.spec.diagnostics import Diagnostic
 from girih.language.spec.documents import tool_schemas
 from girih.language.spec.suggest import did_you_mean, one_of
-from girih.language.spec.tree import Path, Tree
+from girih.language.spec.tree import JsonSchema, Path, Tree
+from girih.language.spec.types import object_schema
 from girih.language.spec.uris import PIPELINE, Uri, UriError, parse_uri
 
 _KIND_OF = {
@@ -44,6 +45,8 @@ class Known:
     pipelines: set[str] = field(default_factory=set)
     """Names, and `name@ref` for versions that are published."""
     own_pipelines: set[str] = field(default_factory=set)
+    metadata: dict[str, JsonSchema] = field(default_factory=dict)
+    """Collection → the types of its documents' metadata, where it declares them."""
 
     def names(self, scheme: str) -> list[str]:
         """Every name of a scheme."""
@@ -64,6 +67,7 @@ def known_from(specs: Specs, catalog: Catalog) -> Known:
     known.digests |= catalog.digests
     known.pipelines |= catalog.pipelines
     known.model_contracts |= catalog.model_contracts
+    known.metadata |= catalog.metadata
     scheme_of = {kind: scheme for scheme, kind in _KIND_OF.items()}
     known.unfinished = {(scheme_of[kind], name) for kind, name in specs.faulty if kind in scheme_of}
     known.unfinished |= {("graph", name) for name in specs.graphs}
@@ -74,6 +78,9 @@ def known_from(specs: Specs, catalog: Catalog) -> Known:
             known.model_contracts[other.name] = model_contract(other)
         elif other.kind == "collection/v1":
             known.knowledge.add(other.name)
+            known.metadata.pop(other.name, None)
+            if other.document.get("metadata") is not None:
+                known.metadata[other.name] = object_schema(other.document["metadata"])
         elif other.kind == "pipeline/v1":
             known.pipelines.add(other.name)
             known.own_pipelines.add(other.name)
@@ -106,6 +113,8 @@ class Resolved:
     tools: dict[str, ToolContract] = field(default_factory=dict)
     graphs: dict[str, GraphContract] = field(default_factory=dict)
     model_contracts: dict[str, ModelContract] = field(default_factory=dict)
+    metadata: dict[str, JsonSchema] = field(default_factory=dict)
+    """Collection → the types of its documents' metadata, where it declares them."""
     lock: list[LockEntry] = field(default_factory=list)
     faulty: set[str] = field(default_factory=set)
     diagnostics: list[Diagnostic] = field(default_factory=list)
@@ -129,7 +138,7 @@ def references(file: GraphFile) -> Iterator[tuple[str, Path, Uri]]:
 
 def resolve(file: GraphFile, known: Known) -> Resolved:
     """Look up every reference of a graph."""
-    resolved = Resolved(model_contracts=known.model_contracts)
+    resolved = Resolved(model_contracts=known.model_contracts, metadata=known.metadata)
     for alias, path, uri in references(file):
         resolved.schemes[alias] = uri.scheme
         if uri.scheme == "graph" and uri.name == file.graph.name:

@@ -69,6 +69,7 @@ class Unit:
             prompts={written: files[found] for written, found in self.prompts.items() if found is not None},
             infer=lambda _: ANY,
             model_contracts=resolved.model_contracts,
+            metadata=resolved.metadata,
         )
         # Which branches there are does not depend on types; the types of what they bind depend on the branches.
         self.flow = Flow(graph, kinds, structure)

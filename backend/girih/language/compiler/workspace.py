@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from girih.language.compiler.plan import Plan
 from girih.language.nodes.base import GraphContract, ModelContract, ToolContract
 from girih.language.spec.documents import OtherSpec as OtherSpec
+from girih.language.spec.tree import JsonSchema
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,8 @@ class Catalog:
     graphs: Mapping[str, GraphContract] = field(default_factory=dict)
     model_contracts: Mapping[str, ModelContract] = field(default_factory=dict)
     """What models can do, by name; one that is not here can do everything."""
+    metadata: Mapping[str, JsonSchema] = field(default_factory=dict)
+    """Collection → the types of its documents' metadata, where it declares them."""
     published: Mapping[str, Published] = field(default_factory=dict)
     """The latest version of each graph, by name: what a new one is compared with."""
     pipelines: frozenset[str] = frozenset()

@@ -24,6 +24,7 @@ from typing import Annotated, ClassVar, Generic, Literal, TypeVar
 
 from pydantic import BeforeValidator
 
+from girih.language.expressions.names import Finding
 from girih.language.nodes.ports import NodeContext
 from girih.language.spec.model import Route
 from girih.language.spec.policies import Policies
@@ -59,6 +60,8 @@ class Slot:
     path: Path
     value: JsonValue
     expects: JsonSchema = field(default_factory=dict)
+    apart: bool = False
+    """Each `${ … }` of the text is evaluated by itself; `run` finds the list of their values, in order."""
 
 
 @dataclass(frozen=True)
@@ -198,6 +201,8 @@ class Scope:
     """First node of a branch → the nodes it can end at, in the order of the file."""
     model_contracts: Mapping[str, ModelContract] = field(default_factory=dict)
     """Logical model name → what it can do, as far as that is known."""
+    metadata: Mapping[str, JsonSchema] = field(default_factory=dict)
+    """Collection name → the types of its documents' metadata, where it declares them."""
 
 
 C = TypeVar("C", bound=NodeConfig)
@@ -230,6 +235,10 @@ class NodeKind(ABC, Generic[C]):
 
     def conditions(self, config: C, scope: Scope) -> Iterable[ConditionSlot]:
         """Each condition the node asks while it runs."""
+        return ()
+
+    def faults(self, config: C, scope: Scope) -> Iterable[tuple[Path, Finding]]:
+        """What is wrong with texts in a language of the kind's own: the text's path below the node, and the fault."""
         return ()
 
     def branches(self, config: C, scope: Scope) -> Iterable[Branch]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol, TypeAlias
+from typing import Protocol, TypeAlias
 
 from girih.language.nodes.memories import Memory
 from girih.language.nodes.messages import NOTHING_GIVEN as NOTHING_GIVEN
@@ -14,6 +14,11 @@ from girih.language.nodes.messages import Message as Message
 from girih.language.nodes.messages import ToolCall as ToolCall
 from girih.language.nodes.messages import ToolSpec as ToolSpec
 from girih.language.nodes.pausing import PauseRequest, Reply
+from girih.language.nodes.searches import NOBODY as NOBODY
+from girih.language.nodes.searches import Asker as Asker
+from girih.language.nodes.searches import Hit as Hit
+from girih.language.nodes.searches import SearchMode as SearchMode
+from girih.language.nodes.searches import SearchRequest as SearchRequest
 from girih.language.spec.tree import JsonObject, JsonSchema, JsonValue
 
 # --- models
@@ -96,52 +101,15 @@ class Models(Protocol):
 
 # --- knowledge, tools, memory, sandbox
 
-SearchMode = Literal["hybrid", "vector", "keyword"]
-
-
-@dataclass(frozen=True)
-class SearchRequest:
-    """One question to a collection."""
-
-    collection: str
-    query: str
-    top_k: int = 8
-    mode: SearchMode = "hybrid"
-    min_score: float | None = None
-
-
-@dataclass(frozen=True)
-class Hit:
-    """A chunk that answers: its text, its score (higher is better), and its place in the document.
-
-    `place` holds what is known of `page` (from 1), `heading` (path of headings, outermost first), `start` and `end`
-    (character offsets in the parsed text).
-    """
-
-    chunk_id: str
-    document_id: str
-    document: str
-    text: str
-    score: float
-    place: JsonObject
-
-    def as_dict(self) -> JsonObject:
-        """The form a graph sees."""
-        return {
-            "chunk_id": self.chunk_id,
-            "document_id": self.document_id,
-            "document": self.document,
-            "text": self.text,
-            "score": self.score,
-            "place": self.place,
-        }
-
 
 class Retriever(Protocol):
     """Search in collections."""
 
-    async def search(self, request: SearchRequest) -> list[Hit]:
-        """The best hits, best first; empty when nothing fits. Raises `NodeError`."""
+    async def search(self, request: SearchRequest, models: Models) -> list[Hit]:
+        """The best hits, best first; empty when nothing fits. `models` are those of the node that asks.
+
+        Raises `NodeError`.
+        """
         ...
 
 

@@ -23,6 +23,7 @@ from girih.language.compiler.plan import Plan
 from girih.language.spec.tree import JsonObject
 from girih.providers.telemetry.context import TRACEPARENT, of_run
 from girih.services.runs import repository
+from girih.services.runs.asker import RunAsker
 from girih.services.runs.chats import given_of
 from girih.services.runs.checkpoint_store import SqlCheckpointStore
 from girih.services.runs.crash import CrashPoints
@@ -188,7 +189,7 @@ class Executor:
             run_id=str(claim.run_id),
             inputs=claim.inputs,
             models=RunModels(self._models, scope, claim.models_stamp, journal.watch.allowance),
-            retriever=RunRetriever(self._knowledge, scope),
+            retriever=RunRetriever(self._knowledge, scope, RunAsker(self._uow, scope, claim.run_id)),
             tools=self._world.tools,
             memory=self._world.memory(scope),
             sandbox=self._world.sandbox,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Protocol, TypeAlias
 from uuid import UUID
 
@@ -13,6 +13,7 @@ from girih.errors import InvalidInput, NodeError, NotFound
 from girih.language.compiler.plan import Plan
 from girih.language.nodes.memories import Memory
 from girih.language.nodes.ports import (
+    Asker,
     Hit,
     ModelDone,
     ModelEvent,
@@ -27,7 +28,8 @@ from girih.language.spec.tree import JsonObject
 from girih.services.agents.schemas import PublishedAgent
 from girih.services.events.schemas import EventOut
 from girih.services.events.service import Subscriber
-from girih.services.usage.allowances import Metered
+from girih.services.runs.bounds import bound_of
+from girih.services.usage.run_allowance import Metered
 
 MakeModels: TypeAlias = Callable[[Mapping[str, JsonObject]], Models]
 """The chat models of a project, given its `model/v1` documents by name."""
@@ -56,8 +58,8 @@ class Registry(Protocol):
 class Knowledge(Protocol):
     """The knowledge service, as runs see it."""
 
-    async def search(self, scope: OrgScope, request: SearchRequest) -> list[Hit]:
-        """The best chunks for a question."""
+    async def search(self, scope: OrgScope, request: SearchRequest, models: Models | None = None) -> list[Hit]:
+        """The best chunks for a question. `models` put it into other words and order the hits, where that is wished."""
         ...
 
 
@@ -111,6 +113,10 @@ class ProjectModels:
         self._known[project] = stamp, documents, models
         return models
 
+    def documents(self, scope: OrgScope) -> Mapping[str, JsonObject]:
+        """The project's documents by name, as they were last read."""
+        return self._known[scope.org_id, scope.project_id][1]
+
 
 class RunModels:
     """The models of one run, looked up when the first one is asked."""
@@ -126,29 +132,38 @@ class RunModels:
 
     async def stream(self, request: ModelRequest) -> AsyncIterator[ModelEvent]:
         """Stream one answer, if something may be spent. Raises `NodeError`."""
-        if self._allowance is not None:
-            await self._allowance.require()
         if self._found is None:
             self._found = await self._models.of(self._scope, self._stamp)
-        async for event in self._found.stream(request):
-            if self._allowance is not None and isinstance(event, ModelDone):
-                self._allowance.used(event.usage)
-            yield event
+        if self._allowance is None:
+            async for event in self._found.stream(request):
+                yield event
+            return
+        async with self._allowance.call(*bound_of(request, self._models.documents(self._scope))) as call:
+            async for event in self._found.stream(request):
+                if isinstance(event, ModelDone):
+                    call.used(event.usage)
+                yield event
 
 
 class RunRetriever:
-    """Search in the collections of the run's project."""
+    """Search in the collections of the run's project, for whom the run is for."""
 
-    def __init__(self, knowledge: Knowledge, scope: OrgScope) -> None:
+    def __init__(self, knowledge: Knowledge, scope: OrgScope, asker: Callable[[], Awaitable[Asker]]) -> None:
         self._knowledge = knowledge
         self._scope = scope
+        self._asker = asker
 
-    async def search(self, request: SearchRequest) -> list[Hit]:
-        """The best hits. Raises `NodeError` when the collection is gone."""
+    async def search(self, request: SearchRequest, models: Models) -> list[Hit]:
+        """The best hits that the run's asker may read, whatever the request says of that.
+
+        Raises `NodeError` when the collection is gone, and for values that its filter cannot take.
+        """
         try:
-            return await self._knowledge.search(self._scope, request)
+            return await self._knowledge.search(self._scope, replace(request, asker=await self._asker()), models)
         except NotFound as fault:
             raise NodeError("unavailable", fault.message, help=fault.help) from fault
+        except InvalidInput as fault:
+            raise NodeError("invalid_output", fault.message, help=fault.help, can_pass=False) from fault
 
 
 class RunEvents:

@@ -111,6 +111,15 @@ def node_values(unit: Unit, node: GraphNode) -> Iterator[Diagnostic]:
         label = ".".join(str(step) for step in given.path) if given.path[0] in NodeConfig.model_fields else ""
         values.fit(given.value, given.expects, (), label or str(given.path[-1]), contract)
         yield from report.found
+    yield from _own_faults(unit, node)
+
+
+def _own_faults(unit: Unit, node: GraphNode) -> Iterator[Diagnostic]:
+    """What the kind finds in texts of a language of its own."""
+    for path, finding in unit.kinds[node.verb].faults(node.config, unit.scope_at(node.name)):
+        report = Report(unit, ("nodes", node.name, *path))
+        report.expression((), 0, finding)
+        yield from report.found
 
 
 def unit_names(unit: Unit, point: Point) -> PointNames:

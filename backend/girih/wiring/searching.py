@@ -1,0 +1,49 @@
+"""Search with all that makes it better: the projects' models, and the operator's rerankers."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+
+from girih.db.tenancy import OrgScope
+from girih.db.unit_of_work import UnitOfWork
+from girih.language.nodes.ports import Models
+from girih.providers.embeddings.ladder import Embedders
+from girih.providers.models.chat import ModelOptions, make_models
+from girih.providers.outbound import OutboundClient, ProviderClients
+from girih.providers.rerankers.http import HttpRerankers
+from girih.services.knowledge.searching import SearchService
+from girih.services.registry.service import RegistryService
+from girih.services.runs.ports import MakeModels, ProjectModels
+from girih.settings import Settings
+from girih.wiring.environment import secret_of, web_endpoints_of
+
+
+def make_searches(
+    stack: AsyncExitStack,
+    settings: Settings,
+    uow: UnitOfWork,
+    embedders: Embedders,
+    registry: RegistryService,
+    provider: ProviderClients | None,
+) -> SearchService:
+    """The service over an open database. What it holds open is closed with the stack."""
+    outbound = OutboundClient(web_endpoints_of(settings))
+    stack.push_async_callback(outbound.aclose)
+    models = ProjectModels(registry, models_of(settings, provider))
+
+    async def of(scope: OrgScope) -> Models:
+        return await models.of(scope, None)
+
+    rerankers = HttpRerankers(outbound, settings.endpoints, secret_of)
+    return SearchService(uow, embedders, models_of=of, rerankers=rerankers)
+
+
+def models_of(settings: Settings, provider: ProviderClients | None) -> MakeModels:
+    """Makes a project's chat models of its `model/v1` documents."""
+    options = ModelOptions(
+        openai_api_key=settings.openai_api_key.get_secret_value(),
+        openai_base_url=settings.openai_base_url,
+        openai_model=settings.openai_model,
+        clients=provider,
+    )
+    return lambda documents: make_models(documents, options)
