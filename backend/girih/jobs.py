@@ -5,6 +5,9 @@ from __future__ import annotations
 import logging
 import queue
 import threading
+import time
+from contextlib import suppress
+from typing import Any
 
 from celery import Celery
 from kombu.exceptions import OperationalError
@@ -14,17 +17,37 @@ from girih.db.unit_of_work import Dispatch
 _log = logging.getLogger(__name__)
 
 INGEST = "knowledge.ingest"
-"""Bring one document into its collection. Argument: the job's id."""
+"""Documents wait to be read. Which of them, and whose turn it is, the rows say."""
+
+EMBED = "knowledge.embed"
+"""Documents wait to be embedded."""
 
 RUN = "runs.execute"
 """Begin one run, or go on with it. Argument: the run's id."""
 
-INGEST_QUEUE = "ingestion"
+SYNC = "sources.sync"
+"""Bring one collection in step with a source. Argument: the sync's id."""
+
+PARSE_QUEUE = "ingest.parse"
+EMBED_QUEUE = "ingest.embed"
 RUN_QUEUE = "runs"
-ROUTES = {INGEST: {"queue": INGEST_QUEUE}, RUN: {"queue": RUN_QUEUE}}
+SYNC_QUEUE = "sync"
+ROUTES = {
+    INGEST: {"queue": PARSE_QUEUE},
+    EMBED: {"queue": EMBED_QUEUE},
+    RUN: {"queue": RUN_QUEUE},
+    SYNC: {"queue": SYNC_QUEUE},
+}
+
+HINTS = frozenset({INGEST, EMBED})
+"""Rings that name no job: one stands for all that came since the one before."""
 
 _LONGEST_JOB = 3600
 _WAITING_RINGS = 10_000
+_HINT_GAP = 0.2
+"""Seconds between two hints of a kind: ten thousand uploads leave a few dozen messages, and not ten thousand."""
+_HINT_LIFE = 60
+"""Seconds; whoever starts later looks for work by itself."""
 
 
 def make_client(redis_url: str) -> Celery:
@@ -36,7 +59,7 @@ def make_client(redis_url: str) -> Celery:
         result_serializer="json",
         task_ignore_result=True,
         task_routes=ROUTES,
-        task_default_queue=INGEST_QUEUE,
+        task_default_queue=PARSE_QUEUE,
         task_acks_late=True,
         # A message whose worker died is not put back: a job that kills its process would come back for ever. The
         # lease of its row runs out instead, and its attempts are counted.
@@ -80,28 +103,52 @@ class _Bell:
     def __init__(self, client: Celery) -> None:
         self._client = client
         self._rings: queue.Queue[tuple[str, str]] = queue.Queue(_WAITING_RINGS)
-        self._starting = threading.Lock()
+        self._lock = threading.Lock()
+        self._hinted: set[str] = set()
+        self._next_hint: dict[str, float] = {}
         self._thread: threading.Thread | None = None
         self._away = False
 
     def ring(self, job: str, job_id: str) -> None:
         """Hand one ring to the thread, which starts with the first."""
-        with self._starting:
+        with self._lock:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._send_all, name="girih-bell", daemon=True)
                 self._thread.start()
+            if job in self._hinted:
+                return
+            if job in HINTS:
+                self._hinted.add(job)
         try:
             self._rings.put_nowait((job, job_id))
         except queue.Full:
+            with self._lock:
+                self._hinted.discard(job)
             self._note_away("too many jobs wait to be rung for")
 
     def _send_all(self) -> None:
+        later: dict[str, float] = {}
         while True:
-            self._send(*self._rings.get())
+            soonest = max(0.0, min(later.values()) - time.monotonic()) if later else None
+            with suppress(queue.Empty):
+                job, job_id = self._rings.get(timeout=soonest)
+                if job in HINTS:
+                    later[job] = self._next_hint.get(job, 0.0)
+                else:
+                    self._send(job, args=[job_id])
+            for job in [job for job, due in later.items() if due <= time.monotonic()]:
+                del later[job]
+                self._hint(job)
 
-    def _send(self, job: str, job_id: str) -> None:
+    def _hint(self, job: str) -> None:
+        with self._lock:
+            self._hinted.discard(job)
+        self._send(job, expires=_HINT_LIFE)
+        self._next_hint[job] = time.monotonic() + _HINT_GAP
+
+    def _send(self, job: str, **options: Any) -> None:
         try:
-            self._client.send_task(job, args=[job_id], retry=False, ignore_result=True)
+            self._client.send_task(job, retry=False, ignore_result=True, **options)
         except (OperationalError, OSError) as fault:
             self._note_away(str(fault))
         else:

@@ -16,7 +16,7 @@ from girih.providers.embeddings.hashing import Hashing
 from girih.providers.embeddings.ladder import Embedders
 from girih.services.knowledge.service import KnowledgeService
 from girih.worker.ingestion import Worker
-from girih.worker.tasks import Knowledge
+from girih.worker.pump import Pump
 
 
 class Slow(Hashing):
@@ -34,15 +34,17 @@ def main(database_url: str, redis_url: str, data_dir: str, lease: str, pause: st
     Slow.pause = float(pause)
 
     @asynccontextmanager
-    async def opening() -> AsyncIterator[Knowledge]:
+    async def opening() -> AsyncIterator[Pump]:
         engine = make_engine(database_url, pool_size=3)
         uow = UnitOfWork(make_sessions(engine), lambda job, job_id: None)
         embedders = Embedders("openai", openai=Slow)
-        yield KnowledgeService(uow, Path(data_dir), embedders, lease=timedelta(seconds=float(lease)))
+        knowledge = KnowledgeService(uow, Path(data_dir), embedders, lease=timedelta(seconds=float(lease)))
+        async with Pump(knowledge.ingestion, look=0.5).running() as pump:
+            yield pump
         await engine.dispose()
 
     configure_logging("info", "json")
-    return Worker(redis_url, opening, reconcile_every=0.5).run(1)
+    return Worker(redis_url, opening).run()
 
 
 if __name__ == "__main__":

@@ -123,7 +123,7 @@ def _look(item: Item, document: JsonObject, progress: Progress) -> None:
         item.status = "ready"
         progress.end(item.name, ok=True, comment=_size(document))
     else:
-        stage = document["stage"] if document["status"] == "running" else "queued"
+        stage = "queued" if document["status"] == "queued" else document["stage"]
         progress.show(item.name, stage, document.get("done") or 0, document.get("total") or 0)
 
 

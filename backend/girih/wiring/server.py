@@ -17,7 +17,9 @@ from girih.db.health import examine
 from girih.db.revisions import head
 from girih.db.unit_of_work import UnitOfWork
 from girih.errors import Unavailable
+from girih.providers.embeddings.ladder import Embedders
 from girih.providers.models.chat import load_openai
+from girih.providers.outbound import ProviderClients
 from girih.services.agents.service import AgentService
 from girih.services.events.service import EventService
 from girih.services.feedback.service import FeedbackService
@@ -25,6 +27,7 @@ from girih.services.identity.service import IdentityService
 from girih.services.knowledge.collections import CollectionService
 from girih.services.knowledge.contents import ContentService
 from girih.services.knowledge.documents import DocumentService
+from girih.services.knowledge.jobs import JobService
 from girih.services.knowledge.service import KnowledgeService
 from girih.services.memory.service import MemoryService
 from girih.services.registry.service import RegistryService
@@ -33,6 +36,7 @@ from girih.services.retention.service import RetentionService
 from girih.services.runs.service import RunService
 from girih.services.runs.traces import Traces
 from girih.services.schedules.service import ScheduleService
+from girih.services.sources.service import SourceService
 from girih.services.store.service import StoreService
 from girih.services.usage.service import UsageService
 from girih.services.webhooks.service import WebhookService
@@ -41,9 +45,12 @@ from girih.wiring.database import open_database, require_usable
 from girih.wiring.documents import make_shelves
 from girih.wiring.environment import dispatch_of, origins_of, provider_of, require_no_crash
 from girih.wiring.facilities import InstalledFacilities
+from girih.wiring.ingestion import make_jobs
 from girih.wiring.knowledge import make_embedders, make_knowledge, warm_up
 from girih.wiring.retention import make_retention
 from girih.wiring.runs import make_runs
+from girih.wiring.searching import make_searches
+from girih.wiring.sources import make_sources
 from girih.wiring.watching import Telemetry, make_traces, make_usage, open_telemetry
 
 
@@ -95,6 +102,8 @@ class Girih:
     documents: DocumentService
     contents: ContentService
     collections: CollectionService
+    sources: SourceService
+    jobs: JobService
     facts: Facts
     readiness: Callable[[], Awaitable[Readiness]]
     warm_up: Callable[[], None]
@@ -116,8 +125,7 @@ async def open_girih(settings: Settings) -> AsyncIterator[Girih]:
             stack.push_async_callback(provider.aclose)
         identity, registry = IdentityService(uow), RegistryService(uow)
         embedders = make_embedders(settings, provider)
-        stack.callback(embedders.close)
-        knowledge = make_knowledge(settings, uow, embedders)
+        knowledge = _knowledge(stack, settings, uow, embedders, registry, provider)
         agents = AgentService(uow, registry, knowledge, InstalledFacilities())
         memory = MemoryService(uow, embedders)
         after, events = settings.background_after, EventService(uow)
@@ -143,7 +151,24 @@ async def open_girih(settings: Settings) -> AsyncIterator[Girih]:
         nouns = (identity, registry, knowledge, agents, runs, events, requests, memory, usage, traces, telemetry)
         shelves, said = make_shelves(settings, uow), (WebhookService(uow), FeedbackService(uow))
         more = make_retention(settings, uow), *said, ScheduleService(uow, runs), StoreService(uow, embedders)
-        yield Girih(*nouns, *more, *shelves, facts, readiness, lambda: warm_up(*loads))
+        sources = make_sources(stack, settings, uow)
+        yield Girih(
+            *nouns, *more, *shelves, sources, make_jobs(stack, settings, uow), facts, readiness, lambda: warm_up(*loads)
+        )
+
+
+def _knowledge(
+    stack: AsyncExitStack,
+    settings: Settings,
+    uow: UnitOfWork,
+    embedders: Embedders,
+    registry: RegistryService,
+    provider: ProviderClients | None,
+) -> KnowledgeService:
+    """The service with all that makes searches better; the embedders are closed with the stack."""
+    stack.callback(embedders.close)
+    searches = make_searches(stack, settings, uow, embedders, registry, provider)
+    return make_knowledge(settings, uow, embedders, searches)
 
 
 def _readiness(engine: AsyncEngine, redis_url: str) -> Callable[[], Awaitable[Readiness]]:

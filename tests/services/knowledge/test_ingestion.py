@@ -62,7 +62,7 @@ async def state(uow: UnitOfWork, scope: OrgScope) -> tuple[Any, ...]:
     async with uow(scope) as work:
         chunks = await work.session.execute(
             text(
-                "SELECT c.id, c.ordinal, c.text, c.page, c.heading, c.start, c.\"end\", w.words, v.embedding::text FROM chunks c "
+                'SELECT c.id, c.ordinal, c.text, c.page, c.heading, c.start, c."end", w.words, v.embedding::text FROM chunks c '
                 "JOIN chunk_words w ON w.org_id = c.org_id AND w.chunk_id = c.id "
                 "JOIN chunk_vectors v ON v.org_id = c.org_id AND v.chunk_id = c.id ORDER BY c.ordinal"
             )

@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import UnitOfWork, Work
 from girih.providers.storage.base import Storage
+from girih.services.knowledge import artefacts
 from girih.services.knowledge.tables import DiscardedFile, Document, DocumentVersion
 
 _LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))")
@@ -48,6 +49,8 @@ class Collector:
                 # Under the lock, and so inside of the transaction: nobody may count on a file that is about to go.
                 if not (key.startswith("blobs/") and await _in_use(work, key)):
                     await (self._storage.delete_all(key) if key.endswith("/") else self._storage.delete(key))
+                    if key.startswith("blobs/"):
+                        await self._storage.delete_all(artefacts.prefix_of_blob(key))
                 noted = delete(DiscardedFile).where(DiscardedFile.org_id == scope.org_id, DiscardedFile.key == key)
                 await work.session.execute(noted)
 

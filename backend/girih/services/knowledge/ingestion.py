@@ -4,79 +4,143 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+import time
+from collections.abc import Awaitable, Callable, Collection
 from datetime import timedelta
-from pathlib import Path
+from typing import Protocol
 from uuid import UUID
 
+from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import UnitOfWork, Work
 from girih.errors import Conflict, DocumentRejected, LeaseLost, Unavailable
+from girih.jobs import EMBED, INGEST
 from girih.providers.embeddings.ladder import Embedders
-from girih.services.knowledge import leases, repository, stages
-from girih.services.knowledge.artefacts import Artefacts
+from girih.providers.storage.base import Storage
+from girih.services.knowledge import leases, picking, repository, stages
+from girih.services.knowledge.artefacts import Artefacts, Cut
 from girih.services.knowledge.blobs import Blobs
+from girih.services.knowledge.embedding_cache import EmbeddingCache
+from girih.services.knowledge.enriching import Enriching
 from girih.services.knowledge.identities import embedder_of
+from girih.services.knowledge.lanes import Lane
 from girih.services.knowledge.leases import Held
-from girih.services.knowledge.schemas import Stage
 from girih.services.knowledge.stages import Subject
 from girih.services.knowledge.tables import SearchIndex
 
 _log = logging.getLogger(__name__)
 
-_DELAY = timedelta(seconds=2)
+_DELAY = timedelta(seconds=5)
+"""How long a job rests after its first attempt; four times as long after each further one."""
+_CANDIDATES = 8
+_NOTE_SECONDS = 0.5
+_ABANDONED = 50
+
+
+class Indexes(Protocol):
+    """What is told of jobs that have ended."""
+
+    async def settle(self, scope: OrgScope, index_id: UUID) -> None:
+        """Switch to an index whose last document has come to an end."""
+        ...
+
+    async def settle_all(self) -> None:
+        """See to every index that is being built or removed."""
+        ...
 
 
 class Ingestion:
-    """Runs jobs. `lease` is how long a silent holder keeps its job, `attempts` how often a job is tried."""
+    """Runs jobs. `lease` is how long a silent holder keeps its job, `attempts` how often a stage is tried."""
 
     def __init__(
         self,
         uow: UnitOfWork,
         blobs: Blobs,
+        storage: Storage,
         embedders: Embedders,
-        artefacts: Path,
         *,
+        indexes: Indexes,
+        enriching: Enriching | None = None,
         lease: timedelta = timedelta(seconds=30),
         attempts: int = 3,
     ) -> None:
         self._uow = uow
+        self._indexes = indexes
+        self._enriching = enriching
         self._blobs = blobs
+        self._storage = storage
         self._embedders = embedders
-        self._artefacts = artefacts
+        self._cache = EmbeddingCache(uow)
         self._lease = lease
         self._attempts = attempts
 
     async def run(self, job_id: UUID) -> None:
-        """Run the job to its end, if it is free to be taken. Never raises for what is wrong with the document."""
-        held = await self._claim(job_id)
-        if held is None:
-            return
+        """Run the job through all of its stages, as far as it is free. Never raises for what is wrong with a document.
+
+        Raises `ValueError` for what is no id.
+        """
+        async with self._uow.reading_for("ingest", job_id) as work:
+            scope = await leases.scope_of(work, job_id)
+        while scope is not None:
+            async with self._uow(scope) as work:
+                held = await leases.claim(work, scope, job_id, self._lease, self._attempts)
+            if held is None:
+                return
+            await self.work(held)
+
+    async def next(self, lane: Lane, without: Collection[UUID] = ()) -> Held | None:
+        """Take the job whose turn it is in the lane; `None` while there is none but those of organizations `without`.
+
+        Organizations take turns, however many documents one of them brought (see `picking`).
+        """
+        async with self._uow.reading_for("reconcile") as work:
+            candidates = await picking.waiting(work, lane, _CANDIDATES, without)
+        for each in candidates:
+            async with self._uow(each.scope) as work:
+                held = await leases.claim(work, each.scope, each.id, self._lease, self._attempts)
+            if held is not None:
+                return held
+        return None
+
+    async def recover(self) -> int:
+        """Put back what was held by processes that died; returns how many jobs that were. Sees to indexes, too."""
+        async with self._uow.reading_for("reconcile") as work:
+            candidates = await picking.abandoned(work, _ABANDONED)
+        recovered = 0
+        for each in candidates:
+            async with self._uow(each.scope) as work:
+                recovered += await leases.give_back(work, each.scope, each.id, self._attempts)
+        await self._indexes.settle_all()
+        return recovered
+
+    async def work(self, held: Held, ready: Callable[[], Awaitable[None]] | None = None) -> None:
+        """Do the stages of the job's lane, once it is `ready`. Never raises for what is wrong with the document."""
+        noted = _Noted()
         try:
-            await self._while_held(held)
+            await self._while_held(held, noted, ready)
         except asyncio.CancelledError:
             await self._end(held, leases.hand_on)
             raise
         except LeaseLost as fault:
-            _log.info("job %s: %s", job_id, fault.message)
+            _log.info("job %s: %s", held.id, fault.message)
         except (DocumentRejected, Conflict) as fault:
             await self._fail(held, fault.message if fault.help is None else f"{fault.message} – {fault.help}")
         except Unavailable as fault:
-            await self._again(held, fault.message)
+            await self._again(held, fault.message, noted)
         except Exception:  # noqa: BLE001 - whatever it is: it is logged, tried again, and bounded by the attempts
-            _log.exception("job %s failed", job_id)
-            await self._again(held, "an internal error, which the server's log describes")
+            _log.exception("job %s failed", held.id)
+            await self._again(held, "an internal error, which the server's log describes", noted)
+        await self._settled(held)
 
-    async def _claim(self, job_id: UUID) -> Held | None:
-        async with self._uow.reading_for("ingest", job_id) as work:
-            scope = await leases.scope_of(work, job_id)
-        if scope is None:
-            return None
-        async with self._uow(scope) as work:
-            return await leases.claim(work, scope, job_id, self._lease, self._attempts)
+    async def _settled(self, held: Held) -> None:
+        """Let the index be switched to if this was the last document that it waited for."""
+        try:
+            await self._indexes.settle(held.scope, held.index_id)
+        except Exception:  # noqa: BLE001 - the document is in; the worker looks after the index every few seconds
+            _log.warning("index %s could not be looked at", held.index_id, exc_info=True)
 
-    async def _while_held(self, held: Held) -> None:
+    async def _while_held(self, held: Held, noted: _Noted, ready: Callable[[], Awaitable[None]] | None) -> None:
         """Work and beat at once. A lease that is lost ends the work; work that has ended its job ends the beating."""
-        work = asyncio.create_task(self._stages(held))
+        work = asyncio.create_task(self._stages(held, noted, ready))
         beat = asyncio.create_task(self._beat(held))
         try:
             await asyncio.wait({work, beat}, return_when=asyncio.FIRST_COMPLETED)
@@ -96,14 +160,55 @@ class Ingestion:
             async with self._uow(held.scope) as work:
                 held_still = await leases.beat(work, held, self._lease)
 
-    async def _stages(self, held: Held) -> None:
+    async def _stages(self, held: Held, noted: _Noted, ready: Callable[[], Awaitable[None]] | None) -> None:
+        if ready is not None:
+            await ready()
         subject, source = await self._subject(held)
+        if held.lane == "parse":
+            await self._parse(subject)
+        else:
+            await self._embed(subject, source, noted)
+
+    async def _parse(self, subject: Subject) -> None:
         parsed = await stages.parse(subject, self._blobs)
-        passages = await stages.chunk(subject, parsed)
+        async with self._uow(subject.held.scope) as work:
+            held = await leases.advance(work, subject.held, "chunk")
+        made = await stages.chunk(subject, parsed)
+        async with self._uow(held.scope) as work:
+            await leases.hand_over(work, held, "embed", len(made.passages))
+            work.after_commit(EMBED, held.id)
+
+    async def _embed(self, subject: Subject, source: SearchIndex, noted: _Noted) -> None:
+        held = subject.held
+        made = await stages.chunked(subject)
+        if made is None:  # what was kept is gone: it can be made again
+            async with self._uow(held.scope) as work:
+                await leases.hand_over(work, held, "parse")
+                work.after_commit(INGEST, held.id)
+            return
+
+        async def note(done: int, total: int, reused: int) -> None:
+            noted.progressed |= done > reused
+            if not noted.is_due():
+                return
+            async with self._uow(held.scope) as work:
+                await leases.progress(work, held, done, total, reused)
+
+        made = await self._enriched(subject, source, made)
         embedder = await embedder_of(source, self._embedders)
-        vectors = await stages.embed(subject, embedder, stages.embedded_texts(subject, parsed, passages))
-        await stages.store(subject, self._uow, embedder, parsed, passages, vectors)
-        await subject.stored.forget()
+        vectors = await stages.embed(subject, embedder, self._cache, made.texts, note)
+        if held.stage == "embed":
+            async with self._uow(held.scope) as work:
+                await leases.advance(work, held, "store", len(made.passages))
+        await stages.store(subject, self._uow, embedder, made, vectors)
+
+    async def _enriched(self, subject: Subject, source: SearchIndex, made: Cut) -> Cut:
+        step = subject.made_by.enrich
+        if step is None:
+            return made
+        if self._enriching is None:
+            raise Unavailable("this worker has no models to ask", help="see to its settings")
+        return await self._enriching.enriched(subject.held.scope, source.pipeline or "", step, made, subject.stored)
 
     async def _subject(self, held: Held) -> tuple[Subject, SearchIndex]:
         async with self._uow(held.scope) as work:
@@ -113,27 +218,21 @@ class Ingestion:
             found = await repository.index_by_id(work, held.scope, held.index_id)
         if found is None:
             raise LeaseLost("the collection was deleted")
-        stored = Artefacts(self._artefacts, held.scope.org_id, document.id, document.sha256)
-
-        async def note(stage: Stage, done: int, total: int) -> None:
-            await self._progress(held, stage, done, total)
-
-        return Subject(held, document.name, document.sha256, found.made_by, stored, note), found
-
-    async def _progress(self, held: Held, stage: Stage, done: int, total: int) -> None:
-        async with self._uow(held.scope) as work:
-            await leases.progress(work, held, stage, done, total)
+        stored = Artefacts(self._storage, held.scope.org_id, document.sha256)
+        return Subject(held, document.name, document.sha256, document.size, found.made_by, stored), found
 
     async def _fail(self, held: Held, reason: str) -> None:
         await self._end(held, lambda work, job: leases.fail(work, job, reason))
 
-    async def _again(self, held: Held, reason: str) -> None:
+    async def _again(self, held: Held, reason: str, noted: _Noted) -> None:
         """Give the job back, or give up when this was its last attempt."""
-        if held.attempts >= self._attempts:
+        if held.attempts >= self._attempts and not noted.progressed:
             await self._fail(held, f"gave up after {self._attempts} attempts; the last one: {reason}")
-        else:
-            delay = _DELAY * 2**held.attempts
-            await self._end(held, lambda work, job: leases.release(work, job, reason, delay))
+            return
+        delay = _DELAY * 4 ** (held.attempts - 1)
+        await self._end(
+            held, lambda work, job: leases.release(work, job, reason, delay, has_progressed=noted.progressed)
+        )
 
     async def _end(self, held: Held, ending: Callable[[Work, Held], Awaitable[None]]) -> None:
         try:
@@ -141,3 +240,19 @@ class Ingestion:
                 await ending(work, held)
         except LeaseLost as fault:
             _log.info("job %s: %s", held.id, fault.message)
+
+
+class _Noted:
+    """What an attempt came to, for the next one."""
+
+    progressed = False
+    """Whether something was embedded: then what failed is not the document."""
+    _told = 0.0
+
+    def is_due(self) -> bool:
+        """Whether it is time to write down how far the work is."""
+        now = time.monotonic()
+        if now - self._told < _NOTE_SECONDS:
+            return False
+        self._told = now
+        return True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -12,13 +12,17 @@ from sqlalchemy import ColumnElement, Interval, and_, cast, func, or_, select, u
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import Work
 from girih.errors import LeaseLost
+from girih.services.knowledge.lanes import LANE_OF, STATUS_OF, Lane
 from girih.services.knowledge.schemas import Stage
 from girih.services.knowledge.tables import Collection, Document, IngestJob
+
+DIED = "the worker stopped in the middle of it"
+"""What a job says while it is worked on: it stays if nobody comes back to say something else."""
 
 
 @dataclass(frozen=True)
 class Held:
-    """A job this process holds, for as long as nobody took its fence further."""
+    """A job this process holds, for as long as nobody took its fence further. `attempts`, `crashes`: of its stage."""
 
     id: UUID
     scope: OrgScope
@@ -27,6 +31,13 @@ class Held:
     generation: int
     fence: int
     attempts: int
+    stage: Stage
+    crashes: int
+
+    @property
+    def lane(self) -> Lane:
+        """Whose work its stage is."""
+        return LANE_OF[self.stage]
 
 
 async def scope_of(work: Work, id: UUID) -> OrgScope | None:
@@ -35,53 +46,38 @@ async def scope_of(work: Work, id: UUID) -> OrgScope | None:
     return OrgScope(row.org_id, row.project_id, actor="worker") if row else None
 
 
-async def due(work: Work, limit: int, per_organization: int, idle: timedelta) -> list[str]:
-    """Ids of jobs that somebody should be rung for (in a transaction that reads for `reconcile`), fairly mixed.
-
-    Those are queued ones nobody touched for `idle`, and running ones whose holder let the lease run out.
-    """
-    place = func.row_number().over(partition_by=IngestJob.org_id, order_by=IngestJob.created_at)
-    waiting = and_(
-        IngestJob.status == "queued",
-        IngestJob.updated_at < func.now() - cast(idle, Interval),
-        or_(IngestJob.not_before.is_(None), IngestJob.not_before <= func.now()),
-    )
-    abandoned = and_(IngestJob.status == "running", IngestJob.lease_until < func.now())
-    ranked = select(IngestJob.id, place.label("place")).where(or_(waiting, abandoned)).subquery()
-    query = select(ranked.c.id).where(ranked.c.place <= per_organization).order_by(ranked.c.place).limit(limit)
-    return [str(job_id) for job_id in await work.session.scalars(query)]
-
-
 async def claim(work: Work, scope: OrgScope, id: UUID, lease: timedelta, attempts: int) -> Held | None:
     """Take the job, if it is free and has attempts left; a free one without any fails for good."""
     free = or_(
         and_(IngestJob.status == "queued", or_(IngestJob.not_before.is_(None), IngestJob.not_before <= func.now())),
-        and_(IngestJob.status == "running", IngestJob.lease_until < func.now()),
+        _abandoned(),
     )
-    mine = and_(IngestJob.org_id == scope.org_id, IngestJob.id == id)
-    document_id = await work.session.scalar(select(IngestJob.document_id).where(mine))
-    if document_id is None:
-        return None
-    await _hold(work, scope, document_id)
-    query = select(IngestJob).where(mine, free)
-    job = await work.session.scalar(query.with_for_update(skip_locked=True))
+    job = await _taken(work, scope, id, free)
     if job is None:
         return None
-    job.fence += 1
-    job.status = "running"
-    job.updated_at = func.now()
-    held = Held(job.id, scope, job.document_id, job.index_id, job.generation, job.fence, job.attempts + 1)
-    if job.attempts >= attempts:
-        reason = f"gave up after {attempts} attempts" + (f"; the last one: {job.reason}" if job.reason else "")
-        await work.session.flush()
-        await fail(work, held, f"{reason}. Retry it, or report the document.")
+    held = _fenced(scope, job)
+    if await _is_given_up(work, job, held, attempts):
         return None
+    job.status, job.reason = "running", DIED
     job.attempts += 1
     job.lease_until = func.now() + cast(lease, Interval)
-    job.reason = "the worker stopped in the middle of it"
+    job.stage_began = func.now()
     await work.session.flush()
-    await _show(work, held, "running", None)
-    return held
+    await _show(work, held, STATUS_OF[held.stage], None)
+    return replace(held, attempts=job.attempts)
+
+
+async def give_back(work: Work, scope: OrgScope, id: UUID, attempts: int) -> bool:
+    """Put a job whose holder died back among those that wait, or fail it; False where another was faster."""
+    job = await _taken(work, scope, id, _abandoned())
+    if job is None:
+        return False
+    held = _fenced(scope, job)
+    if not await _is_given_up(work, job, held, attempts):
+        job.status, job.lease_until = "queued", None
+        await work.session.flush()
+        await _show(work, held, "queued", None)
+    return True
 
 
 async def beat(work: Work, held: Held, lease: timedelta) -> bool:
@@ -97,9 +93,32 @@ async def beat(work: Work, held: Held, lease: timedelta) -> bool:
     return True
 
 
-async def progress(work: Work, held: Held, stage: Stage, done: int, total: int) -> None:
-    """Note how far the job is. Raises `LeaseLost`."""
-    await _change(work, held, stage=stage, done=done, total=total)
+async def progress(work: Work, held: Held, done: int, total: int, reused: int = 0) -> None:
+    """Note how far the stage is. Raises `LeaseLost`."""
+    await _change(work, held, done=done, total=total, reused=reused)
+
+
+async def advance(work: Work, held: Held, stage: Stage, total: int = 0) -> Held:
+    """Go on with another stage of the same lane, with fresh attempts. Raises `LeaseLost`."""
+    await _hold(work, held.scope, held.document_id)
+    fresh = {"done": 0, "total": total, "attempts": 1, "crashes": 0, "stage_began": func.now()}
+    await _change(work, held, stage=stage, **fresh)
+    await _show(work, held, STATUS_OF[stage], None)
+    return replace(held, stage=stage, attempts=1, crashes=0)
+
+
+async def hand_over(work: Work, held: Held, stage: Stage, total: int = 0) -> None:
+    """Let the job wait for a stage of another lane, with fresh attempts. Raises `LeaseLost`."""
+    await _hold(work, held.scope, held.document_id)
+    fresh = {"done": 0, "total": total, "attempts": 0, "crashes": 0, "stage_began": None, "reason": None}
+    await _change(work, held, status="queued", stage=stage, lane=LANE_OF[stage], lease_until=None, **fresh)
+    await _show(work, held, STATUS_OF[stage], None)
+
+
+async def keep(work: Work, held: Held) -> None:
+    """Hold the job's row to the end of the transaction. Raises `LeaseLost`."""
+    if await work.session.scalar(select(IngestJob.id).where(_mine(held)).with_for_update()) is None:
+        raise LeaseLost("this ingestion was taken over, replaced or deleted")
 
 
 async def finish(work: Work, held: Held, total: int) -> None:
@@ -114,11 +133,12 @@ async def fail(work: Work, held: Held, reason: str) -> None:
     await _show(work, held, "failed", reason)
 
 
-async def release(work: Work, held: Held, reason: str, delay: timedelta) -> None:
-    """Give the job back to be tried again after a while. Raises `LeaseLost`."""
+async def release(work: Work, held: Held, reason: str, delay: timedelta, *, has_progressed: bool = False) -> None:
+    """Give the job back to be tried again after a while; progress brings fresh attempts. Raises `LeaseLost`."""
     await _hold(work, held.scope, held.document_id)
+    fresh: dict[str, Any] = {"attempts": 0} if has_progressed else {}
     not_before = func.now() + cast(delay, Interval)
-    await _change(work, held, status="queued", reason=reason, lease_until=None, not_before=not_before)
+    await _change(work, held, status="queued", reason=reason, lease_until=None, not_before=not_before, **fresh)
     await _show(work, held, "queued", None)
 
 
@@ -127,6 +147,41 @@ async def hand_on(work: Work, held: Held) -> None:
     await _hold(work, held.scope, held.document_id)
     await _change(work, held, status="queued", reason=None, lease_until=None, attempts=IngestJob.attempts - 1)
     await _show(work, held, "queued", None)
+
+
+def _abandoned() -> ColumnElement[bool]:
+    return and_(IngestJob.status == "running", IngestJob.lease_until < func.now())
+
+
+async def _taken(work: Work, scope: OrgScope, id: UUID, free: ColumnElement[bool]) -> IngestJob | None:
+    """The job, held together with its document, if it is free."""
+    mine = and_(IngestJob.org_id == scope.org_id, IngestJob.id == id)
+    document_id = await work.session.scalar(select(IngestJob.document_id).where(mine))
+    if document_id is None:
+        return None
+    await _hold(work, scope, document_id)
+    return await work.session.scalar(select(IngestJob).where(mine, free).with_for_update(skip_locked=True))
+
+
+def _fenced(scope: OrgScope, job: IngestJob) -> Held:
+    """Move the job's fence: whoever held it before changes nothing more."""
+    job.fence += 1
+    job.crashes += job.status == "running"
+    job.updated_at = func.now()
+    stage: Any = job.stage
+    return Held(
+        job.id, scope, job.document_id, job.index_id, job.generation, job.fence, job.attempts, stage, job.crashes
+    )
+
+
+async def _is_given_up(work: Work, job: IngestJob, held: Held, attempts: int) -> bool:
+    if job.attempts < attempts:
+        return False
+    reason = f"gave up after {attempts} attempts" + (f"; the last one: {job.reason}" if job.reason else "")
+    job.status = "running"
+    await work.session.flush()
+    await fail(work, held, f"{reason}. Retry it, or report the document.")
+    return True
 
 
 async def _hold(work: Work, scope: OrgScope, document_id: UUID) -> None:

@@ -3,32 +3,37 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TypeAlias
 
 from girih.db.unit_of_work import UnitOfWork
-from girih.errors import LeaseLost
+from girih.errors import DocumentRejected, LeaseLost, NotFound
 from girih.providers.embeddings.base import Embedder
 from girih.providers.parsers.document import ParsedDocument
 from girih.providers.parsers.parse import VERSION as PARSER
 from girih.providers.parsers.parse import parse as parse_file
 from girih.services.knowledge import index, leases, repository
-from girih.services.knowledge.artefacts import Artefacts, key_of
+from girih.services.knowledge.artefacts import Artefacts, Cut, key_of
 from girih.services.knowledge.blobs import Blobs
 from girih.services.knowledge.chunking import VERSION as CUTTER
-from girih.services.knowledge.chunking import Passage, cut
+from girih.services.knowledge.chunking import cut
+from girih.services.knowledge.cleaning import VERSION as CLEANER
+from girih.services.knowledge.cleaning import cleaned
+from girih.services.knowledge.embedding_cache import EmbeddingCache, Vectors, hash_of, packed
 from girih.services.knowledge.identities import bind
 from girih.services.knowledge.index_config import IndexConfig
 from girih.services.knowledge.leases import Held
-from girih.services.knowledge.schemas import Stage
+from girih.services.knowledge.taking import limits_of, require_something, require_taken
 
 BATCH = 16
 """Passages that are embedded between two looks at the lease."""
+LOOK = 256
+"""Passages that are looked up at once among those embedded before."""
 
-Note: TypeAlias = Callable[[Stage, int, int], Awaitable[None]]
-"""Tells how far a stage is: `done` of `total` (0: not known yet). Raises `LeaseLost`."""
+Note: TypeAlias = Callable[[int, int, int], Awaitable[None]]
+"""Tells how far a stage is: `done` of `total` (0: not known yet), `reused` of them. Raises `LeaseLost`."""
 
 
 @dataclass(frozen=True)
@@ -38,71 +43,66 @@ class Subject:
     held: Held
     name: str
     sha256: str
+    size: int
     made_by: IndexConfig
     stored: Artefacts
-    note: Note
 
 
 async def parse(subject: Subject, blobs: Blobs) -> ParsedDocument:
     """The document's text and structure. Raises `DocumentRejected`, `Unavailable`."""
-    await subject.note("parse", 0, 0)
-    key = key_of(PARSER, Path(subject.name).suffix.lower())
+    key = _parsed_key(subject)
+    require_taken(subject.made_by.load, subject.name, subject.size)
     parsed = await subject.stored.parsed(key)
     if parsed is None:
-        async with blobs.file(subject.held.scope.org_id, subject.sha256) as path:
-            parsed = await parse_file(path, subject.name)
-        await subject.stored.put_parsed(key, parsed)
-    pages = parsed.pages or 1
-    await subject.note("parse", pages, pages)
+        try:
+            async with blobs.file(subject.held.scope.org_id, subject.sha256) as path:
+                parsed = await parse_file(path, subject.name, limits_of(subject.made_by.parse))
+        except NotFound as fault:
+            raise DocumentRejected("the uploaded file is not there any more", help="upload it again") from fault
+        await subject.stored.keep_parsed(key, parsed)
     return parsed
 
 
-async def chunk(subject: Subject, parsed: ParsedDocument) -> list[Passage]:
-    """The document's passages, in order."""
-    await subject.note("chunk", 0, 0)
-    rules = subject.made_by.chunk
-    key = key_of(PARSER, CUTTER, rules.strategy, rules.size, rules.overlap)
-    passages = await subject.stored.passages(key)
-    if passages is None:
-        passages = await asyncio.to_thread(cut, parsed, rules)
-        await subject.stored.put_passages(key, passages)
-    await subject.note("chunk", len(passages), len(passages))
-    return passages
+async def chunk(subject: Subject, parsed: ParsedDocument) -> Cut:
+    """The cleaned document's passages in order, and what is to be embedded of each. Raises `DocumentRejected`."""
+    key = _cut_key(subject)
+    made = await subject.stored.cut(key)
+    if made is None:
+        made = await asyncio.to_thread(_cut, parsed, subject.made_by)
+        await subject.stored.keep_cut(key, made)
+    return made
 
 
-def embedded_texts(subject: Subject, parsed: ParsedDocument, passages: Sequence[Passage]) -> list[str]:
-    """What is embedded of each passage."""
-    return [passage.with_header(parsed.title, subject.made_by.chunk.context) for passage in passages]
+async def chunked(subject: Subject) -> Cut | None:
+    """What `chunk` made before, if it is kept."""
+    return await subject.stored.cut(_cut_key(subject))
 
 
-async def embed(subject: Subject, embedder: Embedder, texts: Sequence[str]) -> list[list[float]]:
-    """A vector per text; what was embedded before is not embedded again. Raises `Unavailable`."""
-    key = key_of(embedder.fingerprint, texts)
-    vectors: list[list[float]] = []
-    for number, at in enumerate(range(0, len(texts), BATCH)):
-        await subject.note("embed", at, len(texts))
-        batch = texts[at : at + BATCH]
-        known = await subject.stored.vectors(key, number, len(batch))
-        if known is None:
-            # Read back as stored: a resumed job and an undisturbed one end with the same numbers.
-            await subject.stored.put_vectors(key, number, await embedder.embed(batch))
-            known = await subject.stored.vectors(key, number, len(batch))
-        vectors += known or []
-    await subject.note("embed", len(texts), len(texts))
-    return vectors
+async def embed(
+    subject: Subject, embedder: Embedder, cache: EmbeddingCache, texts: Sequence[str], note: Note
+) -> Vectors:
+    """A vector per text; what the organization had embedded before is not embedded again. Raises `Unavailable`."""
+    hashes = [hash_of(text) for text in texts]
+    scope, fingerprint = subject.held.scope, embedder.fingerprint
+    known: dict[bytes, bytes] = {}
+    for at in range(0, len(hashes), LOOK):
+        known |= await cache.find(scope, fingerprint, hashes[at : at + LOOK])
+    missing = {key: text for key, text in zip(hashes, texts, strict=True) if key not in known}
+    reused = sum(key in known for key in hashes)
+    await note(reused, len(texts), reused)
+    for made in _batches(missing):
+        vectors = await embedder.embed([missing[key] for key in made])
+        # Kept before they are counted: whoever goes on with this job, here or elsewhere, finds them.
+        fresh = dict(zip(made, map(packed, vectors), strict=True))
+        await cache.keep(scope, fingerprint, fresh)
+        known |= fresh
+        await note(sum(key in known for key in hashes), len(texts), reused)
+    return Vectors([known[key] for key in hashes])
 
 
-async def store(
-    subject: Subject,
-    uow: UnitOfWork,
-    embedder: Embedder,
-    parsed: ParsedDocument,
-    passages: Sequence[Passage],
-    vectors: Sequence[list[float]],
-) -> None:
+async def store(subject: Subject, uow: UnitOfWork, embedder: Embedder, made: Cut, vectors: Vectors) -> None:
     """Swap the document's old passages for the new ones and end the job, all in one transaction."""
     held = subject.held
-    await subject.note("store", 0, len(passages))
     async with uow(held.scope) as work:
         document = await repository.document(work, held.scope, held.document_id)
         if document is None:
@@ -112,9 +112,33 @@ async def store(
         await work.session.refresh(document, with_for_update=True)
         if target is None:
             raise LeaseLost("the collection was deleted")
-        await leases.finish(work, held, len(passages))
-        bind(target, embedder)
-        await index.clear(work, target, document)
-        await index.fill(work, target, document, passages, vectors)
+        await leases.keep(work, held)
+        bind(target, embedder, vectors)
+        await index.swap(work, target, document, made.passages, vectors)
         if target.status == "active":
-            repository.mark_ready(document, len(passages), parsed.pages)
+            repository.mark_ready(document, len(made.passages), made.pages)
+        # Last, because the number of this change is said to be the newest.
+        await leases.finish(work, held, len(made.passages))
+
+
+def _cut(parsed: ParsedDocument, made_by: IndexConfig) -> Cut:
+    document = cleaned(parsed, made_by.clean, made_by.parse)
+    require_something(document)
+    passages = cut(document, made_by.chunk)
+    texts = [passage.with_header(document.title, made_by.chunk.context) for passage in passages]
+    return Cut(pages=parsed.pages, passages=passages, texts=texts)
+
+
+def _batches(missing: Mapping[bytes, str]) -> list[list[bytes]]:
+    hashes = list(missing)
+    return [hashes[at : at + BATCH] for at in range(0, len(hashes), BATCH)]
+
+
+def _parsed_key(subject: Subject) -> str:
+    return key_of(PARSER, Path(subject.name).suffix.lower(), asdict(limits_of(subject.made_by.parse)))
+
+
+def _cut_key(subject: Subject) -> str:
+    made_by = subject.made_by
+    cleaner = CLEANER, made_by.clean.model_dump(mode="json"), made_by.parse.tables
+    return key_of(_parsed_key(subject), cleaner, CUTTER, asdict(made_by.chunk))

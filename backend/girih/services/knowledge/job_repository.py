@@ -1,0 +1,144 @@
+"""The rows of ingestion jobs, as they are listed, found stuck, and followed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Interval, Select, and_, cast, func, or_, select, tuple_, update
+from sqlalchemy.orm import aliased
+
+from girih.db.tenancy import OrgScope
+from girih.db.unit_of_work import Work
+from girih.services.knowledge.job_tables import DocumentEnd
+from girih.services.knowledge.progress import LONG_WAIT, MANY_ATTEMPTS
+from girih.services.knowledge.tables import Collection, Document, IngestJob, SearchIndex
+
+OPEN = ("queued", "running")
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A job with what it is about, the database's time, and how many of its project's go before it."""
+
+    job: IngestJob
+    document: Document
+    collection: str
+    index: int
+    now: datetime
+    before: int
+
+
+async def page(
+    work: Work,
+    scope: OrgScope,
+    *,
+    status: str | None = None,
+    stuck: bool = False,
+    collection_id: UUID | None = None,
+    before: tuple[datetime, UUID] | None = None,
+    limit: int,
+) -> list[Listed]:
+    """The project's jobs, the newest first, from before that one on."""
+    query = _listed(scope)
+    if status is not None:
+        query = query.where(IngestJob.status == status)
+    if stuck:
+        query = query.where(_stuck())
+    if collection_id is not None:
+        query = query.where(Document.collection_id == collection_id)
+    if before is not None:
+        query = query.where(tuple_(IngestJob.created_at, IngestJob.id) < tuple_(*before))
+    query = query.order_by(IngestJob.created_at.desc(), IngestJob.id.desc()).limit(limit)
+    return [Listed(*row) for row in await work.session.execute(query)]
+
+
+async def job(work: Work, scope: OrgScope, id: UUID) -> Listed | None:
+    """One job of the project."""
+    row = (await work.session.execute(_listed(scope).where(IngestJob.id == id))).one_or_none()
+    return Listed(*row) if row is not None else None
+
+
+async def changed_of_document(work: Work, scope: OrgScope, id: UUID) -> Listed | None:
+    """The job that says how a document's newest content is doing."""
+    query = _listed(scope).where(Document.id == id, _shown())
+    row = (await work.session.execute(query)).one_or_none()
+    return Listed(*row) if row is not None else None
+
+
+async def changed_in(work: Work, scope: OrgScope, collection_id: UUID, after: int, limit: int) -> list[Listed]:
+    """The jobs of a collection's active index that changed after that number, in the order of their changes."""
+    query = _listed(scope).where(Document.collection_id == collection_id, _shown(), IngestJob.revision > after)
+    return [Listed(*row) for row in await work.session.execute(query.order_by(IngestJob.revision).limit(limit))]
+
+
+async def ends_in(work: Work, scope: OrgScope, collection_id: UUID, after: int, limit: int) -> Sequence[DocumentEnd]:
+    """The documents of a collection that were deleted after that number."""
+    query = select(DocumentEnd).where(
+        DocumentEnd.org_id == scope.org_id, DocumentEnd.collection_id == collection_id, DocumentEnd.revision > after
+    )
+    return (await work.session.scalars(query.order_by(DocumentEnd.revision).limit(limit))).all()
+
+
+async def cancel(work: Work, document: Document, reason: str) -> int:
+    """End the open jobs of a document, which must be held; whoever works on one loses it. Gives their number."""
+    mine = and_(IngestJob.org_id == document.org_id, IngestJob.document_id == document.id, IngestJob.status.in_(OPEN))
+    ended = update(IngestJob).where(mine).returning(IngestJob.id)
+    values: dict[str, Any] = {"status": "cancelled", "reason": reason, "lease_until": None, "updated_at": func.now()}
+    ended = ended.values(**values, fence=IngestJob.fence + 1).execution_options(synchronize_session=False)
+    return len((await work.session.scalars(ended)).all())
+
+
+async def failed(work: Work, collection: Collection, reason: str | None, limit: int) -> Sequence[Document]:
+    """Failed documents of a collection, held; those whose reason has these words in it, in any case of letters."""
+    query = select(Document).where(
+        Document.org_id == collection.org_id, Document.collection_id == collection.id, Document.status == "failed"
+    )
+    if reason:
+        query = query.where(func.strpos(func.lower(Document.reason), reason.lower()) > 0)
+    return (
+        await work.session.scalars(query.order_by(Document.id).limit(limit).with_for_update(skip_locked=True))
+    ).all()
+
+
+def _listed(scope: OrgScope) -> Select[Any]:
+    other = aliased(IngestJob)
+    goes_first = (
+        select(func.count())
+        .where(
+            other.org_id == IngestJob.org_id,
+            other.project_id == IngestJob.project_id,
+            other.lane == IngestJob.lane,
+            other.status == "queued",
+            tuple_(other.priority, other.created_at, other.id)
+            < tuple_(IngestJob.priority, IngestJob.created_at, IngestJob.id),
+        )
+        .correlate(IngestJob)
+        .scalar_subquery()
+    )
+    waiting = func.coalesce(select(goes_first).where(IngestJob.status == "queued").scalar_subquery(), 0)
+    return (
+        select(IngestJob, Document, Collection.name, SearchIndex.number, func.clock_timestamp(), waiting)
+        .join(Document, and_(Document.org_id == IngestJob.org_id, Document.id == IngestJob.document_id))
+        .join(Collection, and_(Collection.org_id == Document.org_id, Collection.id == Document.collection_id))
+        .join(SearchIndex, and_(SearchIndex.org_id == IngestJob.org_id, SearchIndex.id == IngestJob.index_id))
+        .where(IngestJob.org_id == scope.org_id, IngestJob.project_id == scope.project_id)
+    )
+
+
+def _shown() -> Any:
+    """The job is the one its document speaks of."""
+    return and_(IngestJob.index_id == Collection.index_id, IngestJob.generation == Document.generation)
+
+
+def _stuck() -> Any:
+    due = or_(IngestJob.not_before.is_(None), IngestJob.not_before <= func.now())
+    long = and_(IngestJob.status == "queued", due, IngestJob.updated_at < func.now() - cast(LONG_WAIT, Interval))
+    again = and_(
+        IngestJob.status.in_(OPEN), or_(IngestJob.attempts >= MANY_ATTEMPTS, IngestJob.crashes >= MANY_ATTEMPTS)
+    )
+    left = and_(IngestJob.status == "running", IngestJob.lease_until < func.now())
+    return or_(long, again, left)
