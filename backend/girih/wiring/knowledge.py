@@ -18,9 +18,12 @@ from girih.providers.embeddings.shared import SharedMiniLM
 from girih.providers.outbound import ProviderClients
 from girih.providers.storage.base import Storage
 from girih.providers.storage.local import LocalStorage
+from girih.services.knowledge.enriching import Enriching
+from girih.services.knowledge.searching import SearchService
 from girih.services.knowledge.service import KnowledgeService
 from girih.settings import Settings
 from girih.wiring.database import open_database, require_database_url
+from girih.wiring.enriching import make_enriching
 from girih.wiring.environment import dispatch_of, provider_of
 
 _log = logging.getLogger(__name__)
@@ -46,12 +49,20 @@ async def open_knowledge(settings: Settings) -> AsyncIterator[KnowledgeService]:
         embedders = make_embedders(settings, provider)
         stack.callback(embedders.close)
         warm_up(embedders.load_default)
-        yield make_knowledge(settings, UnitOfWork(make_sessions(engine), dispatch_of(settings)), embedders)
+        uow = UnitOfWork(make_sessions(engine), dispatch_of(settings))
+        yield make_knowledge(settings, uow, embedders, enriching=make_enriching(settings, uow, provider))
 
 
-def make_knowledge(settings: Settings, uow: UnitOfWork, embedders: Embedders) -> KnowledgeService:
-    """The service over an open database."""
-    return KnowledgeService(uow, settings.data_dir, embedders, storage=make_storage(settings))
+def make_knowledge(
+    settings: Settings,
+    uow: UnitOfWork,
+    embedders: Embedders,
+    searches: SearchService | None = None,
+    enriching: Enriching | None = None,
+) -> KnowledgeService:
+    """The service over an open database. Without `searches`, it searches without models and rerankers."""
+    storage = make_storage(settings)
+    return KnowledgeService(uow, settings.data_dir, embedders, storage=storage, searches=searches, enriching=enriching)
 
 
 def make_storage(settings: Settings) -> Storage:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 from girih.errors import Conflict
-from girih.providers.embeddings.base import Embedder, identity_of
+from girih.providers.embeddings.base import Embedder
 from girih.providers.embeddings.ladder import Embedders
 from girih.services.knowledge.tables import SearchIndex
 
@@ -20,16 +21,25 @@ async def embedder_of(index: SearchIndex, embedders: Embedders) -> Embedder:
     return embedder
 
 
-def bind(index: SearchIndex, embedder: Embedder) -> None:
-    """Record the embedder with the index's first vectors, or make sure that it is the recorded one."""
-    if index.embedder_name is not None:
+def bind(index: SearchIndex, embedder: Embedder, vectors: Sequence[Sequence[float]]) -> None:
+    """Record the embedder with the index's first vectors, or make sure that these are of the recorded one.
+
+    Called before anything of a document is stored. Raises `Conflict` for another embedder, and for vectors that are not
+    as long as the index's.
+    """
+    found = {len(vector) for vector in vectors} or {embedder.dims or index.embedder_dims or 0}
+    if index.embedder_name is None:
+        index.embedder_name, index.embedder_model = embedder.name, embedder.model
+        # A remote embedder may not have answered here yet: all that it said was kept from another time.
+        index.embedder_dims, index.embedder_fingerprint = min(found), embedder.fingerprint
+    else:
         _check(index, embedder)
-        return
-    identity = identity_of(embedder)
-    index.embedder_name = identity.name
-    index.embedder_model = identity.model
-    index.embedder_dims = identity.dims
-    index.embedder_fingerprint = identity.fingerprint
+    if found != {index.embedder_dims}:
+        lengths = " and ".join(str(length) for length in sorted(found))
+        raise Conflict(
+            f"index {index.number} holds vectors of {index.embedder_dims} numbers, and {embedder.model} gave {lengths}",
+            help="nothing was stored; build a new index of the collection",
+        )
 
 
 def _check(index: SearchIndex, embedder: Embedder) -> None:
@@ -39,5 +49,5 @@ def _check(index: SearchIndex, embedder: Embedder) -> None:
         raise Conflict(
             f"the collection was embedded with {index.embedder_model}, "
             f"and this server would embed with {embedder.model}",
-            help="set the embedder back, or bring the documents into a new collection",
+            help="set the embedder back, or build a new index: POST /v1/collections/NAME/indexes",
         )

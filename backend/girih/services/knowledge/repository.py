@@ -73,17 +73,17 @@ async def collection_digests(work: Work, scope: OrgScope) -> dict[str, str]:
     return dict((await work.session.execute(query)).all())
 
 
-async def add_collection(work: Work, scope: OrgScope, config: IndexConfig, **values: object) -> None:
+async def add_collection(
+    work: Work, scope: OrgScope, config: IndexConfig, pipeline: str | None, **values: object
+) -> None:
     """Make a collection with its first index; nothing happens if another transaction made it meanwhile."""
     whose = {"org_id": scope.org_id, "project_id": scope.project_id}
     row = {"id": new_id(), "index_id": new_id()} | whose | values
     made = insert(Collection).values(**row).on_conflict_do_nothing().returning(Collection.id)
     if await work.session.scalar(made) is None:
         return
-    first = SearchIndex(
-        **whose, id=row["index_id"], collection_id=row["id"], number=1, status="active", config=config.as_json
-    )
-    work.session.add(first)
+    made_by = {"status": "active", "config": config.as_json, "pipeline": pipeline}
+    work.session.add(SearchIndex(**whose, id=row["index_id"], collection_id=row["id"], number=1, **made_by))
     await work.session.flush()
 
 
@@ -114,20 +114,6 @@ async def document(work: Work, scope: OrgScope, id: UUID, *, lock: bool = False)
         Document.org_id == scope.org_id, Document.project_id == scope.project_id, Document.id == id
     )
     return await work.session.scalar(query.with_for_update() if lock else query)
-
-
-async def good_documents(work: Work, collection: Collection) -> Sequence[Document]:
-    """The documents of a collection that have not failed, held."""
-    query = select(Document).where(
-        Document.org_id == collection.org_id, Document.collection_id == collection.id, Document.status != "failed"
-    )
-    return (await work.session.scalars(query.order_by(Document.id).with_for_update())).all()
-
-
-async def has_documents(work: Work, collection: Collection) -> bool:
-    """Whether the collection holds any document."""
-    query = select(Document.id).where(Document.org_id == collection.org_id, Document.collection_id == collection.id)
-    return await work.session.scalar(query.limit(1)) is not None
 
 
 async def described(

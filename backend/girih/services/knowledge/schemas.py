@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from girih.services.knowledge.cut_rules import Context, Strategy
 
-Status = Literal["queued", "running", "ready", "failed"]
+Status = Literal["queued", "parsing", "chunking", "embedding", "storing", "ready", "failed"]
 Stage = Literal["parse", "chunk", "embed", "store", "done"]
 PutAction = Literal["create", "update", "unchanged"]
 

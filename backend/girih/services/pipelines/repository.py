@@ -7,6 +7,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, select
+from sqlalchemy.dialects.postgresql import distinct_on
 
 from girih.db.base import new_id
 from girih.db.tenancy import OrgScope
@@ -66,7 +67,7 @@ async def latest(work: Work, scope: OrgScope) -> Sequence[tuple[Pipeline, Pipeli
         .join(PipelineVersion, _belongs())
         .where(Pipeline.org_id == scope.org_id, Pipeline.project_id == scope.project_id)
         .order_by(Pipeline.name, PipelineVersion.number.desc())
-        .distinct(Pipeline.name)
+        .ext(distinct_on(Pipeline.name))
     )
     return [(row[0], row[1]) for row in await work.session.execute(query)]
 
