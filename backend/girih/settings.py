@@ -67,8 +67,12 @@ class Settings(BaseSettings):
 
     endpoints: dict[str, str] = Field(
         default_factory=dict,
-        description='Base URLs of the services that tools name, as JSON: `{"crm": "http://10.0.0.7:8080"}`. '
-        "Only these may lie on a private network.",
+        description='Base URLs of the services that tools and data stores name, as JSON: `{"crm": '
+        '"http://10.0.0.7:8080", "shop": "postgresql://10.0.0.8/shop"}`. Only these may lie on a private network.',
+    )
+    source_folders: list[Path] = Field(
+        default_factory=list,
+        description='Folders of the server that data stores may read, as JSON: `["/srv/handbooks"]`. Default: none.',
     )
     max_upload_mb: Megabytes = Field(default=50, description="The largest document that may be uploaded.")
     document_versions: int = Field(
@@ -102,9 +106,9 @@ class Settings(BaseSettings):
         default=1_000, ge=1, le=1_000_000, description="The most runs of one organization that may wait."
     )
     worker_roles: str = Field(
-        default="ingestion,runs",
-        description="What a worker does, separated by commas: `ingestion` of documents, `runs` in the background. "
-        "Each role is a process.",
+        default="ingestion,runs,sync",
+        description="What a worker does, separated by commas: `ingestion` of documents, `runs` in the background, "
+        "`sync` of collections with their sources. Each role is a process.",
     )
     shutdown_grace: float = Field(
         default=20, ge=0, le=3600, description="Seconds that open work may go on after a stop was asked for."

@@ -38,6 +38,7 @@ COMMANDS: Mapping[str, str] = {
     "retention": "Show and set how long is kept what has ended.",
     "trace": "Show what a run did, as a tree.",
     "usage": "Show what model calls used and cost.",
+    "data-stores": "Let collections follow sources, and sync them.",
     "ingest": "Bring files and folders into a collection.",
     "dev": "Run everything on this machine, with embedded servers.",
     "doctor": "Check what girih needs on this machine.",
@@ -69,8 +70,9 @@ class LazyGroup(TyperGroup):
 
 def load_command(name: str) -> TyperCommand:
     """The command of that name, from its own module. Raises `Unavailable` when an optional package is missing."""
+    place = name.replace("-", "_")
     try:
-        module = importlib.import_module(f"girih.cli.{name}")
+        module = importlib.import_module(f"girih.cli.{place}")
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] == "girih":
             raise
@@ -82,7 +84,7 @@ def load_command(name: str) -> TyperCommand:
         gc.freeze()
         gc.enable()
     app = typer.Typer(rich_markup_mode=None, add_completion=False)
-    app.command(name)(getattr(module, name))
+    app.command(name)(getattr(module, place))
     command = typer.main.get_command(app)
     if not isinstance(command, TyperCommand):
         raise TypeError(f"girih.cli.{name} is a group, not a command")

@@ -61,6 +61,7 @@ class Stack:
         if not runners:
             self.environment.setdefault("GIRIH_BACKGROUND_AFTER", "0")
         self._start_worker("worker", "ingestion")
+        self._start_worker("syncs", "sync")
         for number in range(runners):
             self._start_worker("runner" if number == 0 else f"runner-{number + 1}", "runs")
         self.supervisor.keep("api", lambda: self._program("api", "girih.api"))

@@ -41,15 +41,33 @@ def origins_of(settings: Settings) -> tuple[str, ...]:
     return tuple(settings.cors_origins)
 
 
+WEB = ("http", "https")
+DATABASES = ("postgresql", "postgres", "mysql", "mariadb", "mongodb", "mongodb+srv")
+
+
 def endpoints_of(settings: Settings) -> dict[str, str]:
-    """The base URLs that tools name. Raises `InvalidInput` for one that is not http."""
+    """The addresses that tools and data stores name. Raises `InvalidInput` for one that is neither http nor a database.
+
+    None holds a password: whoever names an endpoint may read its address in a message.
+    """
     for name, url in settings.endpoints.items():
-        if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
+        parts = urlsplit(url)
+        if parts.scheme not in (*WEB, *DATABASES) or not parts.hostname:
             raise InvalidInput(
-                f"GIRIH_ENDPOINTS gives '{name}' an address that is not http",
-                help="write it as `http://host:port/base`",
+                f"GIRIH_ENDPOINTS gives '{name}' an address that is neither http nor a database",
+                help="write it as `http://host:port/base`, `postgresql://host/name`, `mysql://…` or `mongodb://…`",
+            )
+        if parts.scheme in DATABASES and (parts.username or parts.password):
+            raise InvalidInput(
+                f"GIRIH_ENDPOINTS gives '{name}' an address with a login in it",
+                help="leave it out: a data store names its `user`, and its `password` as secret://NAME",
             )
     return settings.endpoints
+
+
+def web_endpoints_of(settings: Settings) -> list[str]:
+    """Those of the endpoints that are spoken to over HTTP. Raises as `endpoints_of` does."""
+    return [url for url in endpoints_of(settings).values() if urlsplit(url).scheme in WEB]
 
 
 def require_no_crash(settings: Settings) -> None:
@@ -60,7 +78,7 @@ def require_no_crash(settings: Settings) -> None:
         )
 
 
-ROLES = ("ingestion", "runs")
+ROLES = ("ingestion", "runs", "sync")
 
 
 def worker_roles(settings: Settings) -> list[str]:

@@ -12,7 +12,7 @@ from girih.db.listening import Channel
 from girih.db.unit_of_work import UnitOfWork
 from girih.engine.engine import Engine
 from girih.language.nodes.registry import kinds
-from girih.providers.models.chat import ModelOptions, load_openai, make_models
+from girih.providers.models.chat import load_openai
 from girih.providers.outbound import OutboundClient, ProviderClients
 from girih.providers.sandbox.monty import MontySandbox
 from girih.providers.tools.http import HttpTools
@@ -25,7 +25,6 @@ from girih.services.results.service import ResultService
 from girih.services.runs.conditions import CheckpointsSince, Conditions
 from girih.services.runs.doorbell import Doorbell
 from girih.services.runs.options import CheckUrl
-from girih.services.runs.ports import MakeModels
 from girih.services.runs.queue import Limits
 from girih.services.runs.reconciler import Timing
 from girih.services.runs.service import RunService
@@ -33,9 +32,10 @@ from girih.services.runs.watch import Watch
 from girih.services.usage.service import UsageService
 from girih.settings import Settings
 from girih.wiring.database import open_database
-from girih.wiring.environment import dispatch_of, endpoints_of, provider_of, secret_of
+from girih.wiring.environment import dispatch_of, provider_of, secret_of, web_endpoints_of
 from girih.wiring.knowledge import make_embedders, make_knowledge, warm_up
 from girih.wiring.retention import make_retention, start_sweeper
+from girih.wiring.searching import make_searches, models_of
 from girih.wiring.watching import Telemetry, make_usage, open_telemetry
 from girih.wiring.webhooks import check_of, start_courier
 from girih.wiring.world import make_world
@@ -57,7 +57,9 @@ async def open_runs(settings: Settings) -> AsyncIterator[RunService]:
             stack.push_async_callback(provider.aclose)
         embedders = make_embedders(settings, provider)
         stack.callback(embedders.close)
-        registry, knowledge = RegistryService(uow), make_knowledge(settings, uow, embedders)
+        registry = RegistryService(uow)
+        searches = make_searches(stack, settings, uow, embedders, registry, provider)
+        knowledge = make_knowledge(settings, uow, embedders, searches)
         agents = AgentService(uow, registry, knowledge)
         events = EventService(uow)
         memory = MemoryService(uow, embedders)
@@ -99,7 +101,7 @@ async def make_runs(
     background_after: float,
 ) -> RunService:
     """The service over an open database. What it holds open is closed with the stack."""
-    outbound = OutboundClient(endpoints_of(settings).values())
+    outbound = OutboundClient(web_endpoints_of(settings))
     stack.push_async_callback(outbound.aclose)
     direct = DirectPool(settings.database_url, size=settings.database_pool)
     stack.push_async_callback(direct.close)
@@ -116,7 +118,7 @@ async def make_runs(
         registry,
         knowledge,
         Engine(kinds(), telemetry.graph_needed),
-        make_models=_models(settings, provider),
+        make_models=models_of(settings, provider),
         events=events,
         world=make_world(HttpTools(outbound, settings.endpoints, secret_of), memory, ResultService(uow), sandbox),
         conditions=_conditions(settings, watch, background_after, retention.checkpoints_since, check_of(outbound)),
@@ -144,13 +146,3 @@ def _conditions(
         remind_after=settings.remind_after,
         checkpoints_since=checkpoints_since,
     )
-
-
-def _models(settings: Settings, provider: ProviderClients | None) -> MakeModels:
-    options = ModelOptions(
-        openai_api_key=settings.openai_api_key.get_secret_value(),
-        openai_base_url=settings.openai_base_url,
-        openai_model=settings.openai_model,
-        clients=provider,
-    )
-    return lambda documents: make_models(documents, options)

@@ -10,7 +10,7 @@ from girih.wiring.environment import read_settings, require_no_crash, worker_rol
 from girih.wiring.knowledge import require_worker_settings
 from girih.worker.crew import Crew
 
-MODULES = {"ingestion": "girih.worker.ingestion", "runs": "girih.worker.running"}
+MODULES = {"ingestion": "girih.worker.ingestion", "runs": "girih.worker.running", "sync": "girih.worker.syncing"}
 
 
 def main() -> int:

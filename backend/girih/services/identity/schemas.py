@@ -28,6 +28,8 @@ Permission = Literal[
     "events:read",
     "knowledge:read",
     "knowledge:write",
+    "sources:read",
+    "sources:write",
     "memory:read",
     "memory:write",
     "store:read",
