@@ -20,6 +20,7 @@ from girih.services.events.service import EventService
 from girih.services.runs.schemas import RunOut
 from girih.services.runs.watch import Watch
 from girih.services.usage.allowances import Allowances
+from girih.services.usage.run_allowance import RunAllowance
 from girih.services.usage.schemas import BudgetIn
 from girih.services.usage.service import UsageService
 
@@ -178,17 +179,55 @@ async def test_a_run_stops_at_the_call_that_nothing_is_left_for(desk: Desk) -> N
     assert desk.models.calls == 1
 
 
-async def test_runs_at_once_overrun_a_budget_by_the_calls_under_way_only(desk: Desk) -> None:
-    await desk.usage.set_budget(desk.scope, BudgetIn(target="project", period="day", cost_usd=1.0))
+@pytest.mark.parametrize("limit", [{"cost_usd": 1.0}, {"tokens": 100}], ids=["usd", "tokens"])
+@pytest.mark.parametrize("target", ["organization", "project", "key"])
+async def test_runs_at_once_in_several_processes_do_not_overspend_together(
+    desk: Desk, target: Any, limit: dict[str, Any]
+) -> None:
+    """Two calls use the budget up: no third one begins, however many runs there are and wherever they run."""
+    key = desk.scope.actor.removeprefix("key:")
+    await desk.usage.set_budget(
+        desk.scope, BudgetIn(target=target, period="day", **limit, **({"key_id": key} if target == "key" else {}))
+    )
+    others = [desk.another() for _ in range(2)]
+    services = [desk.office.opened[0], *(desk.office.service(watch=Watch(one.allowances)) for one in others)]
+    desk.models.gate = asyncio.Event()
+    made = [(service, await service.create(desk.scope, ask())) for service in services for _ in range(4)]
+    desk.models.gate.set()
+    runs = [await ended(service, desk.scope, one.id) for service, one in made]
+    assert desk.models.calls == 2
+    assert {run.error["kind"] for run in runs if run.error} == {"budget"}
+    assert await held(desk, *others) == []
+
+
+async def test_calls_that_fit_together_are_under_way_together(desk: Desk) -> None:
+    await desk.usage.set_budget(desk.scope, BudgetIn(target="project", period="day", tokens=1_000_000))
     desk.models.gate = asyncio.Event()
     service = desk.office.opened[0]
     made = [await service.create(desk.scope, ask()) for _ in range(6)]
     while desk.models.calls < 6:
         await asyncio.sleep(0)
+    assert len(await held(desk)) == 6
     desk.models.gate.set()
     runs = [await ended(service, desk.scope, one.id) for one in made]
-    assert desk.models.calls == 6
-    assert {run.status for run in runs} == {"failed"}
+    assert {run.status for run in runs} == {"succeeded"}
+    assert await held(desk) == []
+
+
+async def test_what_a_lost_process_held_is_free_after_a_while(desk: Desk) -> None:
+    await desk.usage.set_budget(desk.scope, BudgetIn(target="project", period="day", tokens=100))
+    assert await desk.usage.allowances.hold(desk.scope, 80, 0.0) is not None
+    waiting = asyncio.create_task(desk.another().allowances.hold(desk.scope, 80, 0.0))
+    done, _ = await asyncio.wait([waiting], timeout=0.3)
+    assert not done
+    await desk.office.sql("UPDATE spending_holds SET until = now() - interval '1 second'")
+    assert await waiting is not None
+
+
+async def held(desk: Desk, *others: UsageService) -> list[Any]:
+    for usage in (desk.usage, *others):
+        await usage.allowances.close()
+    return await desk.office.sql("SELECT * FROM spending_holds")
 
 
 async def test_alerts_are_published_once(desk: Desk) -> None:
@@ -208,15 +247,17 @@ async def test_alerts_are_published_once(desk: Desk) -> None:
 
 async def test_what_is_never_recorded_is_not_held_against_a_budget(desk: Desk) -> None:
     await desk.usage.set_budget(desk.scope, BudgetIn(target="project", period="day", tokens=100))
-    allowance = desk.usage.allowances.of_run(desk.scope)
-    await allowance.require()
-    allowance.used(Usage(90, 20))
+    allowance = RunAllowance(desk.usage.allowances, desk.scope)
+    async with allowance.call(10, None) as call:
+        call.used(Usage(90, 20))
     with pytest.raises(NodeError):
-        await allowance.require()
+        async with allowance.call(10, None):
+            raise AssertionError("it began")
     allowance.close()
     await desk.usage.allowances.close()
     desk.usage.allowances.forget(desk.scope)
-    await allowance.require()
+    async with allowance.call(10, None):
+        pass
 
 
 async def test_another_projects_budgets_and_keys_are_not_there(desk: Desk) -> None:

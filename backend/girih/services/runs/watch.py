@@ -10,7 +10,8 @@ from girih.db.tenancy import OrgScope
 from girih.engine.events import NewEvent
 from girih.services.runs.repository import Claim
 from girih.services.runs.usage import CALL, usage_in
-from girih.services.usage.allowances import Allowances, RunAllowance
+from girih.services.usage.allowances import Allowances
+from girih.services.usage.run_allowance import RunAllowance
 
 
 class RunObserver(Protocol):
@@ -45,7 +46,7 @@ class Watch:
         """What one run is watched by, from its beginning here."""
         for observer in self.observers:
             observer.begun(claim)
-        return RunWatch(claim, self.observers, self.allowances.of_run(claim.scope) if self.allowances else None)
+        return RunWatch(claim, self.observers, RunAllowance(self.allowances, claim.scope) if self.allowances else None)
 
     async def close(self) -> None:
         """Let what watchers do in the background end."""

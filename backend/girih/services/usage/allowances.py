@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
-from typing import Protocol
+from datetime import UTC, date, datetime
 from uuid import UUID
 
 import structlog
 
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import UnitOfWork
-from girih.errors import BudgetExceeded, GirihError, NodeError, Unavailable
+from girih.errors import BudgetExceeded, GirihError, Unavailable
 from girih.language.nodes.ports import Usage
 from girih.language.spec.tree import JsonObject
 from girih.services.usage import repository
+from girih.services.usage.holds import Holds, Need
+from girih.services.usage.periods import moment, period_of
 from girih.services.usage.repository import BudgetState
 
 log = structlog.get_logger("girih.usage")
@@ -38,18 +38,6 @@ Tell = Callable[[OrgScope, str, JsonObject, str], Awaitable[object]]
 """Publishes a domain event: whose, its type, its data, and the key under which it is published once."""
 
 
-class Metered(Protocol):
-    """What a run counts its model calls with."""
-
-    async def require(self) -> None:
-        """Raise `NodeError` when nothing may be spent any more."""
-        ...
-
-    def used(self, usage: Usage) -> None:
-        """A model call has ended."""
-        ...
-
-
 @dataclass
 class _Known:
     states: list[BudgetState]
@@ -62,8 +50,9 @@ class Allowances:
     """The budgets as one process sees them.
 
     It counts its own model calls at once, and reads what others have recorded: every second, and before each call
-    when a limit is close. So a limit is overrun by the calls under way when it is met, at most one for each run and
-    branch in this process; runs elsewhere may each be let through for one call more while theirs is being recorded.
+    when a limit is close. Where there are budgets, a call begins only if what it may use fits beside what is held for
+    all calls under way, in whatever process; one that is alone begins as long as anything is left. So a limit is
+    overrun by one call at most.
     """
 
     def __init__(self, uow: UnitOfWork, tell: Tell | None = None, *, fresh: float = FRESH) -> None:
@@ -77,6 +66,7 @@ class Allowances:
         self._told: set[tuple[UUID, date, int]] = set()
         self._largest = Usage()
         self._looks: set[asyncio.Task[None]] = set()
+        self.holds = Holds(uow)
 
     async def require(self, scope: OrgScope) -> None:
         """Raise `BudgetExceeded` when a budget of the scope's organization, project or key is used up."""
@@ -87,9 +77,17 @@ class Allowances:
             if _is_over(state, spent):
                 raise _exceeded(state)
 
-    def of_run(self, scope: OrgScope) -> RunAllowance:
-        """What one run counts its calls with."""
-        return RunAllowance(self, scope)
+    async def hold(self, scope: OrgScope, tokens: int, cost_usd: float | None) -> UUID | None:
+        """Hold what a call may use; nothing where there are no budgets. Raises `BudgetExceeded`."""
+        while True:
+            await self.require(scope)
+            if not self._known[_key(scope)].states:
+                return None
+            likely = LARGER * self._largest.cost_usd if self._largest != Usage() else None
+            cost = cost_usd if cost_usd is not None else likely
+            if (hold := await self.holds.take(scope, Need(tokens, cost))) is not None:
+                return hold
+            self.forget(scope)
 
     def forget(self, scope: OrgScope) -> None:
         """Read the organization's budgets anew: they were changed."""
@@ -99,6 +97,7 @@ class Allowances:
     async def close(self) -> None:
         """Let what is under way end."""
         await asyncio.gather(*self._looks, return_exceptions=True)
+        await self.holds.close()
 
     def count(self, scope: OrgScope, usage: Usage, *, is_written: bool) -> None:
         """Add to what was spent here, or to what is recorded of that."""
@@ -195,64 +194,11 @@ class Allowances:
             log.warning("a budget's alert could not be published", budget=str(state.id), reason=fault.message)
 
 
-class RunAllowance:
-    """The budgets as one run sees them; what it used and what of that is recorded."""
-
-    def __init__(self, allowances: Allowances, scope: OrgScope) -> None:
-        self._allowances = allowances
-        self._scope = scope
-        self._open: Counter[Usage] = Counter()
-
-    async def require(self) -> None:
-        """Raise `NodeError` (`budget`) when nothing may be spent any more."""
-        try:
-            await self._allowances.require(self._scope)
-        except BudgetExceeded as fault:
-            raise NodeError("budget", fault.message, help=fault.help, can_pass=False) from fault
-
-    def used(self, usage: Usage) -> None:
-        """A model call has ended."""
-        usage = _told(usage)
-        self._open[usage] += 1
-        self._allowances.count(self._scope, usage, is_written=False)
-
-    def written(self, usage: Usage) -> None:
-        """A model call is recorded."""
-        usage = _told(usage)
-        if self._open[usage] > 0:
-            self._open[usage] -= 1
-            self._allowances.count(self._scope, usage, is_written=True)
-
-    def close(self) -> None:
-        """The run is over here: what is not recorded by now will not be."""
-        for usage in list(self._open.elements()):
-            self.written(usage)
-        self._allowances.look(self._scope)
-
-
 def levels(scope: OrgScope) -> list[Level]:
     """Whose budgets bound the scope."""
     key = _key_id(scope)
     bounds: list[Level] = [("organization", scope.org_id), ("project", scope.project_id)]
     return bounds if key is None else [*bounds, ("key", key)]
-
-
-def period_of(state: BudgetState) -> tuple[date, date]:
-    """The first day of the budget's period, and that of the next one."""
-    if state.period == "day":
-        return state.today, state.today + timedelta(days=1)
-    first = state.today.replace(day=1)
-    return first, (first + timedelta(days=32)).replace(day=1)
-
-
-def moment(day: date) -> datetime:
-    """The beginning of a day."""
-    return datetime(day.year, day.month, day.day, tzinfo=UTC)
-
-
-def _told(usage: Usage) -> Usage:
-    """The usage as events tell it, so that the two are recognized as the same."""
-    return Usage(usage.input_tokens, usage.output_tokens, round(usage.cost_usd, 9))
 
 
 def _key(scope: OrgScope) -> tuple[UUID, UUID, str]:

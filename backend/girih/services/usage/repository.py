@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Literal
 from uuid import UUID
@@ -15,7 +15,7 @@ from sqlalchemy.dialects.postgresql import insert
 from girih.db.base import new_id
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import Work
-from girih.services.usage.tables import SpendingBudget, UsageCount
+from girih.services.usage.tables import SpendingBudget, SpendingHold, UsageCount
 
 COLUMNS: Mapping[str, Any] = {
     "day": UsageCount.day,
@@ -133,6 +133,23 @@ async def states(work: Work, scope: OrgScope, *, key: UUID | None = None, every:
         .order_by(row.id)
     )
     return [_state(*found) for found in await work.session.execute(query)]
+
+
+async def hold(
+    work: Work, scope: OrgScope, id: UUID, tokens: int, cost_usd: float | None, lasts: timedelta
+) -> Literal["held", "wait", "over"]:
+    """Hold what a call may use against all budgets that bound it, if it fits beside what is held already."""
+    cost = None if cost_usd is None else _decimal(cost_usd)
+    place = scope.org_id, scope.project_id, scope.actor
+    answer: Any = await work.session.scalar(select(func.hold_spending(*place, id, tokens, cost, lasts)))
+    held: Literal["held", "wait", "over"] = answer
+    return held
+
+
+async def release(work: Work, scope: OrgScope, id: UUID) -> None:
+    """Let go of what was held."""
+    gone = delete(SpendingHold).where(SpendingHold.org_id == scope.org_id, SpendingHold.id == id)
+    await work.session.execute(gone)
 
 
 def _near(scope: OrgScope) -> ColumnElement[bool]:

@@ -15,7 +15,8 @@ from girih.db.unit_of_work import UnitOfWork
 from girih.errors import BadCursor, InvalidInput, NotFound
 from girih.services.identity import repository as keys
 from girih.services.usage import repository
-from girih.services.usage.allowances import Allowances, moment, period_of
+from girih.services.usage.allowances import Allowances
+from girih.services.usage.periods import moment, period_of
 from girih.services.usage.repository import BudgetState
 from girih.services.usage.schemas import BudgetIn, BudgetOut, Of, UsagePage, UsageRow
 

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, Date, ForeignKey, Index, Numeric, SmallInteger, Text, Uuid, text
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Date,
+    DateTime,
+    ForeignKey,
+    Index,
+    Numeric,
+    SmallInteger,
+    Text,
+    Uuid,
+    text,
+)
 from sqlalchemy import UniqueConstraint as Unique
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -61,3 +73,19 @@ class SpendingBudget(OrgOwned, Base):
     cost_usd: Mapped[Decimal | None] = mapped_column(Numeric)
     tokens: Mapped[int | None] = mapped_column(BigInteger)
     created_by: Mapped[str] = mapped_column(Text)
+
+
+class SpendingHold(OrgOwned, Base):
+    """What a model call under way may still use; counts until the call is recorded, at the latest until `until`.
+
+    A cost of NULL is not known.
+    """
+
+    __tablename__ = "spending_holds"
+    __table_args__ = (project_key(), Index(None, "org_id"))
+
+    project_id: Mapped[UUID] = mapped_column(Uuid)
+    actor: Mapped[str] = mapped_column(Text)
+    tokens: Mapped[int] = mapped_column(BigInteger)
+    cost_usd: Mapped[Decimal | None] = mapped_column(Numeric)
+    until: Mapped[datetime] = mapped_column(DateTime(timezone=True))
