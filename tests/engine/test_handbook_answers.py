@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -24,6 +23,7 @@ from girih.providers.models.chat import ModelOptions, make_models
 from girih.providers.storage.local import LocalStorage
 from girih.services.knowledge.documents import DocumentService
 from girih.services.knowledge.service import KnowledgeService
+from girih.services.pipelines import publishing as pipelines
 
 SPECS = Path(__file__).parents[2] / "agent_specs"
 COMPILATION = compile_workspace(read_folder(SPECS))
@@ -43,17 +43,19 @@ class Handbook:
 @pytest.fixture(scope="module")
 async def handbook(engine: AsyncEngine, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Handbook]:
     """The handbook, ingested once for all questions with the offline embedder."""
-    uow = UnitOfWork(make_sessions(engine), lambda job, job_id: None)
+    rung: list[str] = []
+    uow = UnitOfWork(make_sessions(engine), lambda _, job_id: rung.append(job_id))
     scope = await make_scope(uow)
     folder = tmp_path_factory.mktemp("handbook")
     knowledge = KnowledgeService(uow, folder, Embedders("minilm"))
     library = DocumentService(uow, LocalStorage(folder), folder)
     async with uow(scope) as work:
+        await pipelines.put(work, COMPILATION.others)
         await knowledge.put_collections(work, [o for o in COMPILATION.others if o.kind == "collection/v1"])
     for file in sorted((SPECS / "handbook").iterdir()):
         await library.upload(scope, "handbook", file.name, file.read_bytes())
-    for job in await knowledge.due(timedelta(0)):
-        await knowledge.ingest(job)
+    while rung:
+        await knowledge.ingest(rung.pop(0))
     assert {document.status for document in (await library.documents(scope, "handbook"))[0]} == {"ready"}
     yield Handbook(knowledge, scope)
 
