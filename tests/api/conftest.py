@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import timedelta
 from pathlib import Path
 
 import httpx
@@ -13,6 +12,7 @@ from fastapi import FastAPI
 from girih.api.app import create_app
 from girih.db.tenancy import OrgScope
 from girih.services.identity.schemas import PERMISSIONS
+from girih.services.knowledge.lanes import LANES
 from girih.settings import Settings
 from girih.wiring.server import Girih, open_girih
 
@@ -130,8 +130,9 @@ def work(girih: Girih) -> Callable[[], Awaitable[None]]:
     """Does what the worker would: every ingestion that waits."""
 
     async def ingest_all() -> None:
-        for job in await girih.knowledge.due(timedelta(0)):
-            await girih.knowledge.ingest(job)
+        for lane in LANES:
+            while (held := await girih.knowledge.ingestion.next(lane)) is not None:
+                await girih.knowledge.ingestion.work(held)
 
     return ingest_all
 

@@ -8,13 +8,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Interval, Select, and_, cast, func, or_, select, tuple_, update
+from sqlalchemy import Interval, Select, and_, case, cast, func, or_, select, tuple_, update
 from sqlalchemy.orm import aliased
 
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import Work
 from girih.services.knowledge.job_tables import DocumentEnd
-from girih.services.knowledge.progress import LONG_WAIT, MANY_ATTEMPTS
+from girih.services.knowledge.progress import LONG_WAIT, MANY_ATTEMPTS, MOST_BEFORE
 from girih.services.knowledge.tables import Collection, Document, IngestJob, SearchIndex
 
 OPEN = ("queued", "running")
@@ -107,7 +107,7 @@ async def failed(work: Work, collection: Collection, reason: str | None, limit: 
 def _listed(scope: OrgScope) -> Select[Any]:
     other = aliased(IngestJob)
     goes_first = (
-        select(func.count())
+        select(other.id)
         .where(
             other.org_id == IngestJob.org_id,
             other.project_id == IngestJob.project_id,
@@ -117,9 +117,11 @@ def _listed(scope: OrgScope) -> Select[Any]:
             < tuple_(IngestJob.priority, IngestJob.created_at, IngestJob.id),
         )
         .correlate(IngestJob)
-        .scalar_subquery()
+        .limit(MOST_BEFORE)
+        .subquery()
     )
-    waiting = func.coalesce(select(goes_first).where(IngestJob.status == "queued").scalar_subquery(), 0)
+    counted = select(func.count()).select_from(goes_first).correlate(IngestJob).scalar_subquery()
+    waiting = case((IngestJob.status == "queued", counted), else_=0)
     return (
         select(IngestJob, Document, Collection.name, SearchIndex.number, func.clock_timestamp(), waiting)
         .join(Document, and_(Document.org_id == IngestJob.org_id, Document.id == IngestJob.document_id))

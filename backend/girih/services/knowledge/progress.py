@@ -11,6 +11,9 @@ LONG_WAIT = timedelta(minutes=5)
 MANY_ATTEMPTS = 2
 """Jobs that were tried so often without getting through their stage are stuck."""
 
+MOST_BEFORE = 1000
+"""So many jobs that go first are counted, and no more."""
+
 _NOUNS = {"parse": "read", "chunk": "cut", "embed": "embedded", "store": "stored"}
 _ORDINALS = ("first", "second", "third")
 
@@ -34,7 +37,8 @@ def waits_for(job: IngestJob, now: datetime, before: int) -> str | None:
         last = f"; the last attempt: {job.reason}" if job.reason else ""
         return f"it is tried again at {job.not_before:%H:%M:%S} UTC, for the {_ordinal(job.attempts + 1)} time{last}"
     if before:
-        jobs = "one job of this project is" if before == 1 else f"{before} jobs of this project are"
+        some = f"at least {MOST_BEFORE}" if before >= MOST_BEFORE else before
+        jobs = "one job of this project is" if before == 1 else f"{some} jobs of this project are"
         return f"it waits to be {doing}; {jobs} before it"
     waiting = now - job.updated_at
     if waiting >= LONG_WAIT:
