@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import cast
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.exc import ProgrammingError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from girih.db.engine import make_engine
 from girih.db.tenancy import APP_ROLE
@@ -14,8 +16,12 @@ from girih.db.tenancy import APP_ROLE
 GUARD = "NULLIF(current_setting('app.org_id'::text, true), ''::text))::uuid"
 """The condition as PostgreSQL prints it: an empty setting, as it is after a transaction's end, matches nothing."""
 
-WITHOUT_ORGANIZATION = {"organizations", "alembic_version"}
-"""Every table without `org_id`: the tenants themselves, whose `id` is guarded the same way, and Alembic's own."""
+WITHOUT_ORGANIZATION = {"organizations", "alembic_version", "free"}
+"""Every table without `org_id`: the tenants themselves, whose `id` is guarded the same way, Alembic's own, and numbers
+of partitions that hold nothing, which the application has no way to."""
+
+DEFINERS = {"shelve_passages", "empty_shelf"}
+"""Functions that do for the application what only the owner of a table can do."""
 
 CROSS_READING = {
     ("organizations", "bootstrap"),
@@ -31,7 +37,7 @@ _TABLES = """
            EXISTS (SELECT FROM pg_attribute a
                    WHERE a.attrelid = c.oid AND a.attname = 'org_id' AND NOT a.attisdropped) AS has_org
     FROM pg_class c JOIN pg_roles r ON r.oid = c.relowner
-    WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p')
+    WHERE c.relnamespace IN ('public'::regnamespace, 'shelves'::regnamespace) AND c.relkind IN ('r', 'p')
 """
 
 
@@ -173,13 +179,41 @@ async def test_the_application_may_not_truncate_or_refer(connection: AsyncConnec
     assert [row["privilege_type"] for row in granted if row["table_name"] == "alembic_version"] == ["SELECT"]
 
 
-async def test_no_function_or_view_looks_past_the_guard(connection: AsyncConnection) -> None:
+async def test_functions_with_the_owners_rights_keep_to_the_organization(connection: AsyncConnection) -> None:
     definers = await rows(
         connection,
-        "SELECT p.proname FROM pg_proc p LEFT JOIN pg_depend d ON d.objid = p.oid AND d.deptype = 'e' "
-        "WHERE p.pronamespace = 'public'::regnamespace AND p.prosecdef AND d.objid IS NULL",
+        "SELECT p.proname, p.prosrc, p.proconfig, has_function_privilege('public', p.oid, 'EXECUTE') AS is_public "
+        "FROM pg_proc p LEFT JOIN pg_depend d ON d.objid = p.oid AND d.deptype = 'e' "
+        "WHERE p.pronamespace IN ('public'::regnamespace, 'shelves'::regnamespace) "
+        "AND p.prosecdef AND d.objid IS NULL",
     )
-    assert definers == []
+    assert {row["proname"] for row in definers} == DEFINERS
+    for found in definers:
+        assert "search_path=pg_catalog, public, pg_temp" in cast("list[str]", found["proconfig"])
+        assert "nullif(current_setting('app.org_id', true), '')::uuid" in str(found["prosrc"])
+        assert "org_id = org" in str(found["prosrc"])
+        assert found["is_public"] is False
+
+
+async def test_the_application_has_no_way_into_partitions(connection: AsyncConnection, engine: AsyncEngine) -> None:
+    (rights,) = await rows(
+        connection,
+        f"SELECT has_schema_privilege('{APP_ROLE}', 'shelves', 'USAGE') AS usage, "
+        f"has_schema_privilege('{APP_ROLE}', 'shelves', 'CREATE') AS creation",
+    )
+    assert set(rights.values()) == {False}
+    granted = await rows(
+        connection,
+        "SELECT table_name FROM information_schema.role_table_grants "
+        f"WHERE grantee IN ('{APP_ROLE}', 'PUBLIC') AND table_schema = 'shelves'",
+    )
+    assert granted == []
+    async with engine.connect() as application:
+        with pytest.raises(ProgrammingError, match="permission denied for schema shelves"):
+            await application.execute(text("SELECT * FROM shelves.vectors_0"))
+
+
+async def test_no_view_looks_past_the_guard(connection: AsyncConnection) -> None:
     views = await rows(
         connection,
         "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('v', 'm') "

@@ -17,6 +17,7 @@ from girih.wiring.knowledge import open_knowledge
 from girih.worker.chatter import tame
 from girih.worker.loop import ProcessLoop
 from girih.worker.pump import GRACE_SECONDS, Pump
+from girih.worker.shelves import shelves_kept
 
 _HAND_ON_SECONDS = 5.0
 """How long handing work on may take when its grace is over."""
@@ -97,7 +98,11 @@ def main() -> int:
 
     @asynccontextmanager
     async def opening() -> AsyncIterator[Pump]:
-        async with open_knowledge(settings) as knowledge, Pump(knowledge.ingestion).running() as pump:
+        async with (
+            open_knowledge(settings) as knowledge,
+            shelves_kept(knowledge.shelving),
+            Pump(knowledge.ingestion).running() as pump,
+        ):
             yield pump
 
     return Worker(settings.redis_url, opening).run()

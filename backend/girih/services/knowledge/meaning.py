@@ -17,7 +17,7 @@ FEW = 10_000
 _WIDEST = 1_000
 """The largest `hnsw.ef_search` there is."""
 
-_OWN = "v.shelf = {shelf} AND v.org_id = :org_id AND v.index_id = :index_id"
+OWN = "v.shelf = {shelf} AND v.org_id = :org_id AND v.index_id = :index_id"
 
 # Distances first, passages for the nearest only.
 _EXACT = """
@@ -43,7 +43,7 @@ LIMIT :depth
 """
 
 # The expression of the HNSW index, to the letter. `OFFSET 0` keeps the order in which the index gives its rows.
-_NEAREST = """
+NEAREST = """
 SELECT c.id, c.document_id, c.start, 1 - v.distance AS score
 FROM (
   SELECT v.chunk_id, v.embedding::halfvec({dims}) <=> CAST(:vector AS halfvec({dims})) AS distance
@@ -106,7 +106,7 @@ class _Search:
                 "hnsw.max_scan_tuples": 20_000,
             },
         )
-        rows = await self._rows(_NEAREST, depth, dims=self._index.embedder_dims)
+        rows = await self._rows(NEAREST, depth, dims=self._index.embedder_dims)
         await tune(self._work, enable_sort="on")
         if len(rows) < min(depth, self._index.passages):
             return await (self.exact_among(depth) if self._where.narrows else self.exact(depth))
@@ -114,7 +114,7 @@ class _Search:
 
     async def _rows(self, statement: str, depth: int, **parts: object) -> Sequence[Row[Any]]:
         documents = DOCUMENTS if self._where.narrows else ""
-        own = _OWN.format(shelf=self._index.shelf)
+        own = OWN.format(shelf=self._index.shelf)
         complete = text(statement.format(own=own, documents=documents, where=self._where.sql, **parts))
         return (
             await self._work.session.execute(complete, {**self._where.values, **self._values, "depth": depth})

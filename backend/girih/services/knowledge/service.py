@@ -22,6 +22,7 @@ from girih.services.knowledge.ingestion import Ingestion
 from girih.services.knowledge.reindexing import ReindexingService
 from girih.services.knowledge.schemas import PutAction
 from girih.services.knowledge.searching import SearchService
+from girih.services.knowledge.shelving import Shelving
 from girih.services.pipelines.service import PipelineService
 
 
@@ -49,6 +50,7 @@ class KnowledgeService:
         blobs = Blobs(files, data_dir / "arriving")
         self.pipelines = PipelineService(uow)
         self.reindexing = ReindexingService(uow)
+        self.shelving = Shelving(uow)
         self.ingestion = Ingestion(
             uow,
             blobs,
