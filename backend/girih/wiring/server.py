@@ -38,11 +38,12 @@ from girih.services.runs.traces import Traces
 from girih.services.schedules.service import ScheduleService
 from girih.services.sources.service import SourceService
 from girih.services.store.service import StoreService
+from girih.services.uploads.service import UploadService
 from girih.services.usage.service import UsageService
 from girih.services.webhooks.service import WebhookService
 from girih.settings import Settings
 from girih.wiring.database import open_database, require_usable
-from girih.wiring.documents import make_shelves
+from girih.wiring.documents import open_shelves
 from girih.wiring.environment import dispatch_of, origins_of, provider_of, require_no_crash
 from girih.wiring.facilities import InstalledFacilities
 from girih.wiring.ingestion import make_jobs
@@ -102,6 +103,7 @@ class Girih:
     documents: DocumentService
     contents: ContentService
     collections: CollectionService
+    uploads: UploadService
     sources: SourceService
     jobs: JobService
     facts: Facts
@@ -124,8 +126,7 @@ async def open_girih(settings: Settings) -> AsyncIterator[Girih]:
         if provider:
             stack.push_async_callback(provider.aclose)
         identity, registry = IdentityService(uow), RegistryService(uow)
-        embedders = make_embedders(settings, provider)
-        knowledge = _knowledge(stack, settings, uow, embedders, registry, provider)
+        embedders, knowledge = _knowledge(stack, settings, uow, registry, provider)
         agents = AgentService(uow, registry, knowledge, InstalledFacilities())
         memory = MemoryService(uow, embedders)
         after, events = settings.background_after, EventService(uow)
@@ -149,7 +150,7 @@ async def open_girih(settings: Settings) -> AsyncIterator[Girih]:
         loads = (load_openai, embedders.load_default) if provider else (embedders.load_default,)
         traces, requests = make_traces(settings, uow), RequestService(uow)
         nouns = (identity, registry, knowledge, agents, runs, events, requests, memory, usage, traces, telemetry)
-        shelves, said = make_shelves(settings, uow), (WebhookService(uow), FeedbackService(uow))
+        shelves, said = await open_shelves(stack, settings, uow), (WebhookService(uow), FeedbackService(uow))
         more = make_retention(settings, uow), *said, ScheduleService(uow, runs), StoreService(uow, embedders)
         sources = make_sources(stack, settings, uow)
         yield Girih(
@@ -161,14 +162,14 @@ def _knowledge(
     stack: AsyncExitStack,
     settings: Settings,
     uow: UnitOfWork,
-    embedders: Embedders,
     registry: RegistryService,
     provider: ProviderClients | None,
-) -> KnowledgeService:
-    """The service with all that makes searches better; the embedders are closed with the stack."""
+) -> tuple[Embedders, KnowledgeService]:
+    """Embedders, which are closed with the stack, and the service with all that makes searches better."""
+    embedders = make_embedders(settings, provider)
     stack.callback(embedders.close)
     searches = make_searches(stack, settings, uow, embedders, registry, provider)
-    return make_knowledge(settings, uow, embedders, searches)
+    return embedders, make_knowledge(settings, uow, embedders, searches)
 
 
 def _readiness(engine: AsyncEngine, redis_url: str) -> Callable[[], Awaitable[Readiness]]:

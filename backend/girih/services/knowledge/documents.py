@@ -61,7 +61,7 @@ class DocumentService:
         replace the document's once they are ready; until then the old ones are found. Raises `NotFound` (the
         collection), `Unsupported` (the ending), `InvalidInput` (empty, bad name), `TooLarge`.
         """
-        given = _checked(Given(given) if isinstance(given, str) else given)
+        given = checked(Given(given) if isinstance(given, str) else given)
         async with self._uow(scope) as work:
             await finding.collection(work, scope, collection)
         blob = await self._blobs.receive(scope.org_id, content, self._max_upload_bytes)
@@ -188,7 +188,7 @@ class DocumentService:
         return await discards.discard(work, (key_of(document.org_id, sha256) for sha256 in gone))
 
 
-def _checked(given: Given) -> Given:
+def checked(given: Given) -> Given:
     """The same with the name as people see it. Raises `InvalidInput`, `Unsupported`."""
     name = display_name(given.name)
     suffix = suffix_of(name)
