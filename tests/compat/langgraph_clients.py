@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,8 +10,10 @@ from typing import Any
 
 import httpx
 from langgraph_sdk import get_sync_client
-from langgraph_sdk.client import SyncLangGraphClient
+from langgraph_sdk.client import SyncLangGraphClient, get_client
 
+BESIDE = frozenset({"self", "headers", "params"})
+"""What goes with every request of the client, and is no option of the protocol's."""
 SETTLED = {"succeeded", "failed", "cancelled", "expired", "interrupted"}
 
 
@@ -30,3 +33,15 @@ def run_on(client: httpx.Client, thread_id: str, agent: str, **inputs: Any) -> d
         time.sleep(0.05)
         run = client.get(f"/v1/runs/{run['id']}").json()
     return run
+
+
+def methods(resource: str) -> list[str]:
+    """The methods of one of the client's resources."""
+    found = inspect.getmembers(type(getattr(get_client(url="http://girih.test"), resource)), inspect.isfunction)
+    return [name for name, _ in found if not name.startswith("_")]
+
+
+def options(resource: str, method: str) -> list[str]:
+    """The options of one of them, in order."""
+    of = getattr(type(getattr(get_client(url="http://girih.test"), resource)), method)
+    return [name for name in inspect.signature(of).parameters if name not in BESIDE]

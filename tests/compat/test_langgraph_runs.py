@@ -432,7 +432,7 @@ async def test_metadata_tags_and_the_user_arrive(client: LangGraphClient, served
         ("langsmith_tracer", {"langsmith_tracing": {"project_name": "x"}}),
         ("durability", {"durability": "exit"}),
         ("command.goto", {"command": {"goto": "done"}}),
-        ("command.update", {"command": {"update": {"total": 1}}}),
+        ("command.update", {"command": {"update": {"total": 1}, "resume": "yes"}}),
         ("nothing", {"interrupt_before": ["nothing"]}),
     ],
 )

@@ -202,13 +202,12 @@ def _of(scope: OrgScope) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
 def status_of() -> ColumnElement[str]:
     """How the thread of a query's row stands."""
     mine = (Run.org_id == Thread.org_id) & (Run.thread_id == Thread.id)
-    open_runs = mine & Run.finished_at.is_(None)
-    first: ScalarSelect[str] = select(Run.status).where(open_runs).order_by(Run.thread_seq).limit(1).scalar_subquery()
-    asks = exists().where(
-        *asks_somebody(),
-        RunPause.org_id == Thread.org_id,
-        RunPause.run_id == select(Run.id).where(open_runs).order_by(Run.thread_seq).limit(1).scalar_subquery(),
-    )
+    ours = mine & Run.finished_at.is_(None)
+    first: ScalarSelect[str] = select(Run.status).where(ours).order_by(Run.thread_seq).limit(1).scalar_subquery()
+    # What is within a subquery of a subquery does not find the query's row by itself.
+    of_first = select(Run.id).where(ours).order_by(Run.thread_seq).limit(1).correlate(Thread).scalar_subquery()
+    mine_too = RunPause.org_id == Thread.org_id
+    asks = exists().where(*asks_somebody(), mine_too, RunPause.run_id == of_first).correlate(Thread)
     last: ScalarSelect[str] = (
         select(Run.status)
         .where(mine, Run.finished_at.is_not(None), Run.attempt > 0)

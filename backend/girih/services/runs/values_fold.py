@@ -76,7 +76,8 @@ class ValuesFold:
         self.outputs = outputs
         if self._plan.chat:
             said = answer(self._plan, outputs, self._place)
-            self.state[MESSAGES] = merged("by_id", self.state[MESSAGES], said)
+            # Where the run's beginning is no longer kept, nobody has told what was said before.
+            self.state[MESSAGES] = merged("by_id", self.state.get(MESSAGES, []), said)
 
 
 def begun(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import get_args
 from urllib.parse import urlencode
 from uuid import UUID
@@ -12,7 +12,8 @@ from fastapi import Request
 from starlette.responses import Response
 
 from girih.api.compat.langgraph.frames import LAST, Place
-from girih.api.compat.langgraph.run_body import RunBody, StreamMode
+from girih.api.compat.langgraph.noted import wanted_of
+from girih.api.compat.langgraph.run_body import GOES_ON, RunBody, StreamMode
 from girih.api.compat.langgraph.run_shapes import address, thread_of
 from girih.api.compat.langgraph.run_start import Started
 from girih.api.compat.langgraph.speaking import Informed, RunSpeaker, ViewedTail, head_of
@@ -23,9 +24,6 @@ from girih.errors import BadCursor, InvalidInput, NotFound
 from girih.services.runs.schemas import RunOut
 from girih.wiring.server import Girih
 
-GOES_ON = ("values", "messages-tuple", "updates", "custom", "tools")
-"""What interfaces show, for one that goes on with a stream and does not name its modes again."""
-
 
 @dataclass(frozen=True)
 class Wanted:
@@ -35,6 +33,8 @@ class Wanted:
     subgraphs: bool = False
     cancels: bool = False
     feedback: tuple[str, ...] = ()
+    is_named: bool = True
+    """Whether its modes were said, and are not only what is told where nothing is said."""
 
     @classmethod
     def of(
@@ -47,7 +47,13 @@ class Wanted:
                     f"`stream_mode`: there is no mode '{mode}'",
                     help=f"the modes are: {', '.join(get_args(StreamMode))}",
                 )
-        return cls(tuple(modes) or (GOES_ON if goes_on else ("values",)), subgraphs, cancels, tuple(feedback))
+        told = tuple(modes) or (GOES_ON if goes_on else ("values",))
+        return cls(told, subgraphs, cancels, tuple(feedback), is_named=bool(modes))
+
+    def of_run(self, run: RunOut) -> Wanted:
+        """The same; where nothing was said, as the run's stream was wanted when it began."""
+        known = None if self.is_named else wanted_of(run.metadata)
+        return self if known is None else replace(self, modes=known[0], subgraphs=self.subgraphs or known[1])
 
 
 async def found(girih: Girih, scope: OrgScope, thread_id: UUID | None, run_id: UUID) -> RunOut:
@@ -84,6 +90,7 @@ async def rejoined(
     after: Place | None,
 ) -> Response:
     """What comes after a frame; without one, all since the run was started or resumed last."""
+    wanted = wanted.of_run(run)
     last = (await girih.runs.tail(scope, run.id).open()).last
     if after is not None and after.seq > last:
         raise BadCursor(

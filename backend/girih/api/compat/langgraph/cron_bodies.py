@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 from pydantic import ValidationError
 
 from girih.api.compat.langgraph.assistants import assistant_id_of
+from girih.api.compat.langgraph.noted import only, wanted_of, without
 from girih.api.compat.langgraph.run_body import RunBody, check
 from girih.api.compat.langgraph.run_input import run_in
 from girih.api.compat.langgraph.shaping import Body, Limit, Offset, Order, refused
@@ -144,6 +145,8 @@ def change_of(agent: PublishedAgent, body: CronUpdate, known: ScheduleOut) -> Sc
     thread_id = known.run.thread_id
     if thread_id is not None and body.on_run_completed is not None:
         raise refused("on_run_completed", "the runs are on a thread that stays", "leave it out")
+    if body.context is not None and body.input is None:
+        raise refused("context", "it is a part of the runs' input here", "give the whole `input` along with it")
     given = body.run_body(known.run.agent)
     check(given, thread_id)
     changes: dict[str, Any] = {"run": _merged(known.run, run_in(agent, given, thread_id), body)}
@@ -204,7 +207,8 @@ def _payload(run: RunIn) -> JsonObject:
     return {
         "assistant_id": run.agent,
         "input": run.inputs | ({"messages": messages} if messages else {}),
-        "metadata": run.metadata,
+        "metadata": without(run.metadata),
+        "stream_mode": (wanted_of(run.metadata) or (None, False))[0],
         "multitask_strategy": run.multitask,
         "interrupt_before": run.interrupt_before,
         "interrupt_after": run.interrupt_after,
@@ -225,7 +229,10 @@ def _merged(known: RunIn, new: RunIn, body: CronUpdate) -> RunIn:
         "on_run_completed": ("on_completion",),
     }
     given = [name for name in parts if getattr(body, name) is not None]
-    return known.model_copy(update={field: getattr(new, field) for name in given for field in parts[name]})
+    changes = {field: getattr(new, field) for name in given for field in parts[name]}
+    streamed = new.metadata if body.stream_mode is not None or body.stream_subgraphs is not None else known.metadata
+    changes["metadata"] = without(changes.get("metadata", known.metadata)) | only(streamed)
+    return known.model_copy(update=changes)
 
 
 def _checked(cron: str) -> str:

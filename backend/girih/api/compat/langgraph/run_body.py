@@ -117,6 +117,11 @@ class RunBody(_Strict):
         return self.command is not None and "resume" in self.command.model_fields_set
 
     @property
+    def is_update(self) -> bool:
+        """Whether it writes to the thread's state before its run."""
+        return self.command is not None and bool(self.command.update)
+
+    @property
     def is_new(self) -> bool:
         """Whether it starts a run with an input of its own, from where the thread is now."""
         goes_on = self.is_resume or self.is_end or self.checkpoint_named is not None
@@ -136,6 +141,8 @@ class RunBody(_Strict):
         return self.command is not None and self.command.goto in END
 
 
+GOES_ON: tuple[StreamMode, ...] = ("values", "messages-tuple", "updates", "custom", "tools")
+"""What interfaces show, for one that goes on with a stream and does not name its modes again."""
 END = ("__end__", ["__end__"])
 """Where a command may send a run: nowhere else."""
 
@@ -149,16 +156,20 @@ Which run, assistant and graph it is says the server, there as here: notes of th
 def check(body: RunBody, thread_id: UUID | None) -> None:
     """Raise `InvalidInput`, with its name, for an option that cannot be served; nothing is dropped without a word."""
     refused: list[tuple[str, Any, str]] = [
-        ("context", body.context, "graphs here have no static context: give what they need as inputs"),
         ("langsmith_tracer", body.langsmith_tracer, "runs are traced with OpenTelemetry, as the operator sets it up"),
         ("durability: exit", body.durability == "exit", "every step is durable here; send sync or async"),
         ("checkpoint_during: false", body.checkpoint_during is False, "every step is durable here"),
         (
             "command.goto",
             body.command and body.command.goto and not body.is_end,
-            f"where a run goes is what its graph says; it can be ended: {END[0]}",
+            f"where a run goes is what its graph says, and a state does not tell how another node would have been "
+            f"reached; it can be ended ({END[0]}), or begun at an earlier `checkpoint`",
         ),
-        ("command.update", body.command and body.command.update, "update the thread's state first, then run"),
+        (
+            "command.update",
+            body.is_update and (body.is_resume or body.is_end),
+            "a run that waits has its state for itself: answer it, or write when it has ended",
+        ),
         ("strict_resume: false", body.strict_resume is False, "an answer that nothing waits for is always refused"),
         (
             "on_completion: delete",
@@ -190,6 +201,7 @@ def check_again(body: RunBody) -> None:
     _refuse(
         [
             ("webhook", body.webhook, instead),
+            ("context", body.context, instead),
             ("after_seconds", body.after_seconds, instead),
             ("interrupt_before", body.interrupt_before, instead),
             ("interrupt_after", body.interrupt_after, instead),

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import orjson
 
 from girih.api.compat.langgraph.assistants import assistant_id_of
+from girih.api.compat.langgraph.noted import without
 from girih.errors import InvalidInput
 from girih.language.spec.tree import JsonObject
 from girih.services.runs.schemas import RunOut
@@ -40,7 +41,7 @@ def run_json(
         "created_at": run.created_at.isoformat(),
         "updated_at": next(moment for moment in moments if moment is not None).isoformat(),
         "status": status or STATUS[run.status],
-        "metadata": run.metadata,
+        "metadata": without(run.metadata),
         "multitask_strategy": multitask,
         "kwargs": {
             "input": run.inputs,

@@ -12,6 +12,7 @@ from girih.api.compat.langgraph.frames import LAST, START, Place
 from girih.api.compat.langgraph.run_body import RunBody, check, check_again, check_unheard
 from girih.api.compat.langgraph.run_input import run_in
 from girih.api.compat.langgraph.run_waits import answers_to, waiting_run
+from girih.api.compat.langgraph.values import state_from, written
 from girih.db.tenancy import OrgScope
 from girih.errors import Conflict, InvalidInput, ThreadBusy
 from girih.services.runs.replay_schemas import RetryIn, RunChange
@@ -55,13 +56,12 @@ async def start_all(girih: Girih, scope: OrgScope, bodies: Sequence[RunBody]) ->
 async def _start(girih: Girih, scope: OrgScope, thread_id: UUID | None, body: RunBody, key: str | None) -> Started:
     thread_id, may_wait = await _thread(girih, scope, thread_id, body)
     if thread_id is None:
-        if body.is_resume or body.is_end:
-            raise InvalidInput("`command` is for the run of a thread: name the thread", param="command")
-        agent = await agent_meant(girih, scope, body.assistant_id)
-        return Started(await girih.runs.create(scope, run_in(agent, body, None), key))
+        return await _alone(girih, scope, body, key)
     if body.is_new:
         asked = run_in(await agent_meant(girih, scope, body.assistant_id), body, thread_id)
         return Started(await _new(girih, scope, asked, key, makes_thread=body.if_not_exists == "create"))
+    if body.is_update:
+        return await _updated(girih, scope, thread_id, body, key)
     waiting = await waiting_run(girih, scope, thread_id) if may_wait else None
     if body.is_end:
         return await _ended(girih, scope, thread_id, waiting)
@@ -74,6 +74,14 @@ async def _start(girih: Girih, scope: OrgScope, thread_id: UUID | None, body: Ru
     if (failed := await _failed(girih, scope, thread_id)) is not None:
         return await _again(girih, scope, body, UUID(failed.id), None)
     return Started(await girih.runs.create(scope, asked, key))
+
+
+async def _alone(girih: Girih, scope: OrgScope, body: RunBody, key: str | None) -> Started:
+    """A run on no thread."""
+    if body.is_resume or body.is_end or body.is_update:
+        raise InvalidInput("`command` is for the run of a thread: name the thread", param="command")
+    agent = await agent_meant(girih, scope, body.assistant_id)
+    return Started(await girih.runs.create(scope, run_in(agent, body, None), key))
 
 
 async def _new(girih: Girih, scope: OrgScope, asked: RunIn, key: str | None, *, makes_thread: bool) -> RunOut:
@@ -124,6 +132,19 @@ async def _resumed(girih: Girih, scope: OrgScope, thread_id: UUID, body: RunBody
         given = answers_to(pauses, body.command.resume)
     run = await girih.runs.resume(scope, number, given.model_copy(update={"max_steps": body.max_steps}))
     return Started(await _noted(girih, scope, body, run), Place(last, LAST))
+
+
+async def _updated(girih: Girih, scope: OrgScope, thread_id: UUID, body: RunBody, key: str | None) -> Started:
+    """A run that begins with what was written to the thread for it. Raises `ThreadBusy` while another is on it."""
+    assert body.command is not None  # noqa: S101 - it holds the update
+    agent = await agent_meant(girih, scope, body.assistant_id)
+    asked = run_in(agent, body, thread_id)
+    await girih.runs.replays.check(scope, [asked])
+    at = body.checkpoint_named
+    for values in written(body.command.update):
+        await girih.runs.snapshots.edit(scope, thread_id, state_from(values), at=at)
+        at = None
+    return Started(await girih.runs.create(scope, asked, key))
 
 
 async def _again(girih: Girih, scope: OrgScope, body: RunBody, run_id: UUID, checkpoint_id: str | None) -> Started:

@@ -38,6 +38,8 @@ class RunSpeaker:
         self._feedback = feedback
         """The URLs at which something can be said of the run, by key."""
         self._telling: Telling | None = None
+        self._is_cut = False
+        """Whether a part of the run's log is no longer kept: then nobody knows its values, and only its end is told."""
 
     @property
     def knows(self) -> bool:
@@ -56,8 +58,10 @@ class RunSpeaker:
         """The frames of an event that come after the place."""
         assert self._telling is not None  # noqa: S101 - see the class
         if event.event.type == GAP:
+            self._is_cut = True
             return b""
-        frames = [frame for frame in self._telling.take(event) if frame.place > self._after]
+        least = (event.seq, LAST) if self._is_cut else self._after
+        frames = [frame for frame in self._telling.take(event) if frame.place > self._after and frame.place >= least]
         ends = is_end(event) and Place(event.seq, LAST) > self._after
         self.over = self.over or ends or event.seq == self._until
         said = Place(event.seq, LAST - 1)

@@ -5,8 +5,23 @@ from __future__ import annotations
 from uuid import uuid4
 
 from girih.api.compat.langgraph.messages import read_messages
-from girih.language.spec.tree import JsonObject
+from girih.errors import InvalidInput
+from girih.language.spec.tree import JsonObject, JsonValue
 from girih.services.runs.values import MESSAGES
+
+
+def written(update: JsonValue) -> list[JsonObject]:
+    """What a command's `update` writes, one after the other: an object, or pairs of a name and a value.
+
+    Raises `InvalidInput` for anything else.
+    """
+    if isinstance(update, dict):
+        return [update]
+    if isinstance(update, list) and all(isinstance(p, list) and len(p) == 2 and isinstance(p[0], str) for p in update):
+        return [{str(pair[0]): pair[1]} for pair in update if isinstance(pair, list)]
+    raise InvalidInput(
+        "`command.update` must be an object, or a list of pairs of a name and a value", param="command.update"
+    )
 
 
 def state_from(values: JsonObject) -> JsonObject:

@@ -42,6 +42,8 @@ class ValuesSpeaker:
         """The values, at the end."""
         assert self._fold is not None  # noqa: S101 - see `ViewedTail`
         if event.event.type == GAP:
+            # What the run wrote is no longer kept: what is left of it are its outputs.
+            self._fold.state = {}
             return b""
         self._fold.take(event)
         if not is_end(event) or Place(event.seq, LAST) <= self._after:
