@@ -34,7 +34,9 @@ async def test_the_shape_of_cohere_and_jina() -> None:
 
 
 async def test_the_shape_of_tei_is_found_out_once() -> None:
-    scores, asked = await ask(says(422, {"error": "missing field `texts`"}), says(200, [{"index": 0, "score": 3}]), times=2)
+    scores, asked = await ask(
+        says(422, {"error": "missing field `texts`"}), says(200, '[{"index": 0, "score": 3}]'), times=2
+    )
     assert scores == [[3.0, None], [3.0, None]]
     assert ["texts" in one.json() for one in asked] == [False, True, True]
 
