@@ -93,6 +93,12 @@ class Settings(BaseSettings):
         le=3600,
         description="Seconds after which the runs of a process that vanished go on elsewhere.",
     )
+    ingest_lease: float = Field(
+        default=30,
+        ge=0.5,
+        le=3600,
+        description="Seconds after which documents that a vanished worker had in hand go on with another.",
+    )
     background_after: float = Field(
         default=10,
         ge=0,

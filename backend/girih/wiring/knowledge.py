@@ -7,6 +7,7 @@ import logging
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
 
 from girih.db.engine import make_sessions
 from girih.db.unit_of_work import UnitOfWork
@@ -61,8 +62,15 @@ def make_knowledge(
     enriching: Enriching | None = None,
 ) -> KnowledgeService:
     """The service over an open database. Without `searches`, it searches without models and rerankers."""
-    storage = make_storage(settings)
-    return KnowledgeService(uow, settings.data_dir, embedders, storage=storage, searches=searches, enriching=enriching)
+    return KnowledgeService(
+        uow,
+        settings.data_dir,
+        embedders,
+        storage=make_storage(settings),
+        searches=searches,
+        enriching=enriching,
+        lease=timedelta(seconds=settings.ingest_lease),
+    )
 
 
 def make_storage(settings: Settings) -> Storage:
