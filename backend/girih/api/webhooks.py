@@ -9,11 +9,12 @@ from fastapi import APIRouter
 
 from girih.api.deps import GuardedRoute, Wired, requires
 from girih.db.tenancy import OrgScope
-from girih.services.webhooks.schemas import WebhookOut, WebhookSecretOut
+from girih.services.webhooks.schemas import DeliveryOut, WebhookOut, WebhookSecretOut
 
 router = APIRouter(tags=["webhooks"], route_class=GuardedRoute)
 
 Reader = Annotated[OrgScope, requires("runs:read")]
+Writer = Annotated[OrgScope, requires("runs:write")]
 Manager = Annotated[OrgScope, requires("keys:manage")]
 
 
@@ -21,6 +22,12 @@ Manager = Annotated[OrgScope, requires("keys:manage")]
 async def get_run_webhook(girih: Wired, scope: Reader, run_id: UUID) -> WebhookOut:
     """What the run's webhook was told, whether it arrived, and if not, why."""
     return await girih.webhooks.of_run(scope, run_id)
+
+
+@router.post("/webhooks/deliveries/{delivery_id}/redeliver", operation_id="redeliver_webhook")
+async def redeliver_webhook(girih: Wired, scope: Writer, delivery_id: str) -> DeliveryOut:
+    """Try a delivery that failed once more: the same message under the same id."""
+    return await girih.webhooks.redeliver(scope, delivery_id)
 
 
 @router.get("/webhook-secret", operation_id="get_webhook_secret")

@@ -48,6 +48,22 @@ async def test_a_retry_goes_on_from_the_node_that_failed(office: Office) -> None
         await service.replays.retry(office.scope, UUID(run.id), RetryIn())
 
 
+async def test_a_retry_has_the_options_of_the_run(office: Office) -> None:
+    await publish(office)
+    await publish(office, LINE, "two")
+    service = office.service()
+    office.probe.acts["b"] = failing
+    options: Any = {"webhook": "https://example.com/x", "max_steps": 50, "interrupt_after": ["c"]}
+    first = await service.create(office.scope, RunIn(agent="test", on_completion="keep", **options))
+    assert (await ended(service, office.scope, first.id)).status == "failed"
+    again = await service.replays.retry(office.scope, UUID(first.id), RetryIn())
+    assert (again.webhook, again.max_steps, again.interrupt_after) == ("https://example.com", 50, ["c"])
+    await ended(service, office.scope, again.id)
+    other = await service.replays.retry(office.scope, UUID(first.id), RetryIn(agent="two", max_steps=60))
+    assert (other.webhook, other.max_steps, other.interrupt_after) == ("https://example.com", 60, [])
+    await ended(service, office.scope, other.id)
+
+
 async def test_a_run_is_continued_from_any_checkpoint_and_as_another_version(office: Office) -> None:
     await publish(office)
     await publish(

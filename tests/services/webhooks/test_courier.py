@@ -22,7 +22,7 @@ from tests.services.runs.victim import LINE
 from girih.db.direct import DirectPool
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import UnitOfWork
-from girih.errors import InvalidInput, NotFound
+from girih.errors import Conflict, InvalidInput, NotFound
 from girih.providers.outbound import OutboundClient, OutboundError
 from girih.services.runs.schemas import ResumeIn, RunIn
 from girih.services.webhooks.courier import Courier, Patience
@@ -139,6 +139,36 @@ async def test_the_tries_are_bounded_and_the_last_reason_stays(office: Office) -
     assert (delivery.state, delivery.tries, delivery.last_status) == ("failed", 3, 503)
     assert (delivery.last_error, len(server.asked)) == ("the receiver answered 503", 3)
     assert delivery.done_at is not None
+
+
+async def test_a_delivery_that_failed_is_tried_once_more_with_the_same_text(
+    office: Office, other_scope: OrgScope
+) -> None:
+    service = WebhookService(office.uow)
+    answers = [503, 503, 503, 503, 200]
+
+    async def wakes_up(asked: Asked, writer: asyncio.StreamWriter) -> None:
+        await says(answers.pop(0), b"")(asked, writer)
+
+    async with serving(wakes_up) as server:
+        run_id = await told(office, server.url)
+        sender = courier(office, server)
+        for tries in (3, 4, 5):
+            for _ in range(3):
+                await its_time_comes(office)
+                await sender.deliver_due()
+            (seen,) = (await service.of_run(office.scope, UUID(run_id))).deliveries
+            assert (seen.state, seen.tries) == ("delivered" if tries == 5 else "failed", tries)
+            if tries < 5:
+                assert (await service.redeliver(office.scope, seen.id)).state == "pending"
+                with pytest.raises(Conflict, match="is pending"):
+                    await service.redeliver(office.scope, seen.id)
+    assert len({(asked.headers["webhook-id"], asked.body) for asked in server.asked}) == 1
+    with pytest.raises(Conflict, match="is delivered"):
+        await service.redeliver(office.scope, seen.id)
+    for scope, number in ((other_scope, seen.id), (office.scope, "msg_1"), (office.scope, str(UUID(int=1)))):
+        with pytest.raises(NotFound, match="no such delivery"):
+            await service.redeliver(scope, number)
 
 
 async def test_a_receiver_that_hangs_is_given_up_in_time(office: Office) -> None:

@@ -22,6 +22,7 @@ from girih.services.runs.checkpoint_store import SqlCheckpointStore
 from girih.services.runs.conditions import CheckpointsSince
 from girih.services.runs.crash import CrashPoints
 from girih.services.runs.links import Link
+from girih.services.runs.options import breakpoints_of
 from girih.services.runs.past import chat_of
 from girih.services.runs.ports import Agents
 from girih.services.runs.reader import Reader, no_such_run
@@ -240,6 +241,8 @@ class Replays:
 
 
 def _asked(row: Run, chat: JsonObject | None, body: RetryIn) -> RunIn:
+    """The same once more, with what it was told besides its inputs. Breakpoints name nodes of the run's own version."""
+    stops = breakpoints_of(row.breakpoints if body.agent is None else None)
     return RunIn(
         agent=body.agent or f"{row.agent}@{row.version}",
         inputs=row.inputs,
@@ -247,7 +250,11 @@ def _asked(row: Run, chat: JsonObject | None, body: RetryIn) -> RunIn:
         tags=row.tags,
         user=row.end_user,
         background=body.background,
-        max_steps=body.max_steps,
+        max_steps=body.max_steps or row.max_steps,
+        webhook=row.webhook,
+        on_completion=row.on_completion,
+        interrupt_before=sorted(stops.before),
+        interrupt_after=sorted(stops.after),
         **asked_again(chat),
     )
 

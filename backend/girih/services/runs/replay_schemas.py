@@ -28,7 +28,10 @@ class CheckpointList(BaseModel):
 
 
 class RetryIn(BaseModel):
-    """How to run again. Without anything: the same version, from the last checkpoint, so from the node that failed."""
+    """How to run again. Without anything: the same version, from the last checkpoint, so from the node that failed.
+
+    Its metadata, tags, user, webhook, `on_completion`, breakpoints (of the same version) and `max_steps` are the run's.
+    """
 
     model_config = ConfigDict(extra="forbid")
 

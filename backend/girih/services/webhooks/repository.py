@@ -70,11 +70,33 @@ async def put_off(work: Work, taken: Try, *, status: int | None, error: str, wai
 
 
 async def _settle(work: Work, taken: Try, **values: object) -> None:
-    """Say what became of a try, unless another one has begun since. What is over needs no text any more."""
+    """Say what became of a try, unless another one has begun since. What has arrived needs no text any more."""
     row = WebhookDelivery
-    texts = {"body": None, "last_error": values.get("last_error")} if "state" in values else {}
+    texts = {"body": None, "last_error": None} if values.get("state") == "delivered" else {}
     statement = update(row).where(row.id == taken.id, row.tries == taken.number, row.state == "pending")
     await work.session.execute(statement.values(**values | texts))
+
+
+async def again(work: Work, scope: OrgScope, delivery_id: UUID) -> WebhookDelivery | None:
+    """Have a delivery that failed tried once more, now; `None` where it has not, or its text is not there any more."""
+    row = WebhookDelivery
+    mine = row.org_id == scope.org_id, row.project_id == scope.project_id, row.id == delivery_id
+    statement = (
+        update(row)
+        .where(*mine, row.state == "failed", or_(row.body.is_not(None), row.run.is_not(None)))
+        .values(state="pending", next_at=func.now(), done_at=None)
+        .returning(row)
+    )
+    found: WebhookDelivery | None = (await work.session.scalars(statement)).one_or_none()
+    return found
+
+
+async def delivery(work: Work, scope: OrgScope, delivery_id: UUID) -> WebhookDelivery | None:
+    """The delivery of that id in the scope's project."""
+    row = WebhookDelivery
+    mine = row.org_id == scope.org_id, row.project_id == scope.project_id, row.id == delivery_id
+    found: WebhookDelivery | None = await work.session.scalar(select(row).where(*mine))
+    return found
 
 
 async def pauses_of(work: Work, row: WebhookDelivery) -> Sequence[RunPause]:

@@ -7,12 +7,13 @@ from uuid import UUID
 
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import UnitOfWork
+from girih.errors import Conflict, NotFound
 from girih.services.runs import repository as runs
 from girih.services.runs.reader import no_such_run
 from girih.services.runs.shown import origin_of
 from girih.services.webhooks import repository
 from girih.services.webhooks.schemas import DeliveryOut, WebhookOut, WebhookSecretOut
-from girih.services.webhooks.signing import message_id, new_secret
+from girih.services.webhooks.signing import delivery_id, message_id, new_secret
 from girih.services.webhooks.tables import WebhookDelivery, WebhookSecret
 
 OVERLAP = timedelta(days=1)
@@ -34,6 +35,21 @@ class WebhookService:
             rows = await repository.of_run(work, scope.org_id, run_id)
             origin = origin_of(run.webhook) if run.webhook is not None else None
             return WebhookOut(origin=origin, deliveries=[_delivery(row) for row in rows])
+
+    async def redeliver(self, scope: OrgScope, message: str) -> DeliveryOut:
+        """Try a delivery that failed once more, with the same id and text.
+
+        Raises `NotFound`, and `Conflict` for one that is under way or has arrived.
+        """
+        number = delivery_id(message)
+        async with self._uow(scope) as work:
+            known = await repository.delivery(work, scope, number) if number is not None else None
+            if known is None:
+                raise NotFound("there is no such delivery", help="`GET /v1/runs/{id}/webhook` lists those of a run")
+            row = await repository.again(work, scope, known.id)
+            if row is None:
+                raise Conflict(f"this delivery is {known.state}", help="only one that failed can be tried once more")
+            return _delivery(row)
 
     async def secret(self, scope: OrgScope) -> WebhookSecretOut:
         """The project's secret, made now if it had none."""

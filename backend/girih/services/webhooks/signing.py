@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Sequence
+from uuid import UUID
 
 PREFIX = "whsec_"
 _KEY_BYTES = 32
@@ -20,6 +21,14 @@ def new_secret() -> str:
 def message_id(delivery_id: object) -> str:
     """The `webhook-id` of a delivery, the same for each of its tries."""
     return f"msg_{str(delivery_id).replace('-', '')}"
+
+
+def delivery_id(message: str) -> UUID | None:
+    """The delivery that has this `webhook-id`; `None` for what is none."""
+    try:
+        return UUID(hex=message.removeprefix("msg_")) if message.startswith("msg_") else None
+    except ValueError:
+        return None
 
 
 def signed(number: str, timestamp: int, body: bytes, keys: Sequence[str]) -> dict[str, str]:
