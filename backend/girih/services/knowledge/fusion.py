@@ -12,7 +12,7 @@ Ranking = Sequence[tuple[UUID, float]]
 RRF_K = 60
 
 MEANING_WEIGHT = 0.7
-"""What a model's likeness counts against the words; measured, see `docs/reference/retrieval.md`."""
+"""What a model's likeness counts against the words; measured, see `docs/explanation/performance.md`."""
 
 HASHING_WEIGHT = 0.4
 """The same for the embedder `hashing`, which sees words as well, and worse."""
