@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 import tempfile
@@ -81,6 +82,12 @@ def as_script(page: Path) -> str:
     return "\n".join(lines)
 
 
+def free_port() -> int:
+    """A port where nobody listens now."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        return int(listening.getsockname()[1])
+
+
 @pytest.fixture(scope="module")
 def dev_server() -> Iterator[dict[str, str]]:
     """A running `girih dev --examples`, as the environment of whoever uses it."""
@@ -89,9 +96,15 @@ def dev_server() -> Iterator[dict[str, str]]:
         workspace = Path(folder) / "empty"
         workspace.mkdir()
         arguments = (str(workspace), "--examples", "--port", "0")
-        with girih_dev(Path(folder) / "data", *arguments, output=Path(folder) / "out.txt") as dev:
+        port = str(free_port())
+        site = f"http://127.0.0.1:{port}"
+        reach = {
+            "GIRIH_ENDPOINTS": json.dumps({"site": site}),
+            "GIRIH_SOURCE_FOLDERS": json.dumps([tempfile.gettempdir()]),
+        }
+        with girih_dev(Path(folder) / "data", *arguments, output=Path(folder) / "out.txt", environment=reach) as dev:
             facts = {name: str(dev.facts[key]) for name, key in NAMES.items()}
-            yield facts | {"GIRIH_ENDPOINTS": "{}"}
+            yield facts | {"GIRIH_ENDPOINTS": "{}", "SITE": site, "SITE_PORT": port}
 
 
 NAMES = {

@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -52,10 +52,12 @@ class Dev:
 
 
 @contextmanager
-def girih_dev(data_dir: Path, *arguments: str, output: Path) -> Iterator[Dev]:
+def girih_dev(
+    data_dir: Path, *arguments: str, output: Path, environment: Mapping[str, str] | None = None
+) -> Iterator[Dev]:
     """Start `girih dev` and wait until it says that it is running."""
     command = [sys.executable, "-m", "girih.cli", "dev", "--data-dir", str(data_dir), *arguments]
-    env = os.environ | {"NO_COLOR": "1", "PYTHONUNBUFFERED": "1"}
+    env = os.environ | {"NO_COLOR": "1", "PYTHONUNBUFFERED": "1"} | dict(environment or {})
     with output.open("wb") as stream:
         process = subprocess.Popen(command, env=env, stdout=stream, stderr=subprocess.STDOUT)
     dev = Dev(process, data_dir, output)

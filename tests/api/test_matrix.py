@@ -15,6 +15,7 @@ from tests.api.test_openapi import operations
 from girih.db.tenancy import OrgScope
 from girih.services.identity.schemas import PERMISSIONS
 
+PAGE = {"kind": "web", "urls": ["https://pages.example/a"]}
 BODIES: dict[str, dict[str, Any]] = {
     "validate_workspace": {"json": {"files": WORKSPACE}},
     "apply_workspace": {"json": {"files": WORKSPACE, "dry_run": True}},
@@ -44,6 +45,9 @@ BODIES: dict[str, dict[str, Any]] = {
     "search_items": {"json": {}},
     "list_namespaces": {"json": {}},
     "publish_event": {"json": {"type": "order.paid", "data": {"id": 1}}},
+    "create_data_store": {"json": {"name": "other", "collection": "shelf", "source": PAGE}},
+    "change_data_store": {"json": {"most_removed": 10}},
+    "start_sync": {"json": {}},
 }
 """What each operation with a body takes: a new one has to be added here."""
 
@@ -73,6 +77,7 @@ OF_NO_THING = {
     "publish_event",
     "create_schedule",
     "list_schedules",
+    "list_data_stores",
     "create_thread",
     "list_threads",
     "create_runs",
@@ -113,7 +118,12 @@ async def things(client: Client, work: Callable[[], Awaitable[None]]) -> dict[st
     schedule = (await client.post("/v1/schedules", json=night)).json()
     thread = (await client.post("/v1/threads", json={"state": {"x": 1}})).json()
     assert (await client.put("/v1/store/items", **BODIES["put_item"])).is_success
+    store = {"name": "pages", "collection": "shelf", "source": PAGE}
+    store = (await client.post("/v1/data-stores", json=store)).json()
+    sync = (await client.post(f"/v1/data-stores/{store['id']}/syncs")).json()
     ids = {
+        "data_store_id": store["id"],
+        "sync_id": sync["id"],
         "run_id": run["id"],
         "thread_id": thread["id"],
         "schedule_id": schedule["id"],
@@ -125,7 +135,17 @@ async def things(client: Client, work: Callable[[], Awaitable[None]]) -> dict[st
     return {**ids, "alias": "prod", "budget_id": budget["id"]}
 
 
-IDS = ("run_id", "thread_id", "schedule_id", "interrupt_id", "document_id", "key_id", "budget_id")
+IDS = (
+    "data_store_id",
+    "sync_id",
+    "run_id",
+    "thread_id",
+    "schedule_id",
+    "interrupt_id",
+    "document_id",
+    "key_id",
+    "budget_id",
+)
 
 
 @pytest.mark.parametrize("key", [None, "garbage", "girih_live_" + "0" * 32 + "_" + "A" * 49])
