@@ -26,8 +26,8 @@ class IngestJob(ProjectOwned, Base):
     """The record of one ingestion into one index: how far it is, who holds it until when, and how often it was tried.
 
     `fence` grows with every holder; a write that carries an older one changes nothing. `stage` is what is done, or is
-    to be done next; `lane` says which workers do it. `attempts` and `crashes` (holders that died) count within the
-    stage. `priority` 0 goes before 10, within an organization. `reused` passages had been embedded before. `revision`
+    to be done next; `lane` says which workers do it. `attempts` count within the stage, `crashes` (holders that died)
+    in all. `priority` 0 goes before 10, within an organization. `reused` passages had been embedded before. `revision`
     is the number of the row's last change, of all jobs' together; the database sets it.
     """
 

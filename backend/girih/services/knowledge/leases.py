@@ -22,7 +22,7 @@ DIED = "the worker stopped in the middle of it"
 
 @dataclass(frozen=True)
 class Held:
-    """A job this process holds, for as long as nobody took its fence further. `attempts`, `crashes`: of its stage."""
+    """A job this process holds, for as long as nobody took its fence further. `attempts` are those of its stage."""
 
     id: UUID
     scope: OrgScope
@@ -101,16 +101,16 @@ async def progress(work: Work, held: Held, done: int, total: int, reused: int = 
 async def advance(work: Work, held: Held, stage: Stage, total: int = 0) -> Held:
     """Go on with another stage of the same lane, with fresh attempts. Raises `LeaseLost`."""
     await _hold(work, held.scope, held.document_id)
-    fresh = {"done": 0, "total": total, "attempts": 1, "crashes": 0, "stage_began": func.now()}
+    fresh = {"done": 0, "total": total, "attempts": 1, "stage_began": func.now()}
     await _change(work, held, stage=stage, **fresh)
     await _show(work, held, STATUS_OF[stage], None)
-    return replace(held, stage=stage, attempts=1, crashes=0)
+    return replace(held, stage=stage, attempts=1)
 
 
 async def hand_over(work: Work, held: Held, stage: Stage, total: int = 0) -> None:
     """Let the job wait for a stage of another lane, with fresh attempts. Raises `LeaseLost`."""
     await _hold(work, held.scope, held.document_id)
-    fresh = {"done": 0, "total": total, "attempts": 0, "crashes": 0, "stage_began": None, "reason": None}
+    fresh = {"done": 0, "total": total, "attempts": 0, "stage_began": None, "reason": None}
     await _change(work, held, status="queued", stage=stage, lane=LANE_OF[stage], lease_until=None, **fresh)
     await _show(work, held, STATUS_OF[stage], None)
 
@@ -175,7 +175,8 @@ def _fenced(scope: OrgScope, job: IngestJob) -> Held:
 
 
 async def _is_given_up(work: Work, job: IngestJob, held: Held, attempts: int) -> bool:
-    if job.attempts < attempts:
+    # Whoever kills its workers in one stage after another is no better than who does it in the same.
+    if max(job.attempts, job.crashes) < attempts:
         return False
     reason = f"gave up after {attempts} attempts" + (f"; the last one: {job.reason}" if job.reason else "")
     job.status = "running"
