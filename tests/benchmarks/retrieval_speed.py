@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -105,15 +107,28 @@ async def hybrid(shelf: Shelf, query: str, vector: list[float], where: Where = E
     return len(fused([list(leg.values()) for leg in legs]))
 
 
-async def times(ask: Callable[[int], Awaitable[object]]) -> tuple[float, float]:
-    """Median and 95th percentile in milliseconds; each question once before it counts."""
-    taken = []
+async def times(shelf: Shelf, ask: Callable[[int], Awaitable[object]]) -> str:
+    """Median and 95th percentile, and what a question takes of a core, here and in the database, in milliseconds."""
     for number in range(QUESTIONS):
         await ask(number)
+    taken, before = [], await used(shelf)
+    for number in range(QUESTIONS):
         began = time.perf_counter()
         await ask(number)
         taken.append(1000 * (time.perf_counter() - began))
-    return float(np.median(taken)), float(np.percentile(taken, 95))
+    core = 1000 * (await used(shelf) - before) / QUESTIONS
+    return f"p50 {np.median(taken):.1f} | p95 {np.percentile(taken, 95):.1f} | core {core:.1f}"
+
+
+async def used(shelf: Shelf) -> float:
+    """Seconds that this process and its only connection's have used of a core (the latter on Linux)."""
+    async with shelf.uow(shelf.scope) as work:
+        process = await work.session.scalar(text("SELECT pg_backend_pid()"))
+    try:
+        fields = Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()
+    except OSError:
+        return time.process_time()
+    return time.process_time() + (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 async def measure(shelf: Shelf, corpus: Corpus, label: str) -> None:
@@ -126,8 +141,7 @@ async def measure(shelf: Shelf, corpus: Corpus, label: str) -> None:
             "meaning": lambda n: shelf.near(vectors[n], DEPTH),
             "hybrid": lambda n, q=queries: hybrid(shelf, q[n], vectors[n]),
         }.items():
-            p50, p95 = await times(ask)
-            print(f"| {label} | {kind} | {name} | p50 {p50:.1f} ms | p95 {p95:.1f} ms |", flush=True)
+            print(f"| {label} | {kind} | {name} | {await times(shelf, ask)} |", flush=True)
 
 
 async def recall(shelf: Shelf, corpus: Corpus, among: np.ndarray[Any, Any], where: Where) -> tuple[float, float]:
@@ -156,11 +170,8 @@ async def conditions(shelf: Shelf, corpus: Corpus, count: int) -> None:
             where = Where("c.start / 1000 + substr(d.name, 2)::int < :where_bound", {"where_bound": leaves})
         rows, right = await recall(shelf, corpus, among, where)
         query, vector = corpus.questions(True), corpus.asked()
-        p50, p95 = await times(lambda n, q=query, v=vector, w=where: hybrid(shelf, q[n], v[n].tolist(), w))
-        print(
-            f"| {label} | {rows:.1f} of 10 rows | recall {right:.3f} | hybrid p50 {p50:.1f} ms | p95 {p95:.1f} ms |",
-            flush=True,
-        )
+        took = await times(shelf, lambda n, q=query, v=vector, w=where: hybrid(shelf, q[n], v[n].tolist(), w))
+        print(f"| {label} | {rows:.1f} of 10 rows | recall {right:.3f} | hybrid {took} |", flush=True)
 
 
 async def beside(uow: UnitOfWork, corpus: Corpus, count: int) -> None:
@@ -176,24 +187,24 @@ async def main(count: int) -> None:
     """Write, build, search."""
     async with fresh_database() as database:
         await upgrade(database.owner)
-        engine = make_engine(database.app)
+        engine = make_engine(database.app, pool_size=1, overflow=0)
         uow = UnitOfWork(make_sessions(engine), lambda *_: None)
         scope: OrgScope = await make_scope(uow)
         corpus = Corpus(count)
         shelf = await Shelf(uow, scope, DIMS).make()
         loaded = 0
         for size in sorted({min(5_000, count), count}):
-            began = time.perf_counter()
+            began, before = time.perf_counter(), await used(shelf)
             with timed_statements(engine) as spent:
                 await load(shelf, corpus, loaded, size - loaded)
-            seconds, made = time.perf_counter() - began, size - loaded
+            seconds, core, made = time.perf_counter() - began, await used(shelf) - before, size - loaded
             loaded = size
             parts = ", ".join(f"{name} {made / taken:,.0f}/s" for name, taken in spent.items())
             rows = made / (spent["texts"] + spent["vectors"])
             print(
-                f"{made:,} passages written in {seconds:.1f} s: {made / seconds:,.0f}/s ({parts}; texts and vectors {rows:,.0f}/s)",
-                flush=True,
+                f"{made:,} passages written: {made / seconds:,.0f}/s, {made / core:,.0f} per second of a core;", end=" "
             )
+            print(f"{parts}; texts with vectors {rows:,.0f}/s", flush=True)
             await vacuum(database.owner)
             await measure(shelf, corpus, f"{size:,}, exact")
         began = time.perf_counter()

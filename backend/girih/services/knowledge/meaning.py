@@ -14,6 +14,8 @@ from girih.services.knowledge.where import EVERYTHING, Where
 
 FEW = 10_000
 """Passages that a condition may leave and that are compared one by one: an HNSW index finds too few among few."""
+_SHORT, _LONG = 4_000, 40_000
+"""Passages that the HNSW index goes through for a question, at first, and when the condition leaves more than `FEW`."""
 _WIDEST = 1_000
 """The largest `hnsw.ef_search` there is."""
 
@@ -62,7 +64,7 @@ async def by_meaning(
 ) -> Leg:
     """The `depth` passages nearest to the vector, nearest first; scores are cosine similarities, -1 to 1.
 
-    Exact, but for an index with a shelf of its own where more than `FEW` passages come into question.
+    Exact, but for an index with a shelf of its own; there as well where a condition leaves few passages.
     """
     search = _Search(work, index, vector, where)
     if index.shelf == 0:
@@ -79,7 +81,6 @@ class _Search:
         self._index = index
         self._where = where
         self._values = {"org_id": index.org_id, "index_id": index.id, "vector": str(list(vector))}
-        self._is_selective: bool | None = None
 
     async def exact(self, depth: int) -> Sequence[Row[Any]]:
         """Every vector compared."""
@@ -90,27 +91,25 @@ class _Search:
         return await self._rows(_EXACT_AMONG, depth, few=self._index.passages if few is None else few)
 
     async def nearest(self, depth: int) -> Sequence[Row[Any]]:
-        """By the HNSW index, unless the condition leaves few passages, or those that it leaves are far away."""
-        if self._where.narrows and self._is_selective is not False:
-            await tune(self._work)
-            rows = await self.exact_among(depth, FEW)
-            self._is_selective = bool(rows)
-            if rows:
-                return rows
-        await tune(
-            self._work,
-            enable_sort="off",
-            **{
-                "hnsw.ef_search": min(max(100, 2 * depth), _WIDEST),
-                "hnsw.iterative_scan": "relaxed_order",
-                "hnsw.max_scan_tuples": 20_000,
-            },
-        )
+        """By the HNSW index; where a condition leaves so few that it finds too few, by comparing those."""
+        rows = await self._by_index(depth, _SHORT if self._where.narrows else _LONG)
+        if len(rows) < min(depth, self._index.passages) and self._where.narrows:
+            rows = await self.exact_among(depth, FEW) or await self._by_index(depth, _LONG)
+        if len(rows) < min(depth, self._index.passages):
+            rows = await (self.exact_among(depth) if self._where.narrows else self.exact(depth))
+        return sorted(rows, key=lambda row: (-row.score, row.id))
+
+    async def _by_index(self, depth: int, tuples: int) -> Sequence[Row[Any]]:
+        options = {
+            "hnsw.ef_search": min(max(100, 2 * depth), _WIDEST),
+            "hnsw.iterative_scan": "relaxed_order",
+            "hnsw.max_scan_tuples": tuples,
+        }
+        # A plan that sorts would compare all vectors.
+        await tune(self._work, enable_sort="off", **options)
         rows = await self._rows(NEAREST, depth, dims=self._index.embedder_dims)
         await tune(self._work, enable_sort="on")
-        if len(rows) < min(depth, self._index.passages):
-            return await (self.exact_among(depth) if self._where.narrows else self.exact(depth))
-        return sorted(rows, key=lambda row: (-row.score, row.id))
+        return rows
 
     async def _rows(self, statement: str, depth: int, **parts: object) -> Sequence[Row[Any]]:
         documents = DOCUMENTS if self._where.narrows else ""

@@ -19,6 +19,8 @@ _WIDER = 16
 """How many times more are read when those did not give enough passages."""
 _SHORTLIST = 1_000
 """Passages whose other terms are looked up."""
+_FEW = 2_000
+"""Passages that a condition may leave and whose terms are all looked up."""
 
 # BM25 with k1 = 1.2 and b = 0.75. Rare terms weigh most, so passages are picked by those alone, and the terms that
 # stand in very many passages are looked up for the best of them only. The rarest term is read whatever it costs.
@@ -47,6 +49,28 @@ SELECT c.id, c.document_id, c.start, s.score, (SELECT bool_and(is_rare) FROM ask
 FROM scored s JOIN chunks c ON c.org_id = :org_id AND c.id = s.chunk_id
 ORDER BY s.score DESC, s.chunk_id
 """
+# Where a condition leaves few passages, the terms are looked up for each of those.
+_LEFT = """
+SELECT count(*) FROM (
+  SELECT FROM chunks c {documents} WHERE c.org_id = :org_id AND c.index_id = :index_id AND ({where}) LIMIT :few + 1) l
+"""
+_AMONG = """
+WITH asked AS MATERIALIZED (
+  SELECT t.id, 2.2e0 * ln(1 + (CAST(:passages AS float8) - t.df + 0.5e0) / (t.df + 0.5e0)) AS weight
+  FROM unnest(to_tsvector(CAST(:configuration AS regconfig), :query)) q
+  JOIN chunk_terms t ON t.org_id = :org_id AND t.index_id = :index_id AND t.term = q.lexeme
+), left_over AS MATERIALIZED (
+  SELECT c.id, c.document_id, c.start FROM chunks c {documents}
+  WHERE c.org_id = :org_id AND c.index_id = :index_id AND ({where})
+)
+SELECT c.id, c.document_id, c.start,
+       sum(a.weight * p.count / (p.count + 1.2e0 * (0.25e0 + 0.75e0 * p.words / CAST(:average AS float8)))) AS score
+FROM left_over c CROSS JOIN asked a
+JOIN chunk_postings p ON p.org_id = :org_id AND p.term_id = a.id AND p.chunk_id = c.id
+GROUP BY c.id, c.document_id, c.start
+ORDER BY score DESC, c.id
+LIMIT :depth
+"""
 _NARROWED = "JOIN chunks c ON c.org_id = :org_id AND c.id = p.chunk_id {documents} WHERE ({where})"
 
 
@@ -66,16 +90,27 @@ async def by_words(work: Work, index: SearchIndex, query: str, depth: int, where
         "passages": float(index.passages),
         "average": max(index.words / max(index.passages, 1), 1.0),
     }
-    narrowed = _NARROWED.format(documents=DOCUMENTS, where=where.sql) if where.narrows else ""
+    parts = {"documents": DOCUMENTS if where.narrows else "", "where": where.sql}
+    narrowed = _NARROWED.format(**parts) if where.narrows else ""
 
     async def find(rows: int) -> Sequence[Row[Any]]:
-        statement = text(_ASKED.format(narrowed=narrowed, shortlist=max(_SHORTLIST, 2 * rows)))
+        found = await picked(rows, _READ)
+        if found is not None:
+            return found
+        if where.narrows and await work.session.scalar(text(_LEFT.format(**parts)), values | {"few": _FEW}) <= _FEW:
+            return (await work.session.execute(text(_AMONG.format(**parts)), values | {"depth": rows})).all()
         read = _READ
-        while True:
-            found = (await work.session.execute(statement, values | {"depth": rows, "read": read})).all()
-            # No terms of a question stand in an index more often than it has words.
-            if len(found) >= rows or read >= index.words or (found and found[0].is_whole):
-                return found
+        while found is None:
             read *= _WIDER
+            found = await picked(rows, read)
+        return found
+
+    async def picked(rows: int, read: int) -> Sequence[Row[Any]] | None:
+        """The best of those that so many postings bring into question; `None`: there may be more."""
+        statement = text(_ASKED.format(narrowed=narrowed, shortlist=max(_SHORTLIST, 2 * rows)))
+        found = (await work.session.execute(statement, values | {"depth": rows, "read": read})).all()
+        # No terms of a question stand in an index more often than it has words.
+        is_all = len(found) >= rows or read >= index.words or (len(found) > 0 and found[0].is_whole)
+        return found if is_all else None
 
     return await distinct(find, depth)
