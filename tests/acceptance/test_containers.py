@@ -58,7 +58,7 @@ def test_every_long_running_service_says_whether_it_is_well(compose: dict[str, A
 
 
 def test_the_application_logs_in_as_one_who_owns_nothing(compose: dict[str, Any]) -> None:
-    for name in ("api", "worker", "runner"):
+    for name in ("api", "worker", "runner", "syncs"):
         environment = compose["services"][name]["environment"]
         assert environment["GIRIH_DATABASE_URL"].startswith("postgresql://girih_app:")
         assert "GIRIH_MIGRATION_DATABASE_URL" not in environment
@@ -66,7 +66,7 @@ def test_the_application_logs_in_as_one_who_owns_nothing(compose: dict[str, Any]
 
 def test_containers_are_set_up_by_the_same_settings(compose: dict[str, Any]) -> None:
     known = {f"GIRIH_{name.upper()}" for name in Settings.model_fields}
-    for name in ("migrate", "api", "worker", "runner"):
+    for name in ("migrate", "api", "worker", "runner", "syncs"):
         assert set(compose["services"][name]["environment"]) <= known
 
 

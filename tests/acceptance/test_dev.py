@@ -57,7 +57,7 @@ def test_it_says_where_it_is_in_a_private_file(dev: Dev) -> None:
     file = dev.data_dir / "dev.json"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert {"url", "api_key", "database_url", "pids"} <= dev.facts.keys()
-    assert {"dev", "postgres", "valkey", "worker", "api"} == dev.facts["pids"].keys()
+    assert {"dev", "postgres", "valkey", "worker", "syncs", "api"} == dev.facts["pids"].keys()
     assert all(alive(pid) for pid in dev.facts["pids"].values())
     assert dev.facts["api_key"] in dev.said()
 
@@ -113,7 +113,7 @@ def test_the_doctor_finds_everything_there(dev: Dev, monkeypatch: pytest.MonkeyP
 
 def test_killed_parts_come_back(dev: Dev) -> None:
     before = dev.pids()
-    for name in ("worker", "api", "valkey", "postgres"):
+    for name in ("worker", "syncs", "api", "valkey", "postgres"):
         os.kill(before[name], signal.SIGKILL)
     assert wait_until(lambda: not set(before.values()) & (set(dev.pids().values()) - {before["dev"]}), 60), dev.said()
 
