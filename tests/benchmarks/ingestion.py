@@ -89,19 +89,21 @@ def r17(n: int) -> Found:
         deadly = at.bring("deadly.md", prose("deadly", 400))
         others = [at.bring(f"other-{number}.md", prose(("other", number), 40)) for number in range(6)]
         held = "SELECT fence FROM ingest_jobs WHERE document_id = $1 AND status = 'running'"
-        deaths = 0
+        killed: list[object] = []
         while at.fleet.sql("SELECT status FROM documents WHERE id = $1", UUID(deadly)) != [("failed",)]:
-            if at.fleet.sql(held, UUID(deadly)):
+            taken = at.fleet.sql(held, UUID(deadly))
+            if taken and taken[0] not in killed:  # what a dead one left behind looks held until its lease is over
+                killed.append(taken[0])
                 worker.kill()
-                worker, deaths = at.worker(), deaths + 1
-            found.check(deaths < 10, "it never ended")
-            if deaths >= 10:
+                worker = at.worker()
+            if len(killed) > 3:
                 break
-            time.sleep(0.05)
+            time.sleep(0.01)
+        found.check(len(killed) <= 3, "a fourth worker took it")
         found.check(set(at.ended(others).values()) == {"ready"}, "it took its neighbours with it")
         ((reason,),) = at.fleet.sql("SELECT reason FROM documents WHERE id = $1", UUID(deadly))
         found.check("3 attempts" in str(reason), f"{reason}")
-        found.figures |= {"deaths until it was given up": deaths}
+        found.figures |= {"deaths until it was given up": len(killed)}
         found.tried += 1
     return found
 
