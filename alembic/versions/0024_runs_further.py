@@ -1,4 +1,4 @@
-"""What model calls under way may still use is held against the budgets, over all processes."""
+"""What model calls under way may use is held against the budgets; threads know how runs ended that were removed."""
 
 from __future__ import annotations
 
@@ -39,12 +39,33 @@ def upgrade() -> None:
     for statement in guard("spending_holds"):
         op.execute(statement)
     op.execute(HOLD_SPENDING)
+    op.add_column("threads", sa.Column("removed_seq", sa.BigInteger(), nullable=True))
+    op.add_column("threads", sa.Column("removed_status", sa.Text(), nullable=True))
+    op.execute(NOTE_REMOVAL)
+    op.execute(
+        "CREATE TRIGGER note_removal AFTER DELETE ON runs FOR EACH ROW"
+        " WHEN (OLD.thread_id IS NOT NULL AND OLD.attempt > 0) EXECUTE FUNCTION note_removal()"
+    )
 
 
 def downgrade() -> None:
+    op.execute("DROP TRIGGER note_removal ON runs")
+    op.execute("DROP FUNCTION note_removal()")
+    op.drop_column("threads", "removed_status")
+    op.drop_column("threads", "removed_seq")
     op.execute("DROP FUNCTION hold_spending(uuid, uuid, text, uuid, bigint, numeric, interval)")
     op.drop_table("spending_holds")
 
+
+# How the newest one ended of a thread's runs that are not kept any more: it may have been the thread's last.
+NOTE_REMOVAL = """
+CREATE FUNCTION note_removal() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  UPDATE threads SET removed_seq = OLD.thread_seq, removed_status = OLD.status
+  WHERE org_id = OLD.org_id AND id = OLD.thread_id AND coalesce(removed_seq, 0) < OLD.thread_seq;
+  RETURN NULL;
+END $$
+"""
 
 # One call after another is looked at for each budget: the rows of the budgets are locked, and what was held or counted
 # by those before is seen. `held`: it fits beside all that is under way, or is alone and something is left. `wait`: not

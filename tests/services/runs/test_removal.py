@@ -7,6 +7,8 @@ from uuid import UUID
 import pytest
 from tests.services.runs.office import Office, ask, collect, ended, speak
 from tests.services.runs.test_pauses import ONE, asks, interrupted
+from tests.services.runs.test_replay import failing
+from tests.services.runs.test_threads import on, thread
 
 from girih.errors import NotFound
 from girih.services.runs.schemas import RunIn
@@ -45,3 +47,25 @@ async def test_one_that_has_not_ended_stays(office: Office) -> None:
     await office.service(removal_after=0)._reconciler.look()
     with pytest.raises(NotFound):
         await service.run(office.scope, made.id)
+
+
+async def test_a_thread_whose_last_run_failed_stays_in_error_when_that_run_is_removed(office: Office) -> None:
+    office.probe.acts["a"] = fails = failing
+    await office.publish(ONE)
+    service = office.service()
+    here = await thread(service, office.scope)
+    first = await service.create(office.scope, on(here))
+    assert (await ended(service, office.scope, first.id)).status == "failed"
+    await service.replays.remove(office.scope, UUID(first.id))
+    assert (await service.threads.thread(office.scope, here)).status == "error"
+    del office.probe.acts["a"]
+    second = await service.create(office.scope, on(here))
+    await ended(service, office.scope, second.id)
+    assert (await service.threads.thread(office.scope, here)).status == "idle"
+    office.probe.acts["a"] = fails
+    third = await service.create(office.scope, on(here))
+    await ended(service, office.scope, third.id)
+    for run in (third, second):
+        await service.replays.remove(office.scope, UUID(run.id))
+        assert (await service.threads.thread(office.scope, here)).status == "error"
+    await service.threads.delete(office.scope, here)

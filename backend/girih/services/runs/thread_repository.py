@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, ScalarSelect, and_, case, delete, exists, func, select
+from sqlalchemy import ColumnElement, ScalarSelect, and_, case, delete, exists, func, or_, select
 from sqlalchemy.dialects.postgresql import insert
 
 from girih.db.base import new_id
@@ -208,17 +208,14 @@ def status_of() -> ColumnElement[str]:
     of_first = select(Run.id).where(ours).order_by(Run.thread_seq).limit(1).correlate(Thread).scalar_subquery()
     mine_too = RunPause.org_id == Thread.org_id
     asks = exists().where(*asks_somebody(), mine_too, RunPause.run_id == of_first).correlate(Thread)
-    last: ScalarSelect[str] = (
-        select(Run.status)
-        .where(mine, Run.finished_at.is_not(None), Run.attempt > 0)
-        .order_by(Run.thread_seq.desc())
-        .limit(1)
-        .scalar_subquery()
-    )
+    ended = mine & Run.finished_at.is_not(None) & (Run.attempt > 0)
+    last: ScalarSelect[str] = select(Run.status).where(ended).order_by(Run.thread_seq.desc()).limit(1).scalar_subquery()
+    newest: ScalarSelect[int] = select(func.max(Run.thread_seq)).where(ended).correlate(Thread).scalar_subquery()
+    is_last_removed = and_(Thread.removed_status == "failed", Thread.removed_seq > func.coalesce(newest, 0))
     return case(
         (and_(first == "interrupted", asks), "interrupted"),
         (first.is_not(None), "busy"),
-        (last == "failed", "error"),
+        (or_(last == "failed", is_last_removed), "error"),
         else_="idle",
     )
 

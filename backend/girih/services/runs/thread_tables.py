@@ -51,6 +51,10 @@ class Thread(ProjectOwned, Base):
     """How many states it has been in."""
     runs: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     """How many runs were ever accepted on it; the next one's place in the line is one more."""
+    removed_seq: Mapped[int | None] = mapped_column(BigInteger)
+    """Of its runs that were removed, the place of the newest one."""
+    removed_status: Mapped[str | None] = mapped_column(Text)
+    """How that one ended."""
     ttl: Mapped[timedelta | None] = mapped_column(Interval)
     expires_at: Mapped[datetime | None]
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
