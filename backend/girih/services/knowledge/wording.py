@@ -22,17 +22,19 @@ _SHORTLIST = 1_000
 _FEW = 2_000
 """Passages that a condition may leave and whose terms are all looked up."""
 
-# BM25 with k1 = 1.2 and b = 0.75. Rare terms weigh most, so passages are picked by those alone, and the terms that
-# stand in very many passages are looked up for the best of them only. The rarest term is read whatever it costs.
+# BM25 with k1 = 1.2 and b = 0.75; `slope` is k1 * b by the mean length. Floats are said to be floats: numbers with a
+# point are numerics otherwise, which take several times as long. Rare terms weigh most, so passages are picked by those
+# alone, and the terms that stand in very many passages are looked up for the best of them only. The rarest term is read
+# whatever it costs.
 _ASKED = """
 WITH asked AS MATERIALIZED (
-  SELECT t.id, 2.2e0 * ln(1 + (CAST(:passages AS float8) - t.df + 0.5e0) / (t.df + 0.5e0)) AS weight,
+  SELECT t.id, 2.2 * ln(1 + (CAST(:passages AS float8) - t.df + 0.5) / (t.df + 0.5)) AS weight,
          sum(t.df) OVER (ORDER BY t.df, t.id) <= :read OR row_number() OVER (ORDER BY t.df, t.id) = 1 AS is_rare
   FROM unnest(to_tsvector(CAST(:configuration AS regconfig), :query)) q
   JOIN chunk_terms t ON t.org_id = :org_id AND t.index_id = :index_id AND t.term = q.lexeme
 ), picked AS (
   SELECT p.chunk_id, min(p.words) AS words,
-         sum(a.weight * p.count / (p.count + 1.2e0 * (0.25e0 + 0.75e0 * p.words / CAST(:average AS float8)))) AS score
+         sum(a.weight * p.count / (p.count + CAST(0.3 AS float8) + CAST(:slope AS float8) * p.words)) AS score
   FROM asked a JOIN chunk_postings p ON p.org_id = :org_id AND p.term_id = a.id
   WHERE a.is_rare
   GROUP BY p.chunk_id
@@ -40,7 +42,7 @@ WITH asked AS MATERIALIZED (
   SELECT p.* FROM picked p {narrowed} ORDER BY p.score DESC, p.chunk_id LIMIT {shortlist}
 ), scored AS (
   SELECT b.chunk_id, b.score + coalesce((
-    SELECT sum(a.weight * p.count / (p.count + 1.2e0 * (0.25e0 + 0.75e0 * b.words / CAST(:average AS float8))))
+    SELECT sum(a.weight * p.count / (p.count + CAST(0.3 AS float8) + CAST(:slope AS float8) * b.words))
     FROM asked a JOIN chunk_postings p ON p.org_id = :org_id AND p.term_id = a.id AND p.chunk_id = b.chunk_id
     WHERE NOT a.is_rare), 0) AS score
   FROM best b ORDER BY score DESC, b.chunk_id LIMIT :depth
@@ -56,7 +58,7 @@ SELECT count(*) FROM (
 """
 _AMONG = """
 WITH asked AS MATERIALIZED (
-  SELECT t.id, 2.2e0 * ln(1 + (CAST(:passages AS float8) - t.df + 0.5e0) / (t.df + 0.5e0)) AS weight
+  SELECT t.id, 2.2 * ln(1 + (CAST(:passages AS float8) - t.df + 0.5) / (t.df + 0.5)) AS weight
   FROM unnest(to_tsvector(CAST(:configuration AS regconfig), :query)) q
   JOIN chunk_terms t ON t.org_id = :org_id AND t.index_id = :index_id AND t.term = q.lexeme
 ), left_over AS MATERIALIZED (
@@ -64,7 +66,7 @@ WITH asked AS MATERIALIZED (
   WHERE c.org_id = :org_id AND c.index_id = :index_id AND ({where})
 )
 SELECT c.id, c.document_id, c.start,
-       sum(a.weight * p.count / (p.count + 1.2e0 * (0.25e0 + 0.75e0 * p.words / CAST(:average AS float8)))) AS score
+       sum(a.weight * p.count / (p.count + CAST(0.3 AS float8) + CAST(:slope AS float8) * p.words)) AS score
 FROM left_over c CROSS JOIN asked a
 JOIN chunk_postings p ON p.org_id = :org_id AND p.term_id = a.id AND p.chunk_id = c.id
 GROUP BY c.id, c.document_id, c.start
@@ -88,7 +90,7 @@ async def by_words(work: Work, index: SearchIndex, query: str, depth: int, where
         "configuration": asked.configuration,
         "query": asked.text,
         "passages": float(index.passages),
-        "average": max(index.words / max(index.passages, 1), 1.0),
+        "slope": 0.9 / max(index.words / max(index.passages, 1), 1.0),
     }
     parts = {"documents": DOCUMENTS if where.narrows else "", "where": where.sql}
     narrowed = _NARROWED.format(**parts) if where.narrows else ""
