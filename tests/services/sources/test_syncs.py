@@ -349,3 +349,13 @@ async def test_another_source_is_looked_at_as_a_whole(desk: Desk) -> None:
     changed = await desk.sources.change(desk.scope, store.id, DataStoreChange.model_validate({"source": narrow}))
     assert changed.source["include"] == ["*.md"]
     assert counts(await desk.sync(store)) == {"unchanged": 1, "removed": 1}
+
+
+async def test_uploads_go_before_what_a_sync_brings(desk: Desk) -> None:
+    desk.write("a.md", "text")
+    await desk.sync(await desk.store())
+    await desk.library.upload(desk.scope, "docs", "mine.md", b"somebody waits for this")
+    async with desk.uow(desk.scope) as work:
+        query = "SELECT d.name, j.priority FROM ingest_jobs j JOIN documents d ON d.id = j.document_id"
+        found = {row.name: row.priority for row in await work.session.execute(text(query))}
+    assert found["mine.md"] < found["a.md"]
