@@ -72,3 +72,18 @@ async def test_an_absent_service_leaves_the_order_as_it_is(shelf: Client) -> Non
     found = (await shelf.post("/v1/collections/shelf/search", json=body)).json()
     assert len(found["hits"]) == 2
     assert "no endpoint 'none'" in found["explanation"]["rerank"]["failed"]
+
+
+async def test_a_graph_s_filter_is_checked_by_what_the_published_collection_declares(shelf: Client) -> None:
+    collection = "kind: collection/v1\nname: shelf\nmetadata:\n  year: integer\n"
+    answer = await shelf.post("/v1/workspace/apply", json={"files": {"shelf.yaml": collection}})
+    assert answer.status_code == 200, answer.text
+    graph = (
+        "kind: graph/v1\nname: find\nuse:\n  kb: knowledge://shelf\ninputs:\n  q: string\nnodes:\n  search:\n"
+        "    retrieve: kb\n    query: ${ inputs.q }\n    filter: metadata.yaer > 2020\n    next: $end\n"
+        "outputs:\n  hits: ${ search.hits }\n"
+    )
+    found = (await shelf.post("/v1/workspace/validate", json={"files": {"find.yaml": graph}})).json()["diagnostics"]
+    assert [(one["code"], one["line"], one["column"]) for one in found] == [("E201", 11, 22)]
+    fixed = {"find.yaml": graph.replace("yaer", "year")}
+    assert (await shelf.post("/v1/workspace/validate", json={"files": fixed})).json()["diagnostics"] == []

@@ -37,6 +37,7 @@ async def catalog_of(work: Work, registry: RegistryService, collections: Collect
         model_contracts={name: _model(document) for name, document in documents.items()},
         published={name: Published(known.version, Plan.model_validate(known.plan)) for name, known in latest.items()},
         pipelines=pipelines,
+        metadata=await collections.collection_metadata(work),
         digests={("model", name): digest for name, digest in models.items()}
         | {("knowledge", name): digest for name, digest in knowledge.items()},
     )

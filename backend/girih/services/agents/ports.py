@@ -8,6 +8,7 @@ from typing import Protocol
 from girih.db.unit_of_work import Work
 from girih.language.compiler.workspace import OtherSpec
 from girih.language.nodes.base import Facility
+from girih.language.spec.tree import JsonSchema
 from girih.services.registry.schemas import Action
 
 
@@ -20,6 +21,10 @@ class Collections(Protocol):
 
     async def collection_digests(self, work: Work) -> Mapping[str, str]:
         """The digest of each of the project's collections, by name."""
+        ...
+
+    async def collection_metadata(self, work: Work) -> Mapping[str, JsonSchema]:
+        """The types of the documents' metadata of each of the project's collections that declares them, by name."""
         ...
 
 

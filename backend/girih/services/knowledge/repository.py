@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 from girih.db.base import new_id
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import Work
+from girih.language.spec.tree import JsonSchema
 from girih.services.knowledge.index_config import IndexConfig
 from girih.services.knowledge.tables import Collection, Document, IngestJob, SearchIndex
 
@@ -71,6 +72,16 @@ async def collection_digests(work: Work, scope: OrgScope) -> dict[str, str]:
         Collection.org_id == scope.org_id, Collection.project_id == scope.project_id
     )
     return dict((await work.session.execute(query)).all())
+
+
+async def collection_metadata(work: Work, scope: OrgScope) -> dict[str, JsonSchema]:
+    """The types of the documents' metadata of every collection that declares them, by the collection's name."""
+    query = select(Collection.name, Collection.metadata_schema).where(
+        Collection.org_id == scope.org_id,
+        Collection.project_id == scope.project_id,
+        Collection.metadata_schema.is_not(None),
+    )
+    return {row[0]: row[1] for row in await work.session.execute(query) if row[1] is not None}
 
 
 async def add_collection(

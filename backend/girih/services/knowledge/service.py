@@ -11,6 +11,7 @@ from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import UnitOfWork, Work
 from girih.language.compiler.workspace import OtherSpec
 from girih.language.nodes.ports import Hit, Models, SearchRequest
+from girih.language.spec.tree import JsonSchema
 from girih.providers.embeddings.ladder import Embedders
 from girih.providers.storage.base import Storage
 from girih.providers.storage.local import LocalStorage
@@ -75,6 +76,10 @@ class KnowledgeService:
     async def collection_digests(self, work: Work) -> dict[str, str]:
         """The digest of each collection by name, inside a transaction of the caller: what graphs may refer to."""
         return await repository.collection_digests(work, work.speaks_for)
+
+    async def collection_metadata(self, work: Work) -> dict[str, JsonSchema]:
+        """The types of metadata of each collection that declares them, by name, inside a transaction of the caller."""
+        return await repository.collection_metadata(work, work.speaks_for)
 
     async def search(self, scope: OrgScope, request: SearchRequest, models: Models | None = None) -> list[Hit]:
         """The passages that answer best, best first (see `SearchService.search`)."""
