@@ -29,6 +29,7 @@ from girih.providers.storage.local import LocalStorage
 from girih.services.knowledge import stages
 from girih.services.knowledge.collections import CollectionService
 from girih.services.knowledge.documents import DocumentService
+from girih.services.knowledge.lanes import LANES
 from girih.services.knowledge.service import KnowledgeService
 
 MODES: tuple[SearchMode, ...] = ("keyword", "vector", "hybrid")
@@ -72,17 +73,17 @@ def ndcg(ranking: list[str], relevant: dict[str, int]) -> float:
     return gains / best if best else 0.0
 
 
-async def ingest_all(
-    service: KnowledgeService, library: DocumentService, scope: OrgScope, rung: list[str], folder: Path
-) -> None:
+async def ingest_all(service: KnowledgeService, library: DocumentService, scope: OrgScope, folder: Path) -> None:
     for name, content in documents(folder).items():
         if content.split(b"\n\n", 1)[1].strip():
             await library.upload(scope, "cranfield", name, content)
-    started = time.monotonic()
-    for number, job in enumerate(rung, start=1):
-        await service.ingest(job)
-        if number % 200 == 0:
-            print(f"  {number} of {len(rung)} documents, {time.monotonic() - started:.0f} s", flush=True)
+    started, number = time.monotonic(), 0
+    for lane in LANES:
+        while (held := await service.ingestion.next(lane)) is not None:
+            await service.ingestion.work(held)
+            number += 1
+            if number % 200 == 0:
+                print(f"  {number} steps, {time.monotonic() - started:.0f} s", flush=True)
 
 
 async def measure(
@@ -106,8 +107,7 @@ async def main(folder: Path, embedder: str) -> None:
     async with fresh_database() as database:
         await upgrade(database.owner)
         engine = make_engine(database.app)
-        rung: list[str] = []
-        uow = UnitOfWork(make_sessions(engine), lambda _, job_id: rung.append(job_id))
+        uow = UnitOfWork(make_sessions(engine), lambda *_: None)
         scope = await make_scope(uow)
         with tempfile.TemporaryDirectory() as data:
             service = KnowledgeService(uow, Path(data), Embedders(embedder))
@@ -115,7 +115,7 @@ async def main(folder: Path, embedder: str) -> None:
             async with uow(scope) as work:
                 await service.put_collections(work, [spec])
             files = LocalStorage(Path(data))
-            await ingest_all(service, DocumentService(uow, files, Path(data)), scope, rung, folder)
+            await ingest_all(service, DocumentService(uow, files, Path(data)), scope, folder)
             [collection], _ = await CollectionService(uow, files).collections(scope)
             print(f"{collection.documents} documents, {collection.chunks} passages, {collection.embedder_model}")
             for mode in MODES:
