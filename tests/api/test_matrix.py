@@ -108,9 +108,10 @@ async def call(client: Client, path: str, method: str, operation: dict[str, Any]
 async def things(client: Client, work: Callable[[], Awaitable[None]]) -> dict[str, str]:
     """Things of an organization by the parameter that names them."""
     assert (await client.post("/v1/workspace/apply", json={"files": {"curious.yaml": CURIOUS}})).is_success
-    run = (await client.post("/v1/runs", json={"agent": "curious"})).json()
+    run = (await client.post("/v1/runs", json={"agent": "curious", "webhook": "https://hooks.example/x"})).json()
     while not (open_now := (await client.get(f"/v1/runs/{run['id']}/interrupts")).json()["items"]):
         await asyncio.sleep(0.01)
+    told = (await client.get(f"/v1/runs/{run['id']}/webhook")).json()["deliveries"]
     document = (await client.post("/v1/collections/shelf/documents", files=upload("# Lamps\n\nLight."))).json()
     key = (await client.post("/v1/keys", json={"name": "k", "permissions": ["agents:read"]})).json()
     await work()
@@ -125,6 +126,7 @@ async def things(client: Client, work: Callable[[], Awaitable[None]]) -> dict[st
         "data_store_id": store["id"],
         "sync_id": sync["id"],
         "run_id": run["id"],
+        "delivery_id": told[0]["id"],
         "thread_id": thread["id"],
         "schedule_id": schedule["id"],
         "interrupt_id": open_now[0]["id"],
@@ -139,6 +141,7 @@ IDS = (
     "data_store_id",
     "sync_id",
     "run_id",
+    "delivery_id",
     "thread_id",
     "schedule_id",
     "interrupt_id",
