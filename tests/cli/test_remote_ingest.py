@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ import pytest
 from tests.api.process import ApiProcess, api_process, environment
 from tests.cli.conftest import Girih
 
+from girih.cli.ingest_tree import Change, Tree
 from girih.embedded.valkey import start_valkey
 
 
@@ -93,3 +95,36 @@ def test_detach_does_not_wait(girih: Girih, published: Path, papers: Path) -> No
     done = girih("ingest", "shelf", str(papers / "lamps.md"), "--detach")
     assert done.code == 0
     assert "under way" in done.out or "1 ready" in done.out
+
+
+def test_documents_are_listed_shown_fetched_and_deleted(girih: Girih, published: Path, papers: Path) -> None:
+    assert girih("ingest", "shelf", str(papers)).code == 0
+    listed = {each["name"]: each for each in json.loads(girih("documents", "list", "shelf", "--format", "json").out)}
+    assert set(listed) == {"lamps.md", "inner/chairs.html"}
+    lamps = listed["lamps.md"]["id"]
+    assert "A lamp gives light." in girih("documents", "chunks", lamps).out
+    fetched = papers.parent / "fetched.md"
+    assert girih("documents", "download", lamps, "--output", str(fetched)).code == 0
+    assert fetched.read_bytes() == (papers / "lamps.md").read_bytes()
+    assert girih("documents", "move", lamps).code == 2
+    (papers / "lamps.md").unlink()
+    gone = girih("ingest", "shelf", str(papers), "--delete")
+    assert gone.out == "1 ready, 0 failed\n"
+    assert "lamps.md" in gone.err
+    assert "chairs" in girih("documents", "list", "shelf").out
+    assert girih("documents", "show", lamps).code == 1
+
+
+def test_a_file_counts_as_changed_once_it_is_at_rest(papers: Path) -> None:
+    tree = Tree([papers])
+    assert tree.changes() == Change({}, frozenset())
+    new = papers / "new.md"
+    new.write_text("half a sen")
+    assert tree.changes().settled == {}
+    new.write_text("half a sentence, and the rest")
+    assert tree.changes().settled == {}
+    assert tree.changes().settled == {"new.md": new}
+    assert tree.changes() == Change({}, frozenset())
+    new.unlink()
+    assert tree.changes().gone == {"new.md"}
+    assert tree.changes() == Change({}, frozenset())

@@ -23,7 +23,8 @@ async def take_all(documents: DocumentService, scope: OrgScope, collection: str,
         if not taken:
             raise
         # What was taken stays taken, and the caller is to know of it.
-        taken.append(_refused("", fault))
+        if taken[-1].detail != fault.message:
+            taken.append(_refused("", fault))
     return taken
 
 

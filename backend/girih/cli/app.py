@@ -40,6 +40,7 @@ COMMANDS: Mapping[str, str] = {
     "usage": "Show what model calls used and cost.",
     "data-stores": "Let collections follow sources, and sync them.",
     "ingest": "Bring files and folders into a collection.",
+    "documents": "List, show, download, move and delete documents.",
     "dev": "Run everything on this machine, with embedded servers.",
     "doctor": "Check what girih needs on this machine.",
 }

@@ -134,6 +134,21 @@ class Server:
         except ValueError:
             self.strange()
 
+    def save(self, path: str, place: Path, **request: Any) -> None:
+        """Write an answer's bytes to a file, piece by piece; a problem or no answer ends the command."""
+        try:
+            with self.http.stream("GET", path, **request) as response:
+                if response.is_error:
+                    response.read()
+                    self.give_up(failure_of(response))
+                with place.open("wb") as file:
+                    for piece in response.iter_bytes():
+                        file.write(piece)
+        except httpx.TransportError as error:
+            self.unreachable(error)
+        except OSError as error:
+            fail(f"{place} cannot be written: {error.strerror}", code=USAGE)
+
     def pages(self, path: str, **params: Any) -> Iterator[JsonObject]:
         """Every item of a list, page by page."""
         while True:

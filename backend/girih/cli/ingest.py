@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+import unicodedata
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -11,12 +12,15 @@ from typing import Annotated, Literal
 import typer
 
 from girih.cli.client import Failure, Refused, Server, fail, open_server, segment
+from girih.cli.ingest_tree import Change, Tree, files_of, is_equal, on_server
 from girih.cli.output import FINDINGS, INTERRUPTED, USAGE, complain, note
 from girih.cli.progress import Progress, open_progress
 from girih.language.spec.tree import JsonObject
 
 POLL = 0.25
 """Seconds between two looks at the documents that are under way."""
+LOOK = 1.0
+"""Seconds between two looks at files that are watched."""
 
 Status = Literal["ready", "failed"]
 
@@ -36,43 +40,88 @@ def ingest(
     collection: Annotated[str, typer.Argument(help="The collection.")],
     paths: Annotated[list[Path], typer.Argument(metavar="PATH…", help="Files, or folders with files.")],
     detach: Annotated[bool, typer.Option("--detach", help="Upload, and do not wait until all is searchable.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Go on, and follow what becomes of the files.")] = False,
+    delete: Annotated[
+        bool, typer.Option("--delete", help="Delete documents of the collection that are not among the files.")
+    ] = False,
 ) -> None:
     """Bring documents into a collection and wait until they can be searched.
 
-    The same content is never taken twice, so a broken-off ingest is simply started again; documents that failed before
-    are tried again. A failed document does not stop the others; exit code 1 if any failed.
+    Files that the server has already are not sent again, so a broken-off ingest is simply started again; documents that
+    failed before are tried again. A failed document does not stop the others; exit code 1 if any failed.
     """
-    items = [Item(path, name) for path, name in _files(paths)]
-    if not items:
+    tree = Tree(paths)
+    items = [Item(path, name) for path, name in files_of(paths)]
+    if not items and not watch:
         fail("there are no files to ingest", "name files, or folders that hold some", code=USAGE)
     with open_server() as server, open_progress() as progress:
         try:
-            for item in items:
-                _upload(server, collection, item, progress)
-            if not detach:
-                _follow(server, items, progress)
+            known = on_server(server, collection)
+            _take(server, collection, items, known, progress, wait=not detach)
+            if delete:
+                _delete(server, known, known.keys() - {display(item.name) for item in items}, progress)
+            while watch:
+                time.sleep(LOOK)
+                _keep_up(server, collection, tree.changes(), progress, delete=delete)
         except KeyboardInterrupt:
             note("stopped; what was uploaded goes on. start the same command again to follow it")
             raise typer.Exit(INTERRUPTED) from None
     _conclude(items, detach=detach)
 
 
-def _files(paths: list[Path]) -> Iterator[tuple[Path, str]]:
-    """Each file with the name it is shown by; a folder gives all it holds but hidden files and links that lead out."""
-    for path in dict.fromkeys(paths):
-        if path.is_dir():
-            for file in sorted(path.rglob("*")):
-                inner = file.relative_to(path)
-                if not file.is_file() or any(part.startswith(".") for part in inner.parts):
-                    continue
-                if file.resolve().is_relative_to(path.resolve()):
-                    yield file, inner.as_posix()
-                else:
-                    note(f"{inner.as_posix()}: left out, it is a link that leads out of {path}", "warning")
-        elif path.is_file():
-            yield path, path.name
-        else:
-            fail(f"there is no file {path}", code=USAGE)
+def _take(
+    server: Server,
+    collection: str,
+    items: list[Item],
+    known: Mapping[str, JsonObject],
+    progress: Progress,
+    *,
+    wait: bool,
+) -> None:
+    """Send what the server does not have, and follow all of it."""
+    for item in items:
+        _bring(server, collection, item, known.get(display(item.name)), progress)
+    if wait:
+        _follow(server, items, progress)
+
+
+def _keep_up(server: Server, collection: str, change: Change, progress: Progress, *, delete: bool) -> None:
+    """Do on the server what happened to the files."""
+    if not change.settled and not change.gone:
+        return
+    known = on_server(server, collection)
+    items = [Item(path, name) for name, path in change.settled.items()]
+    _take(server, collection, items, known, progress, wait=True)
+    if delete:
+        _delete(server, known, {display(name) for name in change.gone}, progress)
+
+
+def _delete(server: Server, known: Mapping[str, JsonObject], keys: Set[str], progress: Progress) -> None:
+    for key in sorted(keys & known.keys()):
+        try:
+            server.attempt("DELETE", f"/v1/documents/{known[key]['id']}")
+        except Refused as refused:
+            if refused.failure.status != 404:
+                server.give_up(refused.failure)
+        progress.end(key, ok=True, comment="deleted")
+
+
+def display(name: str) -> str:
+    """The name as the server keeps it."""
+    return unicodedata.normalize("NFC", name)
+
+
+def _bring(server: Server, collection: str, item: Item, document: JsonObject | None, progress: Progress) -> None:
+    """Upload a file, unless the server has it and is good with it."""
+    try:
+        if document is not None and document["status"] != "failed" and is_equal(item.path, document):
+            item.id = document["id"]
+            _look(item, document, progress)
+            return
+    except OSError as error:
+        _fail(item, progress, f"cannot be read: {error.strerror}")
+        return
+    _upload(server, collection, item, progress)
 
 
 def _upload(server: Server, collection: str, item: Item, progress: Progress) -> None:

@@ -28,7 +28,8 @@ async def counts(uow: UnitOfWork, scope: OrgScope) -> dict[str, int]:
 
 
 def files(folder: Path) -> list[Path]:
-    return [path for path in folder.rglob("*") if path.is_file()]
+    """The files that were uploaded; what ingestion worked out of them is another matter."""
+    return [path for path in folder.rglob("*") if path.is_file() and "artefacts" not in path.parts]
 
 
 async def texts(knowledge: KnowledgeService, scope: OrgScope, query: str, collection: str = "docs") -> list[str]:
@@ -64,7 +65,6 @@ async def test_each_kind_can_be_found_by_its_place(
     assert {key: best.place[key] for key in place} == place
     assert best.document == name
     assert best.document_id == str(document.id)
-    assert not files(tmp_path / "artefacts")
 
 
 async def test_what_cannot_be_read_fails_with_a_reason_and_the_rest_goes_on(
@@ -191,7 +191,7 @@ async def test_deleting_leaves_nothing(
     document = await ingest(scope, "a.md", samples.MARKDOWN)
     await library.delete(scope, document.id)
     assert set((await counts(uow, scope)).values()) == {0}
-    assert files(tmp_path) == []
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
     [collection] = (await shelves.collections(scope))[0]
     assert (collection.documents, collection.chunks) == (0, 0)
     with pytest.raises(NotFound):

@@ -10,13 +10,13 @@ from sqlalchemy import func
 
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import UnitOfWork, Work
-from girih.errors import Conflict, InvalidInput, NotFound, Unavailable
-from girih.providers.parsers.document import clean
+from girih.errors import Conflict, GirihError, InvalidInput, NotFound, Unavailable
 from girih.providers.parsers.formats import suffix_of
 from girih.providers.storage.base import Storage
 from girih.services.knowledge import discards, document_repository, finding, index, queueing, repository
 from girih.services.knowledge.blobs import Blobs, StoredBlob, key_of
 from girih.services.knowledge.discards import Collector
+from girih.services.knowledge.document_facts import require_fitting, require_storable
 from girih.services.knowledge.document_schemas import (
     Deleted,
     DocumentChange,
@@ -26,6 +26,7 @@ from girih.services.knowledge.document_schemas import (
     display_name,
 )
 from girih.services.knowledge.document_view import document_out
+from girih.services.knowledge.lanes import BULK, INTERACTIVE
 from girih.services.knowledge.media_types import media_type_of
 from girih.services.knowledge.schemas import DocumentOut
 from girih.services.knowledge.tables import Collection, Document
@@ -63,17 +64,15 @@ class DocumentService:
         """
         given = checked(Given(given) if isinstance(given, str) else given)
         async with self._uow(scope) as work:
-            await finding.collection(work, scope, collection)
-        blob = await self._blobs.receive(scope.org_id, content, self._max_upload_bytes)
-        async with self._uow(scope) as work:
-            await discards.lock(work, key_of(scope.org_id, blob.sha256))
-            if not await self._blobs.exists(scope.org_id, blob.sha256):
-                raise Unavailable("the upload was removed with an equal document", help="upload it again")
             parent = await finding.collection(work, scope, collection)
-            document = await document_repository.put(work, scope, parent.id, given.key or given.name, given.name)
-            _describe(document, given)
-            gone = await self._hold(work, document, blob) if document.sha256 != blob.sha256 else []
-            out = await _described(work, scope, document.id)
+            if given.metadata is not None:
+                require_fitting(parent, given.metadata)
+        blob = await self._blobs.receive(scope.org_id, content, self._max_upload_bytes)
+        try:
+            out, gone = await self._take(scope, collection, given, blob)
+        except GirihError:
+            await self._leave(scope, blob)
+            raise
         await self._collector.collect(scope, gone)
         return out
 
@@ -114,6 +113,9 @@ class DocumentService:
             await work.session.refresh(document, with_for_update=True)
             _apply(document, change)
             await _require_free(work, document, target)
+            if moves or change.metadata is not None:
+                place = target or await finding.collection_of(work, document)
+                require_fitting(place, document.facts)
             if target is not None and moves:
                 for one in held:
                     await index.clear(work, one, document)
@@ -179,10 +181,32 @@ class DocumentService:
         gone = [each for each in ids if each not in missing]
         return Deleted(deleted=gone, missing=sorted(missing), more=more)
 
+    async def _take(
+        self, scope: OrgScope, collection: str, given: Given, blob: StoredBlob
+    ) -> tuple[DocumentOut, list[str]]:
+        """Make stored bytes a document; gives it, and the files that go with its oldest versions."""
+        async with self._uow(scope) as work:
+            await discards.lock(work, key_of(scope.org_id, blob.sha256))
+            if not await self._blobs.exists(scope.org_id, blob.sha256):
+                raise Unavailable("the upload was removed with an equal document", help="upload it again")
+            parent = await finding.collection(work, scope, collection)
+            document = await document_repository.put(work, scope, parent.id, given.key or given.name, given.name)
+            _describe(document, given)
+            require_fitting(parent, document.facts)
+            gone = await self._hold(work, document, blob) if document.sha256 != blob.sha256 else []
+            return await _described(work, scope, document.id), gone
+
+    async def _leave(self, scope: OrgScope, blob: StoredBlob) -> None:
+        """Give up bytes that became no document."""
+        async with self._uow(scope) as work:
+            gone = await discards.discard(work, [key_of(scope.org_id, blob.sha256)])
+        await self._collector.collect(scope, gone)
+
     async def _hold(self, work: Work, document: Document, blob: StoredBlob) -> list[str]:
         """Make these bytes the document's newest; gives the files that go with its oldest versions."""
         document.sha256, document.size = blob.sha256, blob.size
-        await queueing.new_content(work, document)
+        # Nobody waits for what a data store brings: uploads go before it.
+        await queueing.new_content(work, document, INTERACTIVE if document.source_id is None else BULK)
         await document_repository.add_version(work, document, work.speaks_for.actor)
         gone = await document_repository.forget_versions(work, document, self._versions)
         return await discards.discard(work, (key_of(document.org_id, sha256) for sha256 in gone))
@@ -203,17 +227,6 @@ def checked(given: Given) -> Given:
         source_id=given.source_id,
         source_ref=given.source_ref,
     )
-
-
-def require_storable(metadata: object) -> None:
-    """Refuse text that the database cannot hold: NUL and halves of characters. Raises `InvalidInput`."""
-    if isinstance(metadata, str) and clean(metadata) != metadata:
-        raise InvalidInput("metadata holds characters that are no text", help="leave out control characters")
-    if isinstance(metadata, dict):
-        metadata = [*metadata, *metadata.values()]
-    if isinstance(metadata, list | tuple):
-        for one in metadata:
-            require_storable(one)
 
 
 def _describe(document: Document, given: Given) -> None:

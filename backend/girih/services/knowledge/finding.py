@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from sqlalchemy import select
+
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import Work
 from girih.errors import NotFound
@@ -19,6 +21,12 @@ async def collection(work: Work, scope: OrgScope, name: str, *, lock: bool = Fal
     if found is None:
         raise NotFound(f"there is no collection `{name}`", help="publish it first: girih apply")
     return found
+
+
+async def collection_of(work: Work, document: Document) -> Collection:
+    """The collection that a document is in."""
+    query = select(Collection).where(Collection.org_id == document.org_id, Collection.id == document.collection_id)
+    return (await work.session.scalars(query)).one()
 
 
 async def document(work: Work, scope: OrgScope, id: UUID, *, lock: bool = False) -> Document:
