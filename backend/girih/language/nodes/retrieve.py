@@ -187,4 +187,5 @@ def _wishes(config: RetrieveConfig, scope: Scope) -> JsonObject:
 def _completed(hit: JsonValue, number: int) -> JsonValue:
     if not isinstance(hit, dict):
         return hit
-    return {"chunk_id": f"chunk-{number}", "document_id": f"document-{number}", "score": 1.0, "place": {}, **hit}
+    told = {"chunk_id": f"chunk-{number}", "document_id": f"document-{number}", "score": 1.0, "place": {}}
+    return {**told, "version": 1, "metadata": {}, "scores": {}, **hit}
