@@ -12,6 +12,7 @@ from ag_ui_validate.pytest_plugin import validate_agui, validate_agui_endpoint
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.api.compat.chat_steps import ENDS, STEPS
+from tests.api.process import api_process
 from tests.compat.clients import node
 from tests.compat.conftest import Served
 
@@ -148,6 +149,23 @@ def test_a_run_that_is_asked_for_again_is_the_same(served: Served) -> None:
     assert once.text == twice.text
     assert len(runs) == 1
     assert validate_agui(events_of(once.text)).summary.errors == 0
+
+
+def test_a_run_that_broke_off_is_read_from_another_process(served: Served, tmp_path: Path) -> None:
+    body = asked(question("Talk"), tools=[], context=[], forwardedProps={}, protocolVersion="1.0")
+    with api_process(served.database_url, tmp_path) as other, served.client() as client:
+        with client.stream("POST", "/ag-ui/oai-talkative", json=body) as broken:
+            lines = (line for line in broken.iter_lines() if line)
+            begun = [next(lines) for _ in range(6)]
+        elsewhere = client.post(f"{other.url}/ag-ui/oai-talkative", json=body)
+        here = client.post("/ag-ui/oai-talkative", json=body)
+        thread = client.get(here.headers["content-location"]).json()["thread_id"]
+        assert len(client.get(f"/v1/threads/{thread}/runs").json()["items"]) == 1
+    told = [line for line in elsewhere.text.splitlines() if line]
+    assert told[: len(begun)] == begun, "what was read before comes again, word for word"
+    assert elsewhere.text == here.text
+    assert events_of(elsewhere.text)[-1]["type"] == "RUN_FINISHED"
+    assert validate_agui(events_of(elsewhere.text)).summary.errors == 0
 
 
 @pytest.mark.parametrize(
