@@ -139,6 +139,7 @@ def test_every_block_is_of_a_kind_that_is_checked(page: Path) -> None:
     assert not odd
 
 
+@pytest.mark.apart
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("page", RUNNABLE, ids=name)
 def test_snippets_run(page: Path, tmp_path: Path, dev_server: dict[str, str]) -> None:
