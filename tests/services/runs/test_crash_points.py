@@ -54,6 +54,7 @@ def run_victim(
         ("checkpoint.after", "a"),
         ("checkpoint.before@2", "a"),
         ("checkpoint.after@2", "ab"),
+        ("checkpoint.put_off", "ab"),
         ("finish.before", "ab"),
         ("finish.after", "abc"),
     ],

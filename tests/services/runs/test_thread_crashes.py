@@ -97,3 +97,24 @@ async def test_what_a_replaced_run_did_is_kept_or_dropped_once(
     left = [(kept, first.id)] if kept else []
     assert await states(service, office, here) == [*left, (kept + 3, second.id)]
     assert (await service.threads.thread(office.scope, here)).status == "idle"
+
+
+@pytest.mark.parametrize(
+    ("point", "kept"),
+    [("checkpoint.put_off", 2), ("finish.before", 2), ("checkpoint.caught_up", 3), ("finish.after", 3)],
+)
+async def test_a_run_that_is_stopped_behind_its_last_node_leaves_what_is_recorded_and_no_more(
+    office: Office, database_url: str, point: str, kept: int
+) -> None:
+    await office.publish(STEPS)
+    service = office.service()
+    here = await thread(service, office.scope)
+    await killed_at(office, database_url, point, here, "stop")
+    (first,) = await whole_line(office, service, here)
+    assert first.status == "cancelled"
+    assert await states(service, office, here) == [(kept, first.id)]
+    events = await collect(service, office.scope, first.id)
+    done = [event.event.node for event in events if event.event.type == "node.finished"]
+    assert done == ["s0", "s1", "s2"][:kept]
+    assert office.probe.ran == []
+    assert len(await office.sql("SELECT 1 FROM run_checkpoints WHERE run_id = :id", id=UUID(first.id))) == kept

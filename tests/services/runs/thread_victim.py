@@ -15,8 +15,22 @@ from girih.db.engine import make_engine, make_sessions
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import UnitOfWork
 from girih.services.agents.schemas import PublishedAgent
+from girih.services.runs.backlog import Covers
+from girih.services.runs.journal import Journal
 
 STEPS = counting(steps=3)
+
+
+def stop_when_put_off(office: Office) -> None:
+    """Another process asks for the run's stop in the moment in which its last checkpoint was put off."""
+    put_off = Journal.put_off
+
+    async def and_stop(self: Journal, function: str, *arguments: object, covers: Covers) -> None:
+        await put_off(self, function, *arguments, covers=covers)
+        await office.sql("UPDATE runs SET cancel_requested = true, keeps_state = true")
+        self._on_asked_to_stop()
+
+    Journal.put_off = and_stop  # type: ignore[method-assign] - this process is a victim, which ends with it
 
 
 async def main(url: str, org: str, project: str, version_id: str, thread: str, how: str = "") -> None:
@@ -30,10 +44,12 @@ async def main(url: str, org: str, project: str, version_id: str, thread: str, h
         reached.set()
         await asyncio.sleep(60)
 
-    if how:
+    if how == "stop":
+        stop_when_put_off(office)
+    elif how:
         office.probe.acts["s2"] = hang
     run = await service.create(scope, on(UUID(thread)))
-    if how:
+    if how in ("interrupt", "rollback"):
         await reached.wait()
         await service.create(scope, on(UUID(thread), how))
     await collect(service, scope, run.id)

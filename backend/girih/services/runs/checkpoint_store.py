@@ -79,6 +79,7 @@ class SqlCheckpointStore:
         arguments = ns, checkpoint_id, parent_id, checkpoint, metadata, *columns
         if self._later is not None and ns == "" and not leads_on(blobs):
             await self._later.put_off("put_run_checkpoint", *arguments, covers=within(ns))
+            self._crash.here("checkpoint.put_off")
             return
         self._crash.here("checkpoint.before")
         await self._journal.write("put_run_checkpoint", *arguments, covers=within(ns))

@@ -13,6 +13,8 @@ Point = Literal[
     "events.after",
     "checkpoint.before",
     "checkpoint.after",
+    "checkpoint.put_off",
+    "checkpoint.caught_up",
     "writes.before",
     "writes.after",
     "record.before",

@@ -94,7 +94,7 @@ class Journal:
         self.tally = Tally(claim.spent.usage, claim.models)
         """What all model calls so far have used, over all attempts."""
         self.crash = CrashPoints()
-        """Where a test ends the process around a write of events alone."""
+        """Where a test ends the process around a write of events alone, and behind one of what was put off."""
         self.fault: LeaseLost | Unavailable | None = None
         """Why nothing more can be written."""
         self._mishap: Exception | None = None
@@ -171,6 +171,7 @@ class Journal:
             put_off, self._put_off = self._put_off, None
             if put_off is not None:
                 await self._write_now(*put_off)
+                self.crash.here("checkpoint.caught_up")
 
     async def _write(
         self,
