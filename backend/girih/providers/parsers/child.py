@@ -1,9 +1,10 @@
-"""The process that parses one document under limits: `python -m girih.providers.parsers.child ENDING PATH LIMITS`."""
+"""What a process does that parses one document under limits; `server` forks it."""
 
 from __future__ import annotations
 
 import ctypes
 import json
+import os
 import resource
 import signal
 import sys
@@ -30,14 +31,18 @@ PARSERS: dict[Format, str] = {
     "json": "json_data:parse_json",
     "email": "mail:parse_mail",
 }
-"""Where each parser is. A process loads one of them: some bring large libraries along."""
+"""Where each parser is. The server loads them all before it forks."""
 
 _PR_SET_PDEATHSIG = 1
 
 
-def main(suffix: str, path: str, limits: str) -> None:
-    """Parse, and write `{"document": …}` or `{"rejected": {"message", "help"}}` to standard output."""
-    caps = Limits(**json.loads(limits))
+def main() -> None:
+    """Read `[ENDING, PATH, LIMITS]` from standard input, one line, and parse.
+
+    Writes `{"document": …}` or `{"rejected": {"message", "help"}}` to standard output.
+    """
+    suffix, path, limits = json.loads(sys.stdin.readline())
+    caps = Limits(**limits)
     confine(caps)
     try:
         document = parse_file(Path(path), suffix, caps)
@@ -60,7 +65,7 @@ def parse_file(path: Path, suffix: str, limits: Limits) -> ParsedDocument:
 
 
 def confine(caps: Limits) -> None:
-    """Give up what a parser does not need: memory, time, files to write, and a life after its parent's."""
+    """Give up what a parser does not need: memory, time, and files to write."""
     resource.setrlimit(resource.RLIMIT_CPU, (caps.cpu_seconds, caps.cpu_seconds + 1))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -69,8 +74,11 @@ def confine(caps: Limits) -> None:
         # Elsewhere these limits count differently or are refused.
         resource.setrlimit(resource.RLIMIT_DATA, (caps.memory, caps.memory))
         resource.setrlimit(resource.RLIMIT_AS, (caps.memory + 2**30, caps.memory + 2**30))
+
+
+def tie(parent: int) -> None:
+    """Live no longer than the process that forked this one."""
+    if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:4])
+    if os.getppid() != parent:  # it ended before it was asked to tell
+        os.kill(os.getpid(), signal.SIGKILL)

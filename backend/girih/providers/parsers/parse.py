@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
-import sys
-from asyncio.subprocess import DEVNULL, PIPE, Process
 from dataclasses import asdict
 from pathlib import Path
 
 from girih.errors import DocumentRejected, Unavailable, Unsupported
+from girih.providers.parsers.children import Child, child
 from girih.providers.parsers.document import ParsedDocument
 from girih.providers.parsers.formats import suffix_of
 from girih.providers.parsers.limits import Limits
@@ -31,25 +30,22 @@ async def parse(path: Path, filename: str, limits: Limits = Limits()) -> ParsedD
     except Unsupported as fault:
         raise DocumentRejected(fault.message, help=fault.help) from fault
     await asyncio.to_thread(_check, path)
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-I", "-m", "girih.providers.parsers.child", suffix, str(path), json.dumps(asdict(limits))),
-        stdin=DEVNULL,
-        stdout=PIPE,
-        stderr=DEVNULL,
-        env={"PYTHONHASHSEED": "0", "LC_ALL": "C.UTF-8"},
-        start_new_session=True,
-    )
+    request = json.dumps([suffix, str(path), asdict(limits)]).encode()
     try:
-        async with asyncio.timeout(limits.wall_seconds):
-            answer = await _answer(process, limits)
-            await process.wait()
-    except TimeoutError as fault:
-        raise DocumentRejected(f"reading the document takes longer than {limits.wall_seconds} s") from fault
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    return _read(answer, process.returncode, limits)
+        answer, code = await _asked(request, limits)
+    except Unavailable:  # the server was ended, not the child; there is another one now
+        answer, code = await _asked(request, limits)
+    return _read(answer, code, limits)
+
+
+async def _asked(request: bytes, limits: Limits) -> tuple[bytes, int]:
+    """What a child answers, and how it ended."""
+    async with child(request) as process:
+        try:
+            async with asyncio.timeout(limits.wall_seconds):
+                return await _answer(process, limits), await process.code()
+        except TimeoutError as fault:
+            raise DocumentRejected(f"reading the document takes longer than {limits.wall_seconds} s") from fault
 
 
 def _check(path: Path) -> None:
@@ -60,22 +56,22 @@ def _check(path: Path) -> None:
         raise Unavailable(f"the uploaded file cannot be reached: {fault.strerror}") from fault
 
 
-async def _answer(process: Process, limits: Limits) -> bytes:
-    assert process.stdout is not None  # noqa: S101 - it was asked for, above
+async def _answer(process: Child, limits: Limits) -> bytes:
     answer = bytearray()
-    while piece := await process.stdout.read(_PIECE):
+    while piece := await process.answer.read(_PIECE):
         answer += piece
         if len(answer) > limits.output:
             raise DocumentRejected(f"the document's text is larger than {limits.output // 2**20} MB")
     return bytes(answer)
 
 
-def _read(answer: bytes, code: int | None, limits: Limits) -> ParsedDocument:
+def _read(answer: bytes, code: int, limits: Limits) -> ParsedDocument:
     if code in (-signal.SIGXCPU, -signal.SIGKILL):
         raise DocumentRejected(f"reading the document takes longer than {limits.cpu_seconds} s or too much memory")
     if code != 0:
         raise DocumentRejected(
-            "the document is damaged, or reading it takes too much memory", help="save it anew and upload it again"
+            f"reading the document takes more than {limits.memory // 2**20} MB of memory, or it is damaged",
+            help="split it, or save it anew, and upload it again",
         )
     result = json.loads(answer)
     if rejected := result.get("rejected"):
