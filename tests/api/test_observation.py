@@ -14,6 +14,7 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from tests.api.conftest import Client, ClientMaker, is_problem, settings_for
+from tests.providers.servers import Server, says, serving
 from tests.providers.test_telemetry import Collector
 
 from girih.db.tenancy import OrgScope
@@ -62,14 +63,21 @@ def metrics_url() -> str:
 
 
 @pytest.fixture(scope="module")
+async def hooks() -> AsyncIterator[Server]:
+    async with serving(says(204)) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
 async def girih(
-    database_url: str, tmp_path_factory: pytest.TempPathFactory, collector: Collector, metrics_url: str
+    database_url: str, tmp_path_factory: pytest.TempPathFactory, collector: Collector, metrics_url: str, hooks: Server
 ) -> AsyncIterator[Girih]:
     settings = settings_for(
         database_url,
         tmp_path_factory.mktemp("girih"),
         metrics_port=int(metrics_url.rpartition(":")[2]),
         otel=True,
+        endpoints={"hooks": hooks.url},
         OTEL_EXPORTER_OTLP_ENDPOINT=collector.url,
     )
     async with open_girih(settings) as girih:
@@ -169,6 +177,20 @@ async def test_numbers_name_routes_and_no_tenant(desk: Client, metrics_url: str,
     assert 'girih_database_connections{state="used"}' in text
     for secret in ("xxxx", str(scope.org_id), str(scope.project_id), "desk", "hunter2"):
         assert secret not in text
+
+
+async def test_tries_of_webhooks_are_counted(desk: Client, hooks: Server, metrics_url: str) -> None:
+    body = {"agent": "desk", "inputs": {"question": "x"}, "webhook": f"{hooks.url}/hook"}
+    assert (await desk.post("/v1/runs/wait", json=body)).json()["status"] == "succeeded"
+    async with httpx.AsyncClient(trust_env=False) as reader, asyncio.timeout(20):
+        while 'girih_webhook_tries_total{outcome="delivered"} 1.0' not in (text := await _metrics(reader, metrics_url)):
+            await asyncio.sleep(0.05)
+    assert "\ngirih_webhooks_pending " in text
+    assert hooks.url not in text
+
+
+async def _metrics(reader: httpx.AsyncClient, url: str) -> str:
+    return (await reader.get(f"{url}/metrics")).text
 
 
 async def test_spans_continue_the_callers_trace_without_contents(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -27,10 +26,11 @@ from girih.services.runs.tracing import RunTracing
 from girih.services.runs.watch import RunObserver
 from girih.services.usage.allowances import Allowances
 from girih.services.usage.service import UsageService
+from girih.services.webhooks.measuring import count_pending
 from girih.settings import Settings
 
 QUEUE_SECONDS = 10.0
-"""How often the runs that wait are counted."""
+"""How often is counted what waits: runs for a slot, messages for their webhooks."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ async def open_telemetry(
     if isinstance(pool, QueuePool):
         metrics.watch_pool({"used": pool.checkedout, "idle": pool.checkedin})
     stack.enter_context(MetricsServer(metrics, settings.metrics_host, port))
-    counting = asyncio.create_task(_count(metrics, lambda: count_waiting(uow)), name="count waiting runs")
+    counting = asyncio.create_task(_count(metrics, uow), name="count what waits")
     stack.push_async_callback(_end, counting)
     return Telemetry(metrics, spans)
 
@@ -106,10 +106,11 @@ def _open_spans(stack: AsyncExitStack, settings: Settings) -> SpanSink:
     return sink
 
 
-async def _count(metrics: Metrics, waiting: Callable[[], Awaitable[int]]) -> None:
+async def _count(metrics: Metrics, uow: UnitOfWork) -> None:
     while True:
-        with suppress(GirihError):  # the database is away: the number stays as it was
-            metrics.queued.set(await waiting())
+        with suppress(GirihError):  # the database is away: the numbers stay as they were
+            metrics.queued.set(await count_waiting(uow))
+            metrics.undelivered.set(await count_pending(uow))
         await asyncio.sleep(QUEUE_SECONDS)
 
 

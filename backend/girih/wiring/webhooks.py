@@ -9,12 +9,22 @@ from girih.errors import InvalidInput
 from girih.providers.outbound import OutboundClient, OutboundError
 from girih.services.runs.options import CheckUrl
 from girih.services.webhooks.bell import Bell
-from girih.services.webhooks.courier import Courier
+from girih.services.webhooks.courier import Courier, Outcome
+from girih.wiring.watching import Telemetry
 
 
-async def start_courier(stack: AsyncExitStack, uow: UnitOfWork, client: OutboundClient) -> Bell:
-    """The courier, until the stack is closed; gives the bell that runs of this process ring."""
-    courier = Courier(uow, client)
+async def start_courier(stack: AsyncExitStack, uow: UnitOfWork, client: OutboundClient, telemetry: Telemetry) -> Bell:
+    """The courier, until the stack is closed; gives the bell that runs of this process ring.
+
+    What becomes of its tries is counted, if anybody asks for numbers.
+    """
+    metrics = telemetry.metrics
+
+    def count(outcome: Outcome) -> None:
+        if metrics is not None:
+            metrics.deliveries.labels(outcome).inc()
+
+    courier = Courier(uow, client, on_outcome=count)
     await courier.start()
     stack.push_async_callback(courier.stop)
     return Bell(courier)

@@ -25,7 +25,8 @@ from girih.db.unit_of_work import UnitOfWork
 from girih.errors import Conflict, InvalidInput, NotFound
 from girih.providers.outbound import OutboundClient, OutboundError
 from girih.services.runs.schemas import ResumeIn, RunIn
-from girih.services.webhooks.courier import Courier, Patience
+from girih.services.webhooks.courier import Courier, Outcome, Patience
+from girih.services.webhooks.measuring import count_pending
 from girih.services.webhooks.service import WebhookService
 from girih.services.webhooks.signing import signed
 
@@ -169,6 +170,26 @@ async def test_a_delivery_that_failed_is_tried_once_more_with_the_same_text(
     for scope, number in ((other_scope, seen.id), (office.scope, "msg_1"), (office.scope, str(UUID(int=1)))):
         with pytest.raises(NotFound, match="no such delivery"):
             await service.redeliver(scope, number)
+
+
+async def test_outcomes_are_told_to_whoever_counts_and_what_is_pending_is_counted(office: Office) -> None:
+    outcomes: list[Outcome] = []
+    answers = [503, 503, 503, 410, 200]
+
+    async def ill(asked: Asked, writer: asyncio.StreamWriter) -> None:
+        await says(answers.pop(0), b"")(asked, writer)
+
+    async with serving(ill) as server:
+        sender = Courier(office.uow, OutboundClient([server.url]), QUICK, outcomes.append)
+        before = await count_pending(office.uow)
+        for most in (3, 1, 1):
+            await told(office, server.url)
+            assert await count_pending(office.uow) == before + 1
+            for _ in range(most):
+                await its_time_comes(office)
+                await sender.deliver_due()
+            assert await count_pending(office.uow) == before
+    assert outcomes == ["put_off", "put_off", "failed", "failed", "delivered"]
 
 
 async def test_a_receiver_that_hangs_is_given_up_in_time(office: Office) -> None:

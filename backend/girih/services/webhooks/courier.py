@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from typing import Literal, Protocol
 
 import structlog
 
@@ -86,12 +86,24 @@ class _Answer:
     is_final: bool = False
 
 
+Outcome = Literal["delivered", "put_off", "failed"]
+"""What became of a try: the receiver has it, it is tried again, or it is given up."""
+OnOutcome = Callable[[Outcome], None]
+
+
+def _unheard(_: Outcome) -> None:
+    """Nobody counts."""
+
+
 class Courier:
     """Delivers in the background while it is started."""
 
-    def __init__(self, uow: UnitOfWork, client: Posts, patience: Patience | None = None) -> None:
+    def __init__(
+        self, uow: UnitOfWork, client: Posts, patience: Patience | None = None, on_outcome: OnOutcome = _unheard
+    ) -> None:
         self._uow = uow
         self._client = client
+        self._on_outcome = on_outcome
         self._patience = patience or Patience()
         self._rung = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -169,7 +181,8 @@ class Courier:
             return
         answer = await self._post(parcel)
         async with self._uow(due.scope) as work:
-            await self._note(work, parcel.taken, answer)
+            outcome = await self._note(work, parcel.taken, answer)
+        self._on_outcome(outcome)
         if answer.error is not None:
             log.info("webhook not delivered", delivery=message_id(due.id), reason=answer.error)
 
@@ -205,18 +218,20 @@ class Courier:
         said = f"the receiver answered {response.status}"
         return _Answer(response.status, said, retry_after(response.headers) or 0.0, response.status == GONE)
 
-    async def _note(self, work: Work, taken: Try, answer: _Answer) -> None:
+    async def _note(self, work: Work, taken: Try, answer: _Answer) -> Outcome:
         waits = self._patience.waits
         if answer.error is None:
             assert answer.status is not None  # noqa: S101 - who has it has said so
             await repository.delivered(work, taken, status=answer.status)
-        elif answer.is_final or taken.number > len(waits):
+            return "delivered"
+        if answer.is_final or taken.number > len(waits):
             await repository.failed(work, taken, status=answer.status, error=answer.error)
-        else:
-            # Many that failed together are not to come back together.
-            wait = max(waits[taken.number - 1] * random.uniform(0.8, 1.2), answer.wait)  # noqa: S311 - no secret
-            later = timedelta(seconds=wait)
-            await repository.put_off(work, taken, status=answer.status, error=answer.error, wait=later)
+            return "failed"
+        # Many that failed together are not to come back together.
+        wait = max(waits[taken.number - 1] * random.uniform(0.8, 1.2), answer.wait)  # noqa: S311 - no secret
+        later = timedelta(seconds=wait)
+        await repository.put_off(work, taken, status=answer.status, error=answer.error, wait=later)
+        return "put_off"
 
 
 def _keys(secret: WebhookSecret, now: datetime) -> tuple[str, ...]:

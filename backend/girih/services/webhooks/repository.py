@@ -41,6 +41,13 @@ async def due(work: Work, *, limit: int) -> list[DueDelivery]:
     return [DueDelivery(OrgScope(r.org_id, r.project_id), r.id) for r in rows]
 
 
+async def pending(work: Work, *, most: int) -> int:
+    """How many deliveries of all organizations have neither arrived nor failed; `most` where there are more."""
+    row = WebhookDelivery
+    found = select(row.id).where(row.state == "pending").limit(most).subquery()
+    return await work.session.scalar(select(func.count()).select_from(found)) or 0
+
+
 async def take(work: Work, delivery_id: UUID, *, lease: timedelta) -> WebhookDelivery | None:
     """Begin a try, unless another process was faster; nobody else begins one before the lease is over."""
     row = WebhookDelivery
