@@ -49,7 +49,10 @@ async def test_a_filter_that_cannot_be_read_is_refused_with_its_place(shelf: Cli
     "wrong",
     [
         {"top_k": 0},
-        {"top_k": 201},
+        {"top_k": 1001},
+        {"top_k": 201, "diversity": 0.1},
+        {"top_k": 201, "neighbours": 1},
+        {"top_k": 201, "rerank": "endpoint://none"},
         {"diversity": 1.5},
         {"neighbours": 6},
         {"queries": 0},
@@ -65,6 +68,11 @@ async def test_a_filter_that_cannot_be_read_is_refused_with_its_place(shelf: Cli
 async def test_what_cannot_be_asked_is_refused(shelf: Client, wrong: dict[str, object]) -> None:
     answer = await shelf.post("/v1/collections/shelf/search", json={"query": "lamp", **wrong})
     assert answer.status_code == 422
+
+
+async def test_a_thousand_hits_may_be_asked_for_to_measure_by(shelf: Client) -> None:
+    answer = await shelf.post("/v1/collections/shelf/search", json={"query": "lamp chair", "top_k": 1000})
+    assert len(answer.json()["hits"]) == 2
 
 
 async def test_an_absent_service_leaves_the_order_as_it_is(shelf: Client) -> None:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from girih.api.deps import GuardedRoute, Wired, requires
 from girih.api.shapes import Body
 from girih.db.tenancy import OrgScope
+from girih.errors import InvalidInput
 from girih.language.nodes.ports import Asker, SearchMode, SearchRequest
 from girih.services.knowledge.explain import Explanation
 
@@ -17,6 +18,9 @@ router = APIRouter(prefix="/collections", tags=["knowledge"], route_class=Guarde
 
 Reader = Annotated[OrgScope, requires("knowledge:read")]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
+
+MOST_CHOSEN = 200
+"""Hits of a search that compares candidates with each other, shows them to somebody, or reads around them."""
 
 
 class AskerIn(Body):
@@ -31,7 +35,9 @@ class SearchIn(Body):
     """A question to a collection."""
 
     query: Annotated[str, Field(min_length=1, max_length=10_000)]
-    top_k: Annotated[int, Field(ge=1, le=200)] = 8
+    top_k: Annotated[
+        int, Field(ge=1, le=1000, description=f"At most {MOST_CHOSEN} with `diversity`, `neighbours` or `rerank`.")
+    ] = 8
     mode: SearchMode = "hybrid"
     min_score: float | None = Field(default=None, description="Hits below it are left out, in the scale of the mode.")
     filter: Annotated[str | None, Field(max_length=4000)] = Field(
@@ -47,7 +53,12 @@ class SearchIn(Body):
 
     @property
     def request(self) -> dict[str, Any]:
-        """As a `SearchRequest` takes it."""
+        """As a `SearchRequest` takes it. Raises `InvalidInput` for more hits than the way to choose them is fit for."""
+        if self.top_k > MOST_CHOSEN and (self.diversity or self.neighbours or self.rerank):
+            raise InvalidInput(
+                f"`top_k` is {self.top_k}: with `diversity`, `neighbours` or `rerank` there are {MOST_CHOSEN} at most",
+                help="ask for fewer hits, or for all of them without",
+            )
         asked = self.model_dump(exclude={"asker", "explain", "rewrite", "rerank"})
         asker = Asker(self.asker.user, tuple(self.asker.groups), tuple(self.asker.roles))
         chosen = {key: (name,) if name else () for key, name in (("rewrite", self.rewrite), ("rerank", self.rerank))}

@@ -41,6 +41,7 @@ COMMANDS: Mapping[str, str] = {
     "data-stores": "Let collections follow sources, and sync them.",
     "ingest": "Bring files and folders into a collection.",
     "documents": "List, show, download, move and delete documents.",
+    "eval": "Measure how well searches answer questions with known answers.",
     "dev": "Run everything on this machine, with embedded servers.",
     "doctor": "Check what girih needs on this machine.",
 }
