@@ -4,36 +4,49 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+from collections.abc import Mapping
+from typing import Protocol
 
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import UnitOfWork
 from girih.language.nodes.ports import Models
+from girih.language.spec.tree import JsonObject
 from girih.providers.outbound import ProviderClients
-from girih.services.knowledge.enriching import Enriching, ModelsOf
+from girih.services.knowledge.enriching import Enriching
 from girih.services.registry.service import RegistryService
 from girih.services.usage.allowances import Allowances
 from girih.services.usage.metering import Metering
 from girih.settings import Settings
 
 
+class ProjectModels(Protocol):
+    """The models of every project, and the documents they were made from."""
+
+    async def of(self, scope: OrgScope, stamp: str | None) -> Models:
+        """The project's models as they are now."""
+        ...
+
+    def documents(self, scope: OrgScope) -> Mapping[str, JsonObject]:
+        """The project's documents by name, as they were last read."""
+        ...
+
+
 def make_enriching(settings: Settings, uow: UnitOfWork, provider: ProviderClients | None) -> Enriching:
     """Enrichers over the projects' models, counted with the usage of runs."""
-    known: list[ModelsOf] = []
+    known: list[ProjectModels] = []
 
-    def load() -> ModelsOf:
+    def load() -> ProjectModels:
         ports = importlib.import_module("girih.services.runs.ports")
         searching = importlib.import_module("girih.wiring.searching")
-        projects = ports.ProjectModels(RegistryService(uow), searching.models_of(settings, provider))
-
-        async def of(scope: OrgScope) -> Models:
-            models: Models = await projects.of(scope, None)
-            return models
-
-        return of
+        projects: ProjectModels = ports.ProjectModels(RegistryService(uow), searching.models_of(settings, provider))
+        return projects
 
     async def models_of(scope: OrgScope) -> Models:
         if not known:
             known.append(await asyncio.to_thread(load))
-        return await known[0](scope)
+        return await known[0].of(scope, None)
 
-    return Enriching(models_of, Metering(uow, Allowances(uow)))
+    def documents(scope: OrgScope) -> Mapping[str, JsonObject]:
+        return known[0].documents(scope)
+
+    return Enriching(models_of, Metering(uow, Allowances(uow), documents))

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from uuid import UUID
 
 import pytest
+from sqlalchemy import text
 from tests.services.knowledge.conftest import Dispatched, make_library, work_off
 
 from girih.db.tenancy import OrgScope
@@ -22,6 +24,7 @@ from girih.services.knowledge.service import KnowledgeService
 from girih.services.pipelines import publishing as pipelines
 from girih.services.usage.allowances import Allowances
 from girih.services.usage.metering import Metering
+from girih.services.usage.schemas import BudgetIn
 from girih.services.usage.service import UsageService
 
 Publish = Callable[..., Awaitable[None]]
@@ -55,7 +58,7 @@ def model() -> Model:
 
 @pytest.fixture
 def metering(uow: UnitOfWork) -> Metering:
-    return Metering(uow, Allowances(uow))
+    return Metering(uow, Allowances(uow), lambda scope: {"small": {"params": {"max_tokens": 50}}})
 
 
 @pytest.fixture
@@ -168,10 +171,10 @@ async def test_a_budget_that_is_used_up_is_kept_to(
     knowledge: KnowledgeService, library: DocumentService, put: Publish, scope: OrgScope, dispatched: Dispatched,
     model: Model, metering: Metering, monkeypatch: pytest.MonkeyPatch
 ) -> None:  # fmt: skip
-    async def over(scope: OrgScope) -> None:
+    async def over(scope: OrgScope, request: ModelRequest) -> UUID | None:
         raise BudgetExceeded("the project's budget for today is used up")
 
-    monkeypatch.setattr(metering, "require", over)
+    monkeypatch.setattr(metering, "hold", over)
     await put(scope, {"add": ["title"], "on_error": "skip"})
     document = await library.upload(scope, "docs", "a.txt", TEXT)
     await work_off(knowledge, dispatched)
@@ -179,3 +182,21 @@ async def test_a_budget_that_is_used_up_is_kept_to(
     assert shown.status == "failed"
     assert "budget for today is used up" in (shown.reason or "")
     assert model.wishes == []
+
+
+async def test_calls_at_once_hold_what_they_may_use_and_overspend_no_budget_together(
+    knowledge: KnowledgeService, library: DocumentService, put: Publish, scope: OrgScope, dispatched: Dispatched,
+    model: Model, uow: UnitOfWork
+) -> None:  # fmt: skip
+    usage = UsageService(uow)
+    await usage.set_budget(scope, BudgetIn(target="project", period="day", tokens=150))
+    await put(scope, {"add": ["questions"]})
+    document = await library.upload(scope, "docs", "a.txt", TEXT * 8)
+    await work_off(knowledge, dispatched)
+    shown = await library.document(scope, document.id)
+    assert "is used up: 150 tokens a day" in (shown.reason or "")
+    assert len(model.wishes) == 2, "each call uses 110 tokens: the second one began while 40 were left"
+    (budget,) = await usage.budgets(scope)
+    assert budget.spent_tokens == 220
+    async with uow(scope) as work:
+        assert (await work.session.scalars(text("SELECT id FROM spending_holds"))).all() == []

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol, TypeAlias
+from uuid import UUID
 
 from girih.db.tenancy import OrgScope
 from girih.errors import BudgetExceeded, DocumentRejected, NodeError, Unavailable
@@ -44,13 +45,16 @@ ModelsOf: TypeAlias = Callable[[OrgScope], Awaitable[Models]]
 class Meter(Protocol):
     """What model calls of ingestions are counted with."""
 
-    async def require(self, scope: OrgScope) -> None:
-        """Raise `BudgetExceeded` when nothing may be spent any more."""
+    async def hold(self, scope: OrgScope, request: ModelRequest) -> UUID | None:
+        """Hold what the call may use, once it fits. Raises `BudgetExceeded` when nothing may be spent any more."""
         ...
 
     async def record(self, scope: OrgScope, what_for: tuple[str, str], model: tuple[str, str], usage: Usage,
-                     error: str | None) -> None:  # fmt: skip
-        """Add one call: what it was made for (as agent and node), who answered (model and provider), what it used."""
+                     error: str | None, hold: UUID | None) -> None:  # fmt: skip
+        """Add one call: what it was made for (as agent and node), who answered (model and provider), what it used.
+
+        What was held for it is let go.
+        """
         ...
 
 
@@ -138,23 +142,24 @@ class _Asking:
         return {"each": await asyncio.gather(*(one(text) for text in texts))}
 
     async def _ask(self, wish: str, text: str, fields: dict[str, JsonSchema]) -> JsonObject:
-        try:
-            await self.meter.require(self.scope)
-        except BudgetExceeded as fault:
-            raise Unavailable(f"the enricher may ask no model now: {fault.message}", help=fault.help) from fault
         schema = {"type": "object", "properties": fields, "required": list(fields), "additionalProperties": False}
         messages = (Message("system", _SYSTEM), Message("user", f"{wish}\n\n<text>\n{text}\n</text>"))
         name = parse_uri(self.step.model).name
+        request = ModelRequest((name,), messages, schema=schema)
+        try:
+            hold = await self.meter.hold(self.scope, request)
+        except BudgetExceeded as fault:
+            raise Unavailable(f"the enricher may ask no model now: {fault.message}", help=fault.help) from fault
         heard, error = _Heard(self.models), None
         try:
-            answer, _ = await structured(heard, ModelRequest((name,), messages, schema=schema))
+            answer, _ = await structured(heard, request)
         except NodeError as fault:
             error = fault.kind
             return self._failed(fault)
         finally:
             for done in heard.done or [ModelDone(Usage(), name, "")]:
                 model = done.model, done.provider
-                await self.meter.record(self.scope, (self.pipeline, "enricher"), model, done.usage, error)
+                await self.meter.record(self.scope, (self.pipeline, "enricher"), model, done.usage, error, hold)
         return answer
 
     def _failed(self, fault: NodeError) -> JsonObject:

@@ -28,7 +28,7 @@ from girih.language.spec.tree import JsonObject
 from girih.services.agents.schemas import PublishedAgent
 from girih.services.events.schemas import EventOut
 from girih.services.events.service import Subscriber
-from girih.services.runs.bounds import bound_of
+from girih.services.usage.bounds import bound_of
 from girih.services.usage.run_allowance import Metered
 
 MakeModels: TypeAlias = Callable[[Mapping[str, JsonObject]], Models]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from girih.language.nodes.ports import Message, ModelRequest
-from girih.services.runs.bounds import UNKNOWN_TOKENS, bound_of
+from girih.services.usage.bounds import UNKNOWN_TOKENS, bound_of
 
 CHEAP: dict[str, Any] = {"price": {"input_per_million": 1.0, "output_per_million": 2.0}, "params": {"max_tokens": 50}}
 DEAR: dict[str, Any] = {"price": {"input_per_million": 10.0, "output_per_million": 20.0}}
