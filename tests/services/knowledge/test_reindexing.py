@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
+from typing import cast
 from uuid import UUID, uuid4
 
 import pytest
@@ -20,8 +21,11 @@ from girih.language.spec.tree import JsonObject, JsonValue
 from girih.providers.embeddings.base import Embedder
 from girih.providers.embeddings.hashing import Hashing
 from girih.providers.embeddings.ladder import Embedders
+from girih.services.knowledge.document_schemas import DocumentChange
 from girih.services.knowledge.documents import DocumentService
+from girih.services.knowledge.following import News
 from girih.services.knowledge.index_schemas import IndexOut
+from girih.services.knowledge.jobs import JobService
 from girih.services.knowledge.schemas import PutAction
 from girih.services.knowledge.service import KnowledgeService
 from girih.services.knowledge.tables import SearchIndex
@@ -378,6 +382,61 @@ async def test_what_a_worker_did_not_see_to_is_seen_to_later(
     assert (await shown(knowledge, scope))[2].status == "building"
     await knowledge.reindexing.settle_all()
     assert (await shown(knowledge, scope))[2].status == "active"
+
+
+@pytest.mark.parametrize("how", ["delete", "cancel", "move"])
+async def test_a_build_does_not_wait_for_a_document_that_went(
+    knowledge: KnowledgeService, library: DocumentService, put: Put, scope: OrgScope, dispatched: Dispatched,
+    uow: UnitOfWork, how: str
+) -> None:  # fmt: skip
+    await put(scope)
+    async with uow(scope) as work:
+        other = {"kind": "collection/v1", "name": "other"}
+        await knowledge.put_collections(work, [OtherSpec("collection/v1", "other", "other.yaml", other, repr(other))])
+    for name in "abcdefghijklmnopqrstu":
+        await library.upload(scope, "docs", f"{name}.txt", f"about {name}".encode())
+    await work_off(knowledge, dispatched)
+    await knowledge.reindexing.rebuild(scope, "docs")
+    *others, last = [job for _, job in dispatched]
+    dispatched.clear()
+    for job in others:
+        await knowledge.ingest(job)
+    assert (await shown(knowledge, scope))[2].status == "building"
+    async with uow(scope) as work:
+        given = {"id": last}
+        document = await work.session.scalar(text("SELECT document_id FROM ingest_jobs WHERE id = :id"), given)
+    if how == "delete":
+        await library.delete(scope, document)
+    elif how == "cancel":
+        await JobService(uow, cast("News", None)).cancel(scope, document)
+    else:
+        await library.change(scope, document, DocumentChange(collection="other"))
+    assert (await shown(knowledge, scope))[2].status == "active"
+
+
+async def test_a_large_index_goes_in_steps(
+    knowledge: KnowledgeService, library: DocumentService, put: Put, scope: OrgScope, dispatched: Dispatched,
+    uow: UnitOfWork, monkeypatch: pytest.MonkeyPatch
+) -> None:  # fmt: skip
+    monkeypatch.setattr("girih.services.knowledge.reindexing._AT_ONCE", 2)
+    await put(scope, chunk={"size": 50, "overlap": 10})
+    await bring(library, scope, "a")
+    await work_off(knowledge, dispatched)
+    await knowledge.reindexing.rebuild(scope, "docs")
+    await work_off(knowledge, dispatched)
+    former = (await shown(knowledge, scope))[1]
+    assert former.chunks > 6
+    await knowledge.reindexing.remove(scope, "docs", former.id)
+    left = (await shown(knowledge, scope))[1]
+    assert (left.status, left.chunks) == ("removing", former.chunks - 4)
+    with pytest.raises(NotFound):
+        await knowledge.reindexing.remove(scope, "docs", former.id)
+    rounds = 0
+    while 1 in await shown(knowledge, scope):
+        await knowledge.reindexing.settle_all()
+        rounds += 1
+    assert rounds == (former.chunks - 4) // 4 + 1
+    assert await found(knowledge, scope, "a") == {"a.txt"}
 
 
 async def test_vectors_of_another_length_are_refused_before_anything_is_stored(

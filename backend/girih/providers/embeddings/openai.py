@@ -69,17 +69,24 @@ class OpenAIEmbedder:
         if not texts:
             return []
         attempts = _BULK_ATTEMPTS if len(texts) > 1 else _ATTEMPTS
-        for attempt in range(1, attempts + 1):
+        attempt = 1
+        while True:
             try:
-                vectors = await self._remote.aembed_documents([text or " " for text in texts])
+                return await self._asked(texts)
             except openai.APIError as fault:
                 wait = _wait(fault, attempt)
                 if wait is None or attempt == attempts or (len(texts) == 1 and wait > _FIRST_WAIT * 4):
                     raise _unavailable(fault) from fault
-                await asyncio.sleep(wait)
-            else:
-                break
-        return self._checked(vectors, len(texts))
+            await asyncio.sleep(wait)
+            attempt += 1
+
+    async def _asked(self, texts: Sequence[str]) -> list[list[float]]:
+        """What the provider answers. Raises `openai.APIError`, and `Unavailable` for an answer that is none."""
+        try:
+            return self._checked(await self._remote.aembed_documents([text or " " for text in texts]), len(texts))
+        except (ValueError, TypeError, AttributeError, LookupError) as fault:
+            # The client takes an answer apart without a look at what it is.
+            raise Unavailable("the embedding provider answered with something else than vectors") from fault
 
     def _checked(self, vectors: list[list[float]], expected: int) -> list[list[float]]:
         sizes = {len(vector) for vector in vectors}

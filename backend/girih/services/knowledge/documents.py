@@ -28,6 +28,7 @@ from girih.services.knowledge.document_schemas import (
 from girih.services.knowledge.document_view import document_out
 from girih.services.knowledge.lanes import BULK, INTERACTIVE
 from girih.services.knowledge.media_types import media_type_of
+from girih.services.knowledge.reindexing import ReindexingService, building
 from girih.services.knowledge.schemas import DocumentOut
 from girih.services.knowledge.tables import Collection, Document
 
@@ -52,6 +53,7 @@ class DocumentService:
         self._collector = Collector(uow, storage)
         self._max_upload_bytes = max_upload_bytes
         self._versions = versions
+        self._indexes = ReindexingService(uow)
 
     async def upload(
         self, scope: OrgScope, collection: str, given: Given | str, content: AsyncIterator[bytes] | bytes
@@ -110,6 +112,7 @@ class DocumentService:
             moves = target is not None and target.id != document.collection_id
             # Indexes before documents: see `Ingestion`.
             held = await repository.indexes_of(work, document, lock=True) if moves else []
+            waiting = building(held)
             await work.session.refresh(document, with_for_update=True)
             _apply(document, change)
             await _require_free(work, document, target)
@@ -121,7 +124,9 @@ class DocumentService:
                     await index.clear(work, one, document)
                 document.collection_id, document.passages, document.pages = target.id, 0, None
                 await queueing.new_content(work, document)
-            return await _described(work, scope, id)
+            out = await _described(work, scope, id)
+        await self._indexes.settle_without(scope, waiting)
+        return out
 
     async def retry(self, scope: OrgScope, id: UUID) -> DocumentOut:
         """Ingest a failed document again, with fresh attempts; one that is under way stays so.
@@ -155,11 +160,13 @@ class DocumentService:
         """Delete a document with its passages, its versions and its files. Raises `NotFound`."""
         async with self._uow(scope) as work:
             document = await finding.document(work, scope, id)
-            for held in await repository.indexes_of(work, document, lock=True):
-                await index.clear(work, held, document)
+            held = await repository.indexes_of(work, document, lock=True)
+            for one in held:
+                await index.clear(work, one, document)
             hashes = await document_repository.hashes(work, document)
             gone = await discards.discard(work, (key_of(scope.org_id, sha256) for sha256 in hashes))
             await work.session.delete(document)
+        await self._indexes.settle_without(scope, building(held))
         await self._collector.collect(scope, gone)
 
     async def delete_many(
@@ -237,7 +244,8 @@ def _describe(document: Document, given: Given) -> None:
         "facts": None if given.metadata is None else dict(given.metadata),
         "readers": given.readers,
         "source_id": given.source_id,
-        "source_ref": given.source_ref,
+        # What a data store brought keeps its name there, whoever uploads it again.
+        "source_ref": given.source_ref if given.source_id or document.source_id is None else None,
     }
     for column, value in said.items():
         if value is not None and getattr(document, column) != value:

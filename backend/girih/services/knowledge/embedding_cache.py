@@ -7,6 +7,7 @@ import sys
 from array import array
 from collections.abc import Mapping, Sequence
 from typing import overload
+from uuid import UUID
 
 from sqlalchemy import text
 
@@ -15,6 +16,10 @@ from girih.db.unit_of_work import UnitOfWork
 
 MOST = 200_000
 """Vectors that are kept of an organization; beyond them those go first that have not helped for longest."""
+_LOOK_AFTER = 1_000
+"""New vectors of an organization after which they are counted."""
+_AT_ONCE = 10_000
+"""Vectors that are forgotten in one transaction."""
 
 _FIND = text("""
 SELECT text_hash, vector FROM cached_embeddings
@@ -45,6 +50,7 @@ class EmbeddingCache:
     def __init__(self, uow: UnitOfWork, most: int = MOST) -> None:
         self._uow = uow
         self._most = most
+        self._grown: dict[UUID, tuple[OrgScope, int]] = {}
 
     async def find(self, scope: OrgScope, fingerprint: str, hashes: Sequence[bytes]) -> dict[bytes, bytes]:
         """The vectors that are known, as little-endian float32."""
@@ -61,13 +67,23 @@ class EmbeddingCache:
         async with self._uow(scope) as work:
             columns = {"hashes": list(vectors), "vectors": list(vectors.values())}
             await work.session.execute(_KEEP, given | columns)
+        # What grew before this process began is not known: it is looked at with the first vectors.
+        _, grown = self._grown.get(scope.org_id, (scope, _LOOK_AFTER))
+        self._grown[scope.org_id] = (scope, grown + len(vectors))
 
-    async def trim(self, scope: OrgScope) -> None:
-        """Forget what is beyond the bound."""
-        async with self._uow(scope) as work:
-            count = int(await work.session.scalar(_COUNT, {"org_id": scope.org_id}) or 0)
-            if count > self._most:
-                await work.session.execute(_TRIM, {"org_id": scope.org_id, "excess": count - self._most * 9 // 10})
+    async def trim(self) -> int:
+        """Forget some of what is beyond the bound, of one organization that grew; gives how many vectors that were."""
+        due = next((scope for scope, grown in self._grown.values() if grown >= _LOOK_AFTER), None)
+        if due is None:
+            return 0
+        async with self._uow(due) as work:
+            count = int(await work.session.scalar(_COUNT, {"org_id": due.org_id}) or 0)
+            excess = min(count - self._most * 9 // 10, _AT_ONCE) if count > self._most else 0
+            if excess:
+                await work.session.execute(_TRIM, {"org_id": due.org_id, "excess": excess})
+        if count - excess <= self._most:
+            self._grown[due.org_id] = (due, 0)
+        return excess
 
 
 class Vectors(Sequence[list[float]]):

@@ -10,12 +10,13 @@ from sqlalchemy import func
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import UnitOfWork
 from girih.errors import BadCursor, Conflict, NotFound
-from girih.services.knowledge import finding, job_repository, queueing
+from girih.services.knowledge import finding, job_repository, queueing, repository
 from girih.services.knowledge.following import CollectionTail, DocumentTail, News
 from girih.services.knowledge.job_repository import Listed
 from girih.services.knowledge.job_schemas import JobOut, JobStatus, Retried
 from girih.services.knowledge.lanes import BULK
 from girih.services.knowledge.progress import eta_seconds, waits_for
+from girih.services.knowledge.reindexing import ReindexingService, building
 
 _CANCELLED = "cancelled before it was done"
 _RETRIED_AT_ONCE = 1000
@@ -27,6 +28,7 @@ class JobService:
     def __init__(self, uow: UnitOfWork, news: News) -> None:
         self._uow = uow
         self._news = news
+        self._indexes = ReindexingService(uow)
 
     async def jobs(
         self,
@@ -75,6 +77,8 @@ class JobService:
                 raise Conflict("nothing of this document is under way", help="a document that is ready can be deleted")
             if document.status != "ready":
                 document.status, document.reason, document.updated_at = "failed", _CANCELLED, func.now()
+            waiting = building(await repository.indexes_of(work, document))
+        await self._indexes.settle_without(scope, waiting)
 
     async def retry_failed(self, scope: OrgScope, collection: str, reason: str | None = None) -> Retried:
         """Try failed documents of a collection again: all, or those whose reason holds these words.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from uuid import UUID
 
 from girih.db.tenancy import OrgScope
@@ -20,6 +20,8 @@ KEPT = 1
 _LOOKED_AT = 50
 _AT_ONCE = 5_000
 """Passages that are deleted in one transaction."""
+_STEPS = 2
+"""Transactions that one call, or one look, spends on an index that goes."""
 
 
 class ReindexingService:
@@ -74,7 +76,10 @@ class ReindexingService:
             return await _out(work, found)
 
     async def remove(self, scope: OrgScope, collection: str, id: UUID) -> None:
-        """Delete an index with its passages. Raises `NotFound`, `Conflict` for the one that is searched or built."""
+        """Delete an index with its passages. A large one is `removing` until workers have deleted the last of them.
+
+        Raises `NotFound`, `Conflict` for the one that is searched or built.
+        """
         async with self._uow(scope) as work:
             row, _, found = await _one(work, scope, collection, id)
             if found.id == row.index_id or found.status == "building":
@@ -97,6 +102,17 @@ class ReindexingService:
                 return
             _log.info("index %s of collection %s is %s", held.number, row.name, held.status)
         await self._collect(scope, row.id)
+
+    async def settle_without(self, scope: OrgScope, building: Iterable[UUID]) -> None:
+        """Switch to those of these indexes that waited for nothing but a document that went or was stopped.
+
+        Never raises: that has happened, and the worker looks after indexes every few seconds.
+        """
+        for index_id in building:
+            try:
+                await self.settle(scope, index_id)
+            except Exception:  # noqa: BLE001 - whatever it is, the next look finds it
+                _log.warning("index %s could not be looked at", index_id, exc_info=True)
 
     async def settle_all(self) -> None:
         """Look after the indexes of all organizations that are being built or removed, or were just switched to."""
@@ -132,9 +148,11 @@ class ReindexingService:
             await self._drop(scope, index_id)
 
     async def _drop(self, scope: OrgScope, id: UUID) -> None:
-        """Delete the passages of an index in short transactions, then its row."""
-        empty = False
-        while not empty:
+        """Delete passages of an index in a few short transactions, and its row when none is left.
+
+        What a large one has more is left to the next look of a worker.
+        """
+        for _ in range(_STEPS):
             async with self._uow(scope) as work:
                 found = await repository.index_by_id(work, scope, id, lock=True)
                 if found is None:
@@ -142,6 +160,12 @@ class ReindexingService:
                 empty = await index.drop(work, found, at_most=_AT_ONCE)
                 if empty:
                     await work.session.delete(found)
+                    return
+
+
+def building(indexes: Iterable[SearchIndex]) -> list[UUID]:
+    """Those of them that are being built."""
+    return [one.id for one in indexes if one.status == "building"]
 
 
 async def _one(
