@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 from tests.acceptance.fleet import Fleet, Member, events, fleet, publish
+
+T = TypeVar("T")
 
 GIVEN_UP = ("run.finished", "run.failed", "run.cancelled")
 
@@ -85,15 +87,17 @@ PLACES = 3
 """So many places at once."""
 
 
-def side_by_side(play: Callable[[Place, Sequence[int]], Found]) -> Callable[[int], Found]:
-    """A scenario of single turns, shared out over several places."""
+def side_by_side(
+    play: Callable[[T, Sequence[int]], Found], opening: Callable[[int], AbstractContextManager[T]]
+) -> Callable[[int], Found]:
+    """A scenario of single turns, shared out over several places; each is opened for so many of them."""
     one_by_one = Lock()
 
     def alone(turns: Sequence[int]) -> Found:
         try:
             with ExitStack() as stack:
                 with one_by_one:  # there is one Alembic in a process
-                    at = stack.enter_context(place(len(turns)))
+                    at = stack.enter_context(opening(len(turns)))
                 return play(at, turns)
         except Exception as fault:  # what the others find is told all the same
             return Found(wrong=[f"{type(fault).__name__}: {fault}"])

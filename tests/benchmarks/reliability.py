@@ -320,8 +320,8 @@ def r19(n: int) -> Found:
 
 
 SCENARIOS: dict[str, Callable[[int], Found]] = {
-    "R1": side_by_side(kills.r1), "R1-points": side_by_side(kills.at_points), "R3": r3, "R4": r4,
-    "R5": side_by_side(kills.r5), "R6": r6, "R7": r7, "R8": r8, "R9": r9, "R11": side_by_side(kills.r11), "R13": r13,
+    "R1": side_by_side(kills.r1, place), "R1-points": side_by_side(kills.at_points, place), "R3": r3, "R4": r4,
+    "R5": side_by_side(kills.r5, place), "R6": r6, "R7": r7, "R8": r8, "R9": r9, "R11": side_by_side(kills.r11, place), "R13": r13,
     "R18": r18, "R19": r19, "R1-nested": crashes.nested, "R1-pauses": crashes.pauses, "R20": misbehaving.r20,
     "R21": crashes.r21,
 }  # fmt: skip
