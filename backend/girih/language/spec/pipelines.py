@@ -12,7 +12,9 @@ from girih.language.spec.model import Slug, Strict
 from girih.language.spec.patterns import pattern_fault
 from girih.language.spec.references import ModelRef
 
-Format = Literal["pdf", "docx", "pptx", "xlsx", "epub", "rtf", "html", "markdown", "text", "csv", "json", "email"]
+Format = Literal[
+    "pdf", "docx", "pptx", "xlsx", "epub", "rtf", "html", "markdown", "text", "csv", "json", "email", "image"
+]
 """The kinds of files that parsers read."""
 
 EmbedderName = Literal["default", "minilm", "openai", "hashing"]
@@ -52,12 +54,14 @@ class LoaderStep(Strict):
 class ParserStep(Strict):
     """How a file is read. A document with more than `max_pages` pages or `max_cells` cells of tables is refused.
 
-    `tables` are kept, or left out with `drop`.
+    `tables` are kept, or left out with `drop`. With `ocr: auto` text is read out of pictures and those pages of a PDF
+    that are pictures; the server needs the extra `ocr` for it. With `off` a document of pictures alone is refused.
     """
 
     max_pages: Annotated[int, Field(ge=1, le=5_000)] = 5_000
     max_cells: Annotated[int, Field(ge=1, le=1_000_000)] = 1_000_000
     tables: Literal["keep", "drop"] = "keep"
+    ocr: Literal["off", "auto"] = "off"
 
 
 class CleanerStep(Strict):
@@ -126,6 +130,11 @@ class StoreStep(Strict):
 
     type: StoreType = "pgvector"
     endpoint: Slug | None = None
+
+    @property
+    def is_database(self) -> bool:
+        """Whether vectors are in the database itself."""
+        return self.type == "pgvector"
 
     @model_validator(mode="after")
     def _bound(self) -> Self:

@@ -30,6 +30,7 @@ PARSERS: dict[Format, str] = {
     "csv": "delimited:parse_csv",
     "json": "json_data:parse_json",
     "email": "mail:parse_mail",
+    "image": "images:parse_image",
 }
 """Where each parser is. The server loads them all before it forks."""
 

@@ -21,17 +21,14 @@ _LARGEST_GUESS = 16 * 2**20
 _OLE = b"\xd0\xcf\x11\xe0"
 _OLD_OFFICE = {"WordDocument": ".docx", "Workbook": ".xlsx", "Book": ".xlsx", "PowerPoint Document": ".pptx"}
 _OTHERS = {
-    b"\x89PNG": "a picture (PNG)",
-    b"\xff\xd8\xff": "a picture (JPEG)",
     b"GIF8": "a picture (GIF)",
-    b"II*\x00": "a picture (TIFF)",
-    b"MM\x00*": "a picture (TIFF)",
     b"\x1f\x8b": "an archive (gzip)",
     b"7z\xbc\xaf": "an archive (7z)",
     b"Rar!": "an archive (RAR)",
     b"MZ": "a program",
     b"\x7fELF": "a program",
 }
+_PICTURES = (b"\x89PNG", b"\xff\xd8\xff", b"II*\x00", b"MM\x00*")
 _ORIGINS: dict[str, Format] = {"word/document.xml": "docx", "ppt/presentation.xml": "pptx", "xl/workbook.xml": "xlsx"}
 _MARKUP = re.compile(r"(<\?xml[^>]*>)?\s*(<!--.*?-->\s*)*<(!doctype\s+html|html)\b", re.IGNORECASE | re.DOTALL)
 _HEADER = re.compile(r"^([A-Za-z][A-Za-z0-9-]*):[ \t]|^[ \t]")
@@ -53,6 +50,8 @@ def detect(path: Path, suffix: str, limits: Limits) -> Format:
         return _packed(path, limits)
     if start.startswith(b"{\\rtf"):
         return "rtf"
+    if head.startswith(_PICTURES) or (head.startswith(b"RIFF") and head[8:12] == b"WEBP"):
+        return "image"
     _refuse_others(path, head)
     if named in NOUNS:
         if b"\x00" in head:

@@ -7,7 +7,9 @@ from typing import Literal
 
 from girih.errors import Unsupported
 
-Format = Literal["pdf", "docx", "pptx", "xlsx", "epub", "rtf", "html", "markdown", "text", "csv", "json", "email"]
+Format = Literal[
+    "pdf", "docx", "pptx", "xlsx", "epub", "rtf", "html", "markdown", "text", "csv", "json", "email", "image"
+]
 
 FORMATS: dict[str, Format] = {
     ".pdf": "pdf",
@@ -29,6 +31,12 @@ FORMATS: dict[str, Format] = {
     ".jsonl": "json",
     ".ndjson": "json",
     ".eml": "email",
+    ".png": "image",
+    ".jpg": "image",
+    ".jpeg": "image",
+    ".tif": "image",
+    ".tiff": "image",
+    ".webp": "image",
 }
 
 NOUNS: dict[Format, str] = {
@@ -38,6 +46,7 @@ NOUNS: dict[Format, str] = {
     "xlsx": "an Excel file",
     "epub": "an EPUB",
     "rtf": "an RTF file",
+    "image": "a picture",
 }
 """What the formats that content alone can prove are called."""
 

@@ -23,3 +23,13 @@ class Limits:
     """Bytes that a packed file may hold when unpacked."""
     output: int = 128 * 2**20
     """Bytes of the child's answer."""
+    ocr: bool = False
+    """Whether text is read out of pictures."""
+    pixels: int = 50_000_000
+    """Pixels of one picture."""
+    scans: int = 100
+    """Pictures that text is read out of: files of pictures may hold several, and pages of a PDF may be some."""
+
+
+OCR_LIMITS = Limits(ocr=True, memory=1024 * 2**20, cpu_seconds=900, wall_seconds=1800)
+"""What reading text out of pictures may cost: about five seconds of processor time each."""

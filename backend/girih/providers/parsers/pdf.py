@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from girih.errors import DocumentRejected
 from girih.providers.parsers.document import Builder, ParsedDocument
 from girih.providers.parsers.limits import Limits
 from girih.providers.parsers.pdf_lines import Line, whole_words, without_running
+from girih.providers.parsers.pdf_scans import Scans
 from girih.providers.parsers.text import too_long
 
 _LARGER = 1.15
@@ -21,6 +23,8 @@ _LARGER = 1.15
 _LONGEST_HEADING = 120
 _HEADING_LEVELS = 3
 _LOCKED = {pdfium.FPDF_ERR_PASSWORD, pdfium.FPDF_ERR_SECURITY}
+_KEPT = 32 * 2**20
+"""Bytes of the file after which it is opened anew: PDFium keeps what a page has brought along, its pictures too."""
 
 
 def parse_pdf(path: Path, limits: Limits) -> ParsedDocument:
@@ -31,20 +35,38 @@ def parse_pdf(path: Path, limits: Limits) -> ParsedDocument:
         raise DocumentRejected("the PDF has no pages")
     if pages > limits.pages:
         raise DocumentRejected(f"the PDF has {pages:,} pages, more than {limits.pages:,}", help="split it")
+    title = _title(document)
+    lines = _all_lines(document, path, limits)
+    if not lines:
+        raise _without_text(limits)
+    return build(whole_words(without_running(lines)), limits).build(title, pages)
+
+
+def _without_text(limits: Limits) -> DocumentRejected:
+    if limits.ocr:
+        return DocumentRejected("the PDF has no text, and OCR finds none in its pages")
+    return DocumentRejected(
+        "the PDF has no text: its pages are pictures (a scan), which needs OCR first",
+        help="say `ocr: auto` in the parser of the collection's pipeline (the server needs girih[ocr] for it), or run "
+        "OCR on it (for instance with ocrmypdf) and upload the result",
+    )
+
+
+def _all_lines(document: Any, path: Path, limits: Limits) -> list[Line]:
+    """The lines of all pages; no more of a large file is in memory at once than a few of its pages bring along."""
     lines: list[Line] = []
-    left = limits.characters
+    left, pages, scans = limits.characters, len(document), Scans(limits)
+    at_once = max(1, pages * _KEPT // path.stat().st_size)
     for number in range(pages):
-        found = list(_lines(document, number))
+        if number and number % at_once == 0:
+            document.close()
+            document = _open(path)
+        found = list(_lines(document, number)) or scans.lines(document, number)
         left -= sum(len(line.text) for line in found)
         if left < 0:
             raise too_long(limits)
         lines += found
-    if not lines:
-        raise DocumentRejected(
-            "the PDF has no text: its pages are pictures (a scan), which needs OCR first",
-            help="run OCR on it (for instance with ocrmypdf) and upload the result",
-        )
-    return _build(whole_words(without_running(lines)), limits).build(_title(document), pages)
+    return lines
 
 
 def _open(path: Path) -> Any:
@@ -96,11 +118,13 @@ def _edges(text: Any, index: int) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def _build(lines: list[Line], limits: Limits) -> Builder:
+def build(lines: list[Line], limits: Limits) -> Builder:
+    """Headings and paragraphs of these lines. Where letters have no size (0), a line is no heading."""
     weights: Counter[float] = Counter()
     for line in lines:
-        weights[round(line.size, 1)] += len(line.text)
-    body = weights.most_common(1)[0][0]
+        if line.size:
+            weights[round(line.size, 1)] += len(line.text)
+    body = weights.most_common(1)[0][0] if weights else inf
     sizes = sorted({round(line.size, 1) for line in lines if _is_heading(line, body)}, reverse=True)
     levels = {size: min(level, _HEADING_LEVELS) for level, size in enumerate(sizes, start=1)}
     builder = Builder(limits.characters)

@@ -18,10 +18,16 @@ _MEDIA: dict[Format, str] = {
     "csv": "text/csv",
     "json": "application/json",
     "email": "message/rfc822",
+    "image": "image/jpeg",
 }
+
+
+_PICTURES = {".png": "image/png", ".tif": "image/tiff", ".tiff": "image/tiff", ".webp": "image/webp"}
 
 
 def media_type_of(suffix: str) -> str | None:
     """The media type; `None` for a name that says nothing."""
     found = FORMATS.get(suffix)
+    if suffix in _PICTURES:
+        return _PICTURES[suffix]
     return _MEDIA.get(found) if found else None

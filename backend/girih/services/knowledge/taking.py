@@ -9,7 +9,7 @@ from girih.errors import DocumentRejected
 from girih.language.spec.pipelines import LoaderStep, ParserStep
 from girih.providers.parsers.document import ParsedDocument
 from girih.providers.parsers.formats import FORMATS
-from girih.providers.parsers.limits import Limits
+from girih.providers.parsers.limits import OCR_LIMITS, Limits
 
 
 def require_taken(loader: LoaderStep, name: str, size: int) -> None:
@@ -28,7 +28,7 @@ def require_taken(loader: LoaderStep, name: str, size: int) -> None:
 
 def limits_of(parser: ParserStep) -> Limits:
     """The parsers' own limits, where the pipeline does not set lower ones."""
-    own = Limits()
+    own = OCR_LIMITS if parser.ocr == "auto" else Limits()
     return replace(own, pages=min(own.pages, parser.max_pages), cells=min(own.cells, parser.max_cells))
 
 
