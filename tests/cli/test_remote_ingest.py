@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from tests.api.process import ApiProcess, api_process, environment
 from tests.cli.conftest import Girih
@@ -115,16 +118,95 @@ def test_documents_are_listed_shown_fetched_and_deleted(girih: Girih, published:
     assert girih("documents", "show", lamps).code == 1
 
 
+def names(girih: Girih) -> set[str]:
+    return {one["name"] for one in json.loads(girih("documents", "list", "shelf", "--format", "json").out)}
+
+
+def test_only_what_came_from_these_folders_is_deleted(
+    girih: Girih, published: Path, papers: Path, tmp_path: Path, server: ApiProcess, key: str
+) -> None:
+    others = tmp_path / "others"
+    others.mkdir()
+    for number in range(3):
+        (others / f"{number}.md").write_text(f"# Other {number}")
+    for folder in (papers, others):
+        assert girih("ingest", "shelf", str(folder)).code == 0
+    by_hand = {"file": ("by hand.md", b"# By hand")}
+    path = f"{server.url}/v1/collections/shelf/documents"
+    assert httpx.post(path, files=by_hand, headers={"Authorization": f"Bearer {key}"}).status_code == 202
+    (others / "0.md").unlink()
+    kept = {"lamps.md", "inner/chairs.html", "by hand.md"}
+    gone = girih("ingest", "shelf", str(others), "--delete")
+    assert gone.code == 0
+    assert "1 document of 3 that came from here have no file any more; 3 documents from elsewhere stay" in gone.err
+    assert names(girih) == kept | {"1.md", "2.md"}
+    (others / "1.md").unlink()
+    (others / "2.md").rename(others / "new.md")
+    asked = girih("ingest", "shelf", str(others), "--delete")
+    assert asked.code == 2
+    assert "--yes" in asked.err
+    assert names(girih) == kept | {"1.md", "2.md"}, "something was done before the answer"
+    assert girih("ingest", "shelf", str(others), "--delete", "--yes").code == 0
+    assert names(girih) == kept | {"new.md"}
+    assert girih("ingest", "shelf", str(papers / "lamps.md"), "--delete").code == 0
+    assert names(girih) == kept | {"new.md"}, "a file that was named stands for its folder"
+
+
+class Watching:
+    """A running `girih ingest --watch`, and what it says."""
+
+    def __init__(self, folder: Path, server: ApiProcess, key: str, *options: str) -> None:
+        command = [sys.executable, "-m", "girih.cli", "ingest", "shelf", str(folder), "--watch", *options]
+        reach = os.environ | {"GIRIH_URL": server.url, "GIRIH_API_KEY": key}
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=reach)
+
+    def until(self, part: str) -> str:
+        """The next line that holds this; fails where the command ends without it."""
+        assert self.process.stderr is not None
+        seen = ""
+        for line in self.process.stderr:
+            seen += line
+            if part in line:
+                return line
+        raise AssertionError(f"{part!r} was not said: {seen}")
+
+
+def test_watch_follows_new_changed_bad_and_deleted_files(
+    girih: Girih, published: Path, papers: Path, server: ApiProcess, key: str
+) -> None:
+    watching = Watching(papers, server, key, "--delete")
+    try:
+        watching.until("lamps.md: ready")
+        (papers / "new.md").write_text("# New\n\nA desk.\n")
+        watching.until("new.md: ready")
+        (papers / "new.md").write_text("# New\n\nA desk with drawers.\n")
+        watching.until("new.md: ready")
+        (papers / "broken.pdf").write_bytes(b"%PDF-1.7\nnot really a pdf")
+        assert "damaged" in watching.until("broken.pdf: failed")
+        (papers / "new.md").unlink()
+        watching.until("new.md: deleted")
+        assert names(girih) == {"lamps.md", "inner/chairs.html", "broken.pdf"}
+        papers.rename(papers.with_name("elsewhere"))
+        watching.until("more than half, and they stay")
+        watching.process.send_signal(signal.SIGINT)
+        watching.until("stopped")
+        assert watching.process.wait(30) == 130
+    finally:
+        watching.process.kill()
+        watching.process.communicate()
+    assert names(girih) == {"lamps.md", "inner/chairs.html", "broken.pdf"}
+
+
 def test_a_file_counts_as_changed_once_it_is_at_rest(papers: Path) -> None:
     tree = Tree([papers])
-    assert tree.changes() == Change({}, frozenset())
+    assert tree.changes() == Change({}, {})
     new = papers / "new.md"
     new.write_text("half a sen")
     assert tree.changes().settled == {}
     new.write_text("half a sentence, and the rest")
     assert tree.changes().settled == {}
     assert tree.changes().settled == {"new.md": new}
-    assert tree.changes() == Change({}, frozenset())
+    assert tree.changes() == Change({}, {})
     new.unlink()
-    assert tree.changes().gone == {"new.md"}
-    assert tree.changes() == Change({}, frozenset())
+    assert tree.changes().gone == {"new.md": new}
+    assert tree.changes() == Change({}, {})

@@ -36,6 +36,7 @@ def _form(file: dict[str, Any]) -> dict[str, Any]:
         "key": {"type": "string", "description": "What makes it the same document as before. Default: its name."},
         "metadata": {"type": "string", "description": "A JSON object of scalars and lists. Comes before the file."},
         "readers": {"type": "string", "description": "A JSON list of `user:ID`, `group:NAME`, `role:NAME`."},
+        "source_ref": {"type": "string", "description": "What it is called where it comes from; yours to choose."},
         FIELD: file,
     }
     schema = {"type": "object", "required": [FIELD], "properties": properties}

@@ -1,4 +1,4 @@
-"""What a request says of a file beside its bytes: key, metadata and readers, as text fields."""
+"""What a request says of a file beside its bytes: key, metadata, readers and where it comes from, as text fields."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from girih.errors import InvalidInput
 from girih.services.knowledge.document_schemas import Facts, Given, Readers
+
+LONGEST_REF = 1000
+"""Characters of what a file is called where it comes from."""
 
 T = TypeVar("T")
 
@@ -24,7 +27,14 @@ def given_of(filename: str, fields: Mapping[str, str]) -> Given:
         if ("readers" in fields)
         else None
     )
-    return Given(filename, fields.get("key"), metadata, readers)
+    return Given(filename, fields.get("key"), metadata, readers, source_ref=_ref_of(fields))
+
+
+def _ref_of(fields: Mapping[str, str]) -> str | None:
+    ref = fields.get("source_ref")
+    if ref is not None and not (0 < len(ref) <= LONGEST_REF and ref.isprintable()):
+        raise InvalidInput(f"`source_ref` has 1 to {LONGEST_REF} printable characters")
+    return ref
 
 
 def facts_of(text: str) -> Facts:

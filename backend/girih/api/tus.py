@@ -77,7 +77,7 @@ async def describe_uploads(request: Request, response: Response) -> None:
 
 @router.post("", operation_id="create_upload", status_code=201)
 async def create_upload(girih: Wired, scope: Writer, request: Request, response: Response) -> UploadOut:
-    """Begin an upload. `Upload-Metadata` has `collection`, `filename`, and maybe `key`, `metadata`, `readers`."""
+    """Begin an upload. `Upload-Metadata`: `collection`, `filename`; `key`, `metadata`, `readers`, `source_ref`."""
     fields = _metadata(request.headers.get("upload-metadata", ""))
     length = _number(request, "upload-length")
     given = given_of(fields.get("filename") or fields.get("name") or "", fields)

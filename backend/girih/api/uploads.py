@@ -17,7 +17,7 @@ from girih.errors import InvalidInput, TooLarge, Unsupported
 FIELD = "file"
 """The field of a file."""
 
-FIELDS = ("key", "metadata", "readers")
+FIELDS = ("key", "metadata", "readers", "source_ref")
 """The fields that may come before a file and say something of it."""
 
 FRAMING = 64 * 1024

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import unicodedata
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 import typer
 
 from girih.cli.client import Failure, Refused, Server, fail, open_server, segment
+from girih.cli.ingest_removal import absent, folder_of, is_wanted, place_of, remove
 from girih.cli.ingest_tree import Change, Tree, files_of, is_equal, on_server
 from girih.cli.output import FINDINGS, INTERRUPTED, USAGE, complain, note
 from girih.cli.progress import Progress, open_progress
@@ -42,68 +43,62 @@ def ingest(
     detach: Annotated[bool, typer.Option("--detach", help="Upload, and do not wait until all is searchable.")] = False,
     watch: Annotated[bool, typer.Option("--watch", help="Go on, and follow what becomes of the files.")] = False,
     delete: Annotated[
-        bool, typer.Option("--delete", help="Delete documents of the collection that are not among the files.")
+        bool, typer.Option("--delete", help="Delete documents that came from these folders and have no file any more.")
     ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="With `--delete`: also where that is more than half.")] = False,
 ) -> None:
     """Bring documents into a collection and wait until they can be searched.
 
     Files that the server has already are not sent again, so a broken-off ingest is simply started again; documents that
-    failed before are tried again. A failed document does not stop the others; exit code 1 if any failed.
+    failed before are tried again. A failed document does not stop the others; exit code 1 if any failed. What others
+    brought is never deleted.
     """
     tree = Tree(paths)
     items = [Item(path, name) for path, name in files_of(paths)]
     if not items and not watch:
         fail("there are no files to ingest", "name files, or folders that hold some", code=USAGE)
-    with open_server() as server, open_progress() as progress:
+    with open_server() as server:
         try:
             known = on_server(server, collection)
-            _take(server, collection, items, known, progress, wait=not detach)
-            if delete:
-                _delete(server, known, known.keys() - {display(item.name) for item in items}, progress)
+            removal = absent(known, _folders(paths), {display(item.name) for item in items})
+            removes = delete and is_wanted(removal, yes=yes)
+            _take(server, collection, items, known, wait=not detach)
+            if removes:
+                remove(server, removal)
             while watch:
                 time.sleep(LOOK)
-                _keep_up(server, collection, tree.changes(), progress, delete=delete)
+                _keep_up(server, collection, tree.changes(), delete=delete, yes=yes)
         except KeyboardInterrupt:
             note("stopped; what was uploaded goes on. start the same command again to follow it")
             raise typer.Exit(INTERRUPTED) from None
     _conclude(items, detach=detach)
 
 
-def _take(
-    server: Server,
-    collection: str,
-    items: list[Item],
-    known: Mapping[str, JsonObject],
-    progress: Progress,
-    *,
-    wait: bool,
-) -> None:
+def _folders(paths: list[Path]) -> set[str]:
+    return {place_of(path) for path in paths if path.is_dir()}
+
+
+def _take(server: Server, collection: str, items: list[Item], known: Mapping[str, JsonObject], *, wait: bool) -> None:
     """Send what the server does not have, and follow all of it."""
-    for item in items:
-        _bring(server, collection, item, known.get(display(item.name)), progress)
-    if wait:
-        _follow(server, items, progress)
+    with open_progress() as progress:
+        for item in items:
+            _bring(server, collection, item, known.get(display(item.name)), progress)
+        if wait:
+            _follow(server, items, progress)
 
 
-def _keep_up(server: Server, collection: str, change: Change, progress: Progress, *, delete: bool) -> None:
+def _keep_up(server: Server, collection: str, change: Change, *, delete: bool, yes: bool) -> None:
     """Do on the server what happened to the files."""
     if not change.settled and not change.gone:
         return
     known = on_server(server, collection)
     items = [Item(path, name) for name, path in change.settled.items()]
-    _take(server, collection, items, known, progress, wait=True)
+    _take(server, collection, items, known, wait=True)
     if delete:
-        _delete(server, known, {display(name) for name in change.gone}, progress)
-
-
-def _delete(server: Server, known: Mapping[str, JsonObject], keys: Set[str], progress: Progress) -> None:
-    for key in sorted(keys & known.keys()):
-        try:
-            server.attempt("DELETE", f"/v1/documents/{known[key]['id']}")
-        except Refused as refused:
-            if refused.failure.status != 404:
-                server.give_up(refused.failure)
-        progress.end(key, ok=True, comment="deleted")
+        places = {place_of(folder_of(path, name)) for name, path in change.gone.items()}
+        removal = absent(known, places, known.keys() - {display(name) for name in change.gone})
+        if is_wanted(removal, yes=yes, while_watching=True):
+            remove(server, removal)
 
 
 def display(name: str) -> str:
@@ -129,7 +124,9 @@ def _upload(server: Server, collection: str, item: Item, progress: Progress) -> 
     try:
         with item.path.open("rb") as content:
             files = {"file": (item.name, content, "application/octet-stream")}
-            document = server.attempt("POST", f"/v1/collections/{segment(collection)}/documents", files=files)
+            place = {"source_ref": place_of(folder_of(item.path, item.name))}
+            path = f"/v1/collections/{segment(collection)}/documents"
+            document = server.attempt("POST", path, data=place, files=files)
         if document["status"] == "failed":
             document = server.attempt("POST", f"/v1/documents/{document['id']}/retry")
     except OSError as error:

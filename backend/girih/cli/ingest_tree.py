@@ -22,7 +22,7 @@ class Change:
     """What happened to files between two looks: names and files to upload, names that are gone."""
 
     settled: Mapping[str, Path]
-    gone: frozenset[str]
+    gone: Mapping[str, Path]
 
 
 class Tree:
@@ -40,7 +40,7 @@ class Tree:
             for name, (path, stamp) in now.items()
             if self._seen.get(name) == (path, stamp) and self._taken.get(name) != (path, stamp)
         }
-        gone = frozenset(self._taken.keys() - now.keys())
+        gone = {name: path for name, (path, _) in self._taken.items() if name not in now}
         self._taken = {name: at for name, at in self._taken.items() if name not in gone}
         self._taken |= {name: now[name] for name in settled}
         self._seen = now

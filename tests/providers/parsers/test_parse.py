@@ -104,6 +104,13 @@ async def test_text_in_any_encoding(tmp_path: Path, encoding: str) -> None:
     assert [block.text for block in document.blocks] == samples.TEXT.decode().split("\n\n")
 
 
+async def test_a_text_put_together_from_two_encodings(tmp_path: Path) -> None:
+    content = "Grüße aus Köln.\n\n".encode() + "Straße in Düren – „so“.".encode("cp1252")
+    document = await parsed(tmp_path, "mixed.txt", content + "\n\nÄpfel, Öl und Übung.".encode())
+    texts = [block.text for block in document.blocks]
+    assert texts == ["Grüße aus Köln.", "Straße in Düren – „so“.", "Äpfel, Öl und Übung."]
+
+
 @pytest.mark.parametrize(
     ("name", "content", "reason"),
     [

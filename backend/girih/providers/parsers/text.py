@@ -11,6 +11,8 @@ from girih.errors import DocumentRejected
 from girih.providers.parsers.document import BlockKind, Builder, ParsedDocument, clean
 from girih.providers.parsers.limits import Limits
 
+_STRAYS = re.compile("[\udc80-\udcff]")
+"""Bytes that are no UTF-8, as `surrogateescape` reads them."""
 _MARKS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 _ATX = re.compile(r"^ {0,3}(#{1,6})(?:[ \t]+(.*?))?(?:[ \t]+#+)?[ \t]*$")
 _SETEXT = re.compile(r"^ {0,3}(=+|-+)[ \t]*$")
@@ -36,12 +38,24 @@ def decode(data: bytes) -> str:
     try:
         return clean(data.decode("utf-8"))
     except UnicodeDecodeError:
+        if (text := _put_together(data)) is not None:
+            return clean(text)
         best = from_bytes(data[: 2**20]).best()
         if best is None:
             raise DocumentRejected(
                 "the encoding of this text cannot be told", help="save it as UTF-8 and upload it again"
             ) from None
         return clean(data.decode(best.encoding, "replace"))
+
+
+def _put_together(data: bytes) -> str | None:
+    """A text of UTF-8 with some letters as Windows writes them, as texts that were put together are; else `None`."""
+    text = data.decode("utf-8", "surrogateescape")
+    strays = len(_STRAYS.findall(text))
+    letters = sum(char > "\x7f" for char in text) - strays
+    if letters <= strays:
+        return None
+    return _STRAYS.sub(lambda stray: bytes([ord(stray[0]) & 0xFF]).decode("cp1252", "replace"), text)
 
 
 def parse_text(path: Path, limits: Limits) -> ParsedDocument:

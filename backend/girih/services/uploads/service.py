@@ -53,7 +53,8 @@ class UploadService:
             raise TooLarge(f"the file is larger than the limit of {self._max / 2**20:.4g} MB", limit=self._max)
         if length == 0:
             raise InvalidInput("the file is empty (0 bytes)", help="upload a file that has content")
-        document = {"name": given.name, "key": given.key, "metadata": given.metadata, "readers": given.readers}
+        said = ("name", "key", "metadata", "readers", "source_ref")
+        document = {one: getattr(given, one) for one in said}
         async with self._uow(scope) as work:
             parent = await finding.collection(work, scope, collection)
             row = Upload(

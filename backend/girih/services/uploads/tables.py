@@ -15,7 +15,8 @@ from girih.db.base import Base, ProjectOwned, project_key
 class Upload(ProjectOwned, Base):
     """A file on its way in: `received` of `length` bytes have come; `document_id` is what it became.
 
-    `document` is what the caller said of it: name, key, metadata, readers. `reason` says why it became nothing.
+    `document` is what the caller said of it: name, key, metadata, readers, source_ref. `reason` says why it became
+    nothing.
     """
 
     __tablename__ = "uploads"
