@@ -7,11 +7,16 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from tests.api.conftest import Client, ClientMaker, is_problem
+from tests.api.conftest import WORKSPACE, Client, ClientMaker, is_problem
 
 from girih.db.tenancy import OrgScope
 
 NIGHTLY = {"name": "nightly", "cron": "0 3 * * *", "run": {"agent": "hello", "inputs": {"question": "why"}}}
+
+
+async def publish(client: Client, hello: str) -> None:
+    answer = await client.post("/v1/workspace/apply", json={"files": {"hello.yaml": hello}})
+    assert answer.status_code == 200, answer.text
 
 
 async def made(client: Client, **body: Any) -> dict[str, Any]:
@@ -78,11 +83,12 @@ async def test_now_is_a_moment_of_its_own_and_its_failure_is_told(published: Cli
     run = await published.post(f"{path}/run")
     assert run.status_code == 201, run.text
     await published.get(f"/v1/runs/{run.json()['id']}/wait")
-    await published.patch(path, json={"run": {"agent": "gone"}})
-    is_problem(await published.post(f"{path}/run"), 404, "not_found")
+    is_problem(await published.patch(path, json={"run": {"agent": "gone"}}), 404, "not_found")
+    await publish(published, WORKSPACE["hello.yaml"].replace("question", "topic"))
+    is_problem(await published.post(f"{path}/run"), 422, "invalid_input")
     failed, started = (await published.get(f"{path}/history")).json()["items"]
     assert (failed["outcome"], failed["manual"], failed["run_id"]) == ("failed", True, None)
-    assert "gone" in failed["error"]
+    assert "'topic' is missing" in failed["error"]
     assert (started["outcome"], started["run_id"]) == ("started", run.json()["id"])
     assert len((await published.get(f"{path}/history?limit=1")).json()["items"]) == 1
     assert (await published.get(path)).json()["next_at"] == one["next_at"]
@@ -111,6 +117,7 @@ async def test_schedules_come_in_pages_and_only_ones_own(
     for number in (theirs, str(uuid4())):
         for method, path in (("GET", ""), ("DELETE", ""), ("POST", "/pause"), ("POST", "/run"), ("GET", "/history")):
             is_problem(await stranger.request(method, f"/v1/schedules/{number}{path}"), 404, "not_found")
+    await publish(stranger, WORKSPACE["hello.yaml"])
     # A name is taken within a project only.
     assert (await stranger.post("/v1/schedules", json=NIGHTLY)).status_code == 201
     is_problem(await published.get("/v1/schedules/none"), 422)

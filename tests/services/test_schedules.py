@@ -21,6 +21,7 @@ from girih.services.schedules.schemas import ScheduleChange, ScheduleIn
 from girih.services.schedules.service import ScheduleService
 
 ONE = plan(node("a", "$end"))
+COUNTED = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
 
 
 def utc(text: str) -> datetime:
@@ -56,6 +57,22 @@ def nightly(**more: Any) -> ScheduleIn:
 async def due_since(office: Office, number: str, ago: timedelta) -> None:  # noqa: F811
     moment = (datetime.now(UTC) - ago).replace(minute=0, second=0, microsecond=0)
     await office.sql("UPDATE schedules SET next_at = :at WHERE id = :id", at=moment, id=UUID(number))
+
+
+async def test_what_no_run_could_be_made_of_is_refused_before_there_is_a_schedule(office: Office) -> None:  # noqa: F811
+    await office.publish(ONE.model_copy(update={"inputs": COUNTED}))
+    schedules = ScheduleService(office.uow, office.service())
+    unfit = RunIn(agent="test", inputs={"n": "x"})
+    with pytest.raises(InvalidInput, match="n: must be a whole number"):
+        await schedules.create(office.scope, nightly(run=unfit))
+    with pytest.raises(NotFound, match="no agent `absent`"):
+        await schedules.create(office.scope, nightly(run=RunIn(agent="absent")))
+    assert await office.sql("SELECT id FROM schedules") == []
+    made = await schedules.create(office.scope, nightly(run=RunIn(agent="test", inputs={"n": 1})))
+    with pytest.raises(InvalidInput, match="n: must be a whole number"):
+        await schedules.change(office.scope, UUID(made.id), ScheduleChange(run=unfit))
+    changed = await schedules.change(office.scope, UUID(made.id), ScheduleChange(cron="5 * * * *"))
+    assert (changed.run.inputs, changed.cron) == ({"n": 1}, "5 * * * *")
 
 
 async def test_two_schedulers_fire_a_moment_once(office: Office) -> None:  # noqa: F811
@@ -146,6 +163,7 @@ async def test_a_moment_is_skipped_while_the_run_before_is_under_way(office: Off
 
 async def test_a_schedule_is_paused_changed_and_deleted(office: Office, other_scope: OrgScope) -> None:  # noqa: F811
     await office.publish(ONE)
+    await office.publish(ONE.model_copy(update={"digest": "other"}), "other")
     scheduler = ScheduleService(office.uow, office.service())
     made = await scheduler.create(office.scope, nightly())
     number = UUID(made.id)
@@ -161,7 +179,9 @@ async def test_a_schedule_is_paused_changed_and_deleted(office: Office, other_sc
     with pytest.raises(NotFound):
         await scheduler.schedule(other_scope, number)
     await due_since(office, made.id, timedelta(0))
-    await scheduler.fire_due()  # nobody published `other`
+    del office.agents.by_name["other"]
+    await office.sql("DELETE FROM agent_aliases a USING agents b WHERE b.id = a.agent_id AND b.name = 'other'")
+    await scheduler.fire_due()  # `other` is not there any more
     (firing,) = (await scheduler.history(office.scope, number)).items
     assert (firing.outcome, firing.run_id) == ("failed", None)
     assert "other" in (firing.error or "")

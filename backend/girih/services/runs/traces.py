@@ -13,6 +13,7 @@ from girih.engine.events import NewEvent, RunEvent
 from girih.errors import NotFound
 from girih.providers.telemetry.context import of_run
 from girih.services.runs import tables
+from girih.services.runs.reader import no_such_run
 from girih.services.runs.redaction import Redaction
 from girih.services.runs.spans import TraceOut
 from girih.services.runs.waterfall import spans_of
@@ -42,7 +43,7 @@ class Traces:
             found = (await work.session.execute(query)).one_or_none()
             events = await _events(work, scope.org_id, run_id) if found else []
         if found is None:
-            raise NotFound(f"no run `{run_id}`", help="list the runs to find its id")
+            raise no_such_run(run_id)
         if events and events[0].event.type != "run.started" and events[0].seq > 1:
             raise NotFound(
                 f"the events of run `{run_id}` are not kept any more, and so it has no trace",

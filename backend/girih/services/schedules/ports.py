@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Protocol
 
 from girih.db.tenancy import OrgScope
@@ -17,8 +18,21 @@ class Threads(Protocol):
         ...
 
 
+class Checks(Protocol):
+    """What tells beforehand whether runs fit."""
+
+    async def check(self, scope: OrgScope, runs: Iterable[RunIn]) -> None:
+        """Raise as `create` of runs does for the first that does not fit its agent."""
+        ...
+
+
 class Runs(Protocol):
     """The runs service, as schedules see it."""
+
+    @property
+    def replays(self) -> Checks:
+        """The checks."""
+        ...
 
     @property
     def threads(self) -> Threads:

@@ -56,11 +56,15 @@ class ScheduleService:
                 await task
 
     async def create(self, scope: OrgScope, body: ScheduleIn) -> ScheduleOut:
-        """A new schedule. Raises `InvalidInput` for what never comes true, `Conflict` for a name that is taken."""
+        """A new schedule. Raises `InvalidInput` for what never comes true, `Conflict` for a name that is taken.
+
+        And it raises what starting its run now would raise for an agent that is not there, or inputs that do not fit.
+        """
         _require_storable(body.metadata)
         next_at = next_of(body, datetime.now(UTC))
         if next_at is None:
             raise InvalidInput("the schedule would end before its first moment", help="choose a later `end_at`")
+        await self._runs.replays.check(scope, [body.run])
         async with self._uow(scope) as work:
             await _check_name(work, scope, body.name)
             row = Schedule(
@@ -115,8 +119,10 @@ class ScheduleService:
             return await search_repository.count(work, scope, wanted)
 
     async def change(self, scope: OrgScope, number: UUID, body: ScheduleChange) -> ScheduleOut:
-        """Change a schedule; it goes on from now."""
+        """Change a schedule; it goes on from now. Raises as `create` does."""
         _require_storable(body.metadata or {})
+        if body.run is not None:
+            await self._runs.replays.check(scope, [body.run])
         async with self._uow(scope) as work:
             row = await _found(work, scope, number, lock=True)
             given = body.model_dump(mode="json", exclude_none=True)
