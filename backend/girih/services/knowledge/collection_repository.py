@@ -52,12 +52,6 @@ async def indexes(work: Work, collection: Collection) -> Sequence[SearchIndex]:
     return (await work.session.scalars(query.order_by(SearchIndex.number).with_for_update())).all()
 
 
-async def documents(work: Work, collection: Collection) -> Sequence[Document]:
-    """All documents of a collection."""
-    query = select(Document).where(Document.org_id == collection.org_id, Document.collection_id == collection.id)
-    return (await work.session.scalars(query.order_by(Document.id))).all()
-
-
 async def remove(work: Work, collection: Collection) -> None:
     """Delete the row of a collection, and what hangs on it."""
     gone = delete(Collection).where(Collection.org_id == collection.org_id, Collection.id == collection.id)

@@ -49,8 +49,7 @@ class CollectionService:
             gone = await discards.discard(work, keys)
             # Indexes before documents: see `Ingestion`.
             for one in await collection_repository.indexes(work, row):
-                for document in await collection_repository.documents(work, row):
-                    await index.clear(work, one, document)
+                await index.drop(work, one)
             await collection_repository.remove(work, row)
         await self._collector.collect(scope, gone)
 
