@@ -17,7 +17,6 @@ from girih.errors import InvalidInput
 from girih.services.knowledge.evaluation import relevant
 from girih.services.knowledge.judgements import Judged, counted, joined, read_lines, read_qrels, read_topics
 
-
 Questions = Annotated[
     Path | None, typer.Option("--questions", help='JSON lines of {"query": "…", "relevant": {"document": grade}}.')
 ]
