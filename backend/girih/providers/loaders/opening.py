@@ -1,15 +1,13 @@
-"""From a source's options to its loader."""
+"""From a source's options to its loader, which is loaded when the first source of its kind is opened."""
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Mapping
+from typing import Any
 from urllib.parse import urlsplit
 
 from girih.providers.loaders.base import Loader, SourceFault
-from girih.providers.loaders.folder import FolderLoader
-from girih.providers.loaders.git import GitLoader
-from girih.providers.loaders.mongodb import MongoLoader
-from girih.providers.loaders.mysql import MySql
 from girih.providers.loaders.options import (
     FolderSource,
     GitSource,
@@ -19,12 +17,7 @@ from girih.providers.loaders.options import (
     SqlSource,
     WebSource,
 )
-from girih.providers.loaders.postgres import Postgres
 from girih.providers.loaders.reach import Reach
-from girih.providers.loaders.s3 import S3Loader
-from girih.providers.loaders.sql import Database, SqlLoader
-from girih.providers.loaders.sqlite import Sqlite
-from girih.providers.loaders.web import WebLoader
 
 
 def open_loader(options: Source, reach: Reach, state: Mapping[str, str], *, whole: bool) -> Loader:
@@ -32,31 +25,43 @@ def open_loader(options: Source, reach: Reach, state: Mapping[str, str], *, whol
 
     Raises `SourceFault` for what this installation does not allow or have. Nothing is asked yet.
     """
+    loader: Loader
     match options:
         case FolderSource():
-            return FolderLoader(options, reach)
+            loader = _part("folder").FolderLoader(options, reach)
         case WebSource():
-            return WebLoader(options, reach)
+            loader = _part("web").WebLoader(options, reach)
         case S3Source():
-            return S3Loader(options, reach)
+            loader = _part("s3").S3Loader(options, reach)
         case GitSource():
-            return GitLoader(options, reach, {} if whole else state)
+            loader = _part("git").GitLoader(options, reach, {} if whole else state)
         case SqlSource():
-            return SqlLoader(options, _database(options, reach), state, whole=whole, max_bytes=reach.max_bytes)
+            loader = _sql(options, reach, state, whole=whole)
         case MongoSource():
-            return MongoLoader(options, reach, state, whole=whole)
+            loader = _part("mongodb").MongoLoader(options, reach, state, whole=whole)
+    return loader
 
 
-def _database(options: SqlSource, reach: Reach) -> Database:
+def _sql(options: SqlSource, reach: Reach, state: Mapping[str, str], *, whole: bool) -> Any:
+    database = _database(options, reach)
+    return _part("sql").SqlLoader(options, database, state, whole=whole, max_bytes=reach.max_bytes)
+
+
+def _database(options: SqlSource, reach: Reach) -> Any:
     if options.file is not None:
-        return Sqlite(reach.inside(options.file), options.timeout)
+        return _part("sqlite").Sqlite(reach.inside(options.file), options.timeout)
     url = reach.endpoint(options.endpoint or "")
     user, password = options.user or "", reach.secret(options.password)
     scheme = urlsplit(url).scheme
     if scheme in ("postgresql", "postgres"):
-        return Postgres(url, user, password, options.timeout)
+        return _part("postgres").Postgres(url, user, password, options.timeout)
     if scheme in ("mysql", "mariadb"):
-        return MySql(url, user, password, options.timeout)
+        return _part("mysql").MySql(url, user, password, options.timeout)
     raise SourceFault(
         f"the endpoint '{options.endpoint}' is no database", help="bind it to postgresql://… or mysql://…"
     )
+
+
+def _part(name: str) -> Any:
+    """A module of loaders. XML, SQLite and patterns come with them: 6 MB for a process that may never open one."""
+    return importlib.import_module(f"girih.providers.loaders.{name}")
