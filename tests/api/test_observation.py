@@ -118,6 +118,10 @@ async def test_a_runs_trace_is_shown_as_far_as_the_key_may_see(
     shown = await modest.get(f"/v1/runs/{run['id']}/trace")
     assert shown.json()["content"] == "none"
     assert "ada" not in shown.text
+    for part in ("", "/events", "/wait", "/interrupts", "/checkpoints", "/feedback"):
+        is_problem(await modest.get(f"/v1/runs/{run['id']}{part}"), 403, "forbidden")
+    is_problem(await modest.get("/v1/runs"), 403, "forbidden")
+    assert "ada@example.com" in (await desk.get(f"/v1/runs/{run['id']}/events")).text
 
 
 async def test_what_a_run_cost_is_shown_by_key_and_model(desk: Client) -> None:

@@ -58,12 +58,7 @@ class Metrics:
         self.request_seconds = Histogram(
             "girih_http_request_seconds", "Until an answer was complete.", ["method", "route"], buckets=LONG, **more
         )
-        self.deliveries = Counter(
-            "girih_webhook_tries", "Tries of this process to deliver to webhooks, by outcome.", ["outcome"], **more
-        )
-        self.undelivered = Gauge(
-            "girih_webhooks_pending", "Messages to webhooks on their way, in the whole installation.", **more
-        )
+        self.deliveries, self.undelivered = _webhooks(registry)
         self.removed = Counter("girih_rows_removed", "Rows that were kept long enough, by kind.", ["kind"], **more)
         self.pool = Gauge("girih_database_connections", "Connections of the pool, by state.", ["state"], **more)
         self._models: set[tuple[str, str]] = set()
@@ -80,6 +75,20 @@ class Metrics:
         """Read the pool's numbers when they are asked for."""
         for state, count in states.items():
             self.pool.labels(state).set_function(count)
+
+
+def _webhooks(registry: CollectorRegistry) -> tuple[Counter, Gauge]:
+    """Tries, and messages that are on their way."""
+    tries = Counter(
+        "girih_webhook_tries",
+        "Tries of this process to deliver to webhooks, by outcome.",
+        ["outcome"],
+        registry=registry,
+    )
+    pending = Gauge(
+        "girih_webhooks_pending", "Messages to webhooks on their way, in the whole installation.", registry=registry
+    )
+    return tries, pending
 
 
 class MetricsServer:
