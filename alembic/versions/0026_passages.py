@@ -22,13 +22,19 @@ MOVE_IN = (
     # unless it is lifted for the moment.
     "INSERT INTO chunk_vectors (shelf, org_id, index_id, chunk_id, embedding) "
     "SELECT 0, org_id, index_id, id, embedding::halfvec FROM chunks",
-    "INSERT INTO chunk_words (org_id, chunk_id, words, terms) "
-    "SELECT c.org_id, c.id, c.words, ARRAY(SELECT t.id FROM unnest(c.lexemes) l JOIN chunk_terms t "
-    "ON t.org_id = c.org_id AND t.index_id = c.index_id AND t.term = l.lexeme) FROM chunks c",
-    "UPDATE chunk_terms t SET df = n.df FROM "
-    "(SELECT org_id, term_id, count(*) AS df FROM chunk_postings GROUP BY org_id, term_id) n "
-    "WHERE n.org_id = t.org_id AND n.term_id = t.id",
-    "DELETE FROM chunk_terms WHERE df = 0",
+    "INSERT INTO chunk_words (org_id, index_id, chunk_id, number, words, terms) "
+    "SELECT c.org_id, c.index_id, c.id, row_number() OVER (PARTITION BY c.org_id, c.index_id ORDER BY c.created_at), "
+    "c.words, ARRAY(SELECT (hashtextextended(l.lexeme, 0) & -65536) | cardinality(l.positions) "
+    "FROM unnest(c.lexemes) l ORDER BY 1) FROM chunks c",
+    "INSERT INTO chunk_postings (org_id, index_id, segment, term, df, entries) "
+    "SELECT org_id, index_id, segment, term, count(*), array_agg(entry) FROM ("
+    "SELECT w.org_id, w.index_id, (w.number - 1) / 8000 * 8000 AS segment, t & -65536 AS term, "
+    "(w.number << 31) | ((t & 1023) << 21) | w.words AS entry FROM chunk_words w, unnest(w.terms) t ORDER BY 1, 2, 3, 4"
+    ") s GROUP BY org_id, index_id, segment, term ORDER BY org_id, index_id, segment, term",
+    "UPDATE search_indexes s SET numbered = n.last, "
+    "bounds = ARRAY(SELECT generate_series(0, n.last - 1, 8000)) || n.last "
+    "FROM (SELECT org_id, index_id, max(number) AS last FROM chunk_words GROUP BY org_id, index_id) n "
+    "WHERE n.org_id = s.org_id AND n.index_id = s.id",
 )
 
 MOVE_OUT = (
@@ -36,16 +42,22 @@ MOVE_OUT = (
     "WHERE v.org_id = c.org_id AND v.index_id = c.index_id AND v.chunk_id = c.id",
     "UPDATE chunks c SET words = w.words, lexemes = to_tsvector('english', c.text) FROM chunk_words w "
     "WHERE w.org_id = c.org_id AND w.chunk_id = c.id",
+    "INSERT INTO chunk_terms (org_id, index_id, term) "
+    "SELECT DISTINCT c.org_id, c.index_id, l.lexeme FROM chunks c, unnest(c.lexemes) l",
+    "INSERT INTO chunk_postings (org_id, term_id, chunk_id, count, words) "
+    "SELECT c.org_id, t.id, c.id, cardinality(l.positions), c.words FROM chunks c, unnest(c.lexemes) l, chunk_terms t "
+    "WHERE t.org_id = c.org_id AND t.index_id = c.index_id AND t.term = l.lexeme",
 )
 
-MOVED = ("chunks", "chunk_vectors", "chunk_words", "chunk_terms", "chunk_postings")
+MOVED = ("search_indexes", "chunks", "chunk_vectors", "chunk_words", "chunk_postings")
+FORMER = ("chunks", "chunk_vectors", "chunk_words", "chunk_terms", "chunk_postings")
 
 # What hangs on passages goes with them, whatever deletes them: a new content, a document, a collection.
 FORGET = """
 CREATE FUNCTION forget_passages() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
 DECLARE
   place record;
-  unused bigint[];
+  held search_indexes;
 BEGIN
   FOR place IN
     SELECT g.org_id, g.index_id, s.shelf, count(*) AS passages
@@ -60,25 +72,34 @@ BEGIN
     SET passages = s.passages - place.passages,
         words = s.words - (SELECT coalesce(sum(w.words), 0) FROM gone g JOIN chunk_words w
                            ON w.org_id = g.org_id AND w.chunk_id = g.id WHERE g.index_id = place.index_id)
-    WHERE s.org_id = place.org_id AND s.id = place.index_id;
+    WHERE s.org_id = place.org_id AND s.id = place.index_id
+    RETURNING * INTO held;
+    IF held.id IS NULL OR held.passages = 0 THEN
+      DELETE FROM chunk_postings p WHERE p.org_id = place.org_id AND p.index_id = place.index_id;
+      UPDATE search_indexes s SET bounds = ARRAY[s.numbered]
+      WHERE s.org_id = place.org_id AND s.id = place.index_id;
+    ELSIF cardinality(held.bounds) > 1 THEN
+      WITH lost AS MATERIALIZED (
+        SELECT held.bounds[width_bucket(w.number - 1, held.bounds)] AS segment, t & -65536 AS term,
+               array_agg((w.number << 31) | ((t & 1023) << 21) | w.words) AS entries
+        FROM gone g JOIN chunk_words w ON w.org_id = g.org_id AND w.chunk_id = g.id CROSS JOIN unnest(w.terms) t
+        WHERE g.index_id = place.index_id
+          AND w.number > held.bounds[1] AND w.number <= held.bounds[cardinality(held.bounds)]
+        GROUP BY 1, 2
+      ), emptied AS (
+        DELETE FROM chunk_postings p USING lost l
+        WHERE p.org_id = place.org_id AND p.index_id = place.index_id AND p.segment = l.segment AND p.term = l.term
+          AND p.df = cardinality(l.entries)
+      )
+      UPDATE chunk_postings p
+      SET df = p.df - cardinality(l.entries),
+          entries = ARRAY(SELECT unnest(p.entries) EXCEPT SELECT unnest(l.entries))
+      FROM lost l
+      WHERE p.org_id = place.org_id AND p.index_id = place.index_id AND p.segment = l.segment AND p.term = l.term
+        AND p.df > cardinality(l.entries);
+    END IF;
   END LOOP;
-  WITH lost AS (
-    DELETE FROM chunk_words w USING gone g WHERE w.org_id = g.org_id AND w.chunk_id = g.id
-    RETURNING w.org_id, w.chunk_id, w.terms
-  ), said AS MATERIALIZED (
-    SELECT l.org_id, l.chunk_id, t.id FROM lost l, unnest(l.terms) AS t (id)
-  ), posted AS (
-    DELETE FROM chunk_postings p USING said s
-    WHERE p.org_id = s.org_id AND p.term_id = s.id AND p.chunk_id = s.chunk_id
-  ), counted AS (
-    UPDATE chunk_terms t SET df = t.df - n.count
-    FROM (SELECT org_id, id, count(*) AS count FROM said GROUP BY org_id, id) n
-    WHERE t.org_id = n.org_id AND t.id = n.id
-    RETURNING t.id, t.df
-  )
-  SELECT array_agg(id) INTO unused FROM counted WHERE df <= 0;
-  DELETE FROM chunk_terms t USING (SELECT DISTINCT org_id FROM gone) g
-  WHERE t.org_id = g.org_id AND t.id = ANY(unused);
+  DELETE FROM chunk_words w USING gone g WHERE w.org_id = g.org_id AND w.chunk_id = g.id;
   RETURN NULL;
 END $$
 """
@@ -180,9 +201,10 @@ def upgrade() -> None:
     unfinished = "status IN ('queued', 'running')"
     op.execute(readable_by("ingest_jobs", "sweep", f"{unfinished} AND {speaking_for('sweep')}"))
     make_vectors()
+    op.drop_table("chunk_postings")
+    op.drop_table("chunk_terms")
     make_words()
-    op.add_column("chunk_terms", sa.Column("df", sa.BigInteger(), server_default="0", nullable=False))
-    with_all_rows(MOVE_IN)
+    with_all_rows(MOVED, MOVE_IN)
     for column in ("embedding", "lexemes", "words"):
         op.drop_column("chunks", column)
     # Passages change places within one statement.
@@ -193,9 +215,6 @@ def upgrade() -> None:
         ["org_id", "index_id", "document_id", "ordinal"],
         deferrable=True,
     )
-    # What is written in such numbers is not checked row by row: the trigger keeps it in line with `chunks`.
-    op.drop_constraint("fk_chunk_postings_org_id_term_id_chunk_terms", "chunk_postings")
-    op.alter_column("chunk_terms", "df", server_default=None)
     for statement in (FORGET, FORGETTING, SHELVE, EMPTY_SHELF):
         op.execute(statement)
     for function in ("shelve_passages(uuid)", "empty_shelf(uuid)"):
@@ -211,14 +230,6 @@ def downgrade() -> None:
         "DROP FUNCTION forget_passages()",
     ):
         op.execute(statement)
-    op.create_foreign_key(
-        "fk_chunk_postings_org_id_term_id_chunk_terms",
-        "chunk_postings",
-        "chunk_terms",
-        ["org_id", "term_id"],
-        ["org_id", "id"],
-        ondelete="CASCADE",
-    )
     op.drop_constraint("uq_chunks_org_id_index_id_document_id_ordinal", "chunks")
     op.create_unique_constraint(
         "uq_chunks_org_id_index_id_document_id_ordinal", "chunks", ["org_id", "index_id", "document_id", "ordinal"]
@@ -226,11 +237,14 @@ def downgrade() -> None:
     op.add_column("chunks", sa.Column("words", sa.Integer(), server_default="0", nullable=False))
     op.add_column("chunks", sa.Column("lexemes", postgresql.TSVECTOR(), server_default="", nullable=False))
     op.add_column("chunks", sa.Column("embedding", VECTOR(), nullable=True))
-    with_all_rows(MOVE_OUT)
+    op.drop_table("chunk_postings")
+    make_former_postings()
+    with_all_rows(FORMER, MOVE_OUT)
     op.alter_column("chunks", "embedding", nullable=False)
     for column in ("words", "lexemes"):
         op.alter_column("chunks", column, server_default=None)
-    op.drop_column("chunk_terms", "df")
+    op.drop_column("search_indexes", "bounds")
+    op.drop_column("search_indexes", "numbered")
     op.drop_table("chunk_words")
     op.drop_table("chunk_vectors")
     op.execute("DROP SCHEMA shelves CASCADE")
@@ -239,13 +253,13 @@ def downgrade() -> None:
     op.drop_column("search_indexes", "shelf")
 
 
-def with_all_rows(statements: tuple[str, ...]) -> None:
+def with_all_rows(tables: tuple[str, ...], statements: tuple[str, ...]) -> None:
     """Do these for every organization at once, although the owner is held by row-level security as well."""
-    for table in MOVED:
+    for table in tables:
         op.execute(f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY")
     for statement in statements:
         op.execute(statement)
-    for table in MOVED:
+    for table in tables:
         op.execute(f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY")
 
 
@@ -277,13 +291,64 @@ def make_vectors() -> None:
 
 
 def make_words() -> None:
+    op.add_column("search_indexes", sa.Column("numbered", sa.BigInteger(), server_default="0", nullable=False))
+    bounds = sa.Column("bounds", postgresql.ARRAY(sa.BigInteger()), server_default="{0}", nullable=False)
+    op.add_column("search_indexes", bounds)
     op.create_table(
         "chunk_words",
         reference("org_id"),
         reference("chunk_id"),
+        reference("index_id"),
+        sa.Column("number", sa.BigInteger(), nullable=False),
         sa.Column("words", sa.Integer(), nullable=False),
         sa.Column("terms", postgresql.ARRAY(sa.BigInteger()), nullable=False),
         sa.PrimaryKeyConstraint("org_id", "chunk_id", name="pk_chunk_words"),
+        sa.UniqueConstraint("org_id", "index_id", "number", name="uq_chunk_words_org_id_index_id_number"),
     )
-    for statement in guard("chunk_words"):
-        op.execute(statement)
+    op.create_table(
+        "chunk_postings",
+        reference("org_id"),
+        reference("index_id"),
+        sa.Column("segment", sa.BigInteger(), nullable=False),
+        sa.Column("term", sa.BigInteger(), nullable=False),
+        sa.Column("df", sa.Integer(), nullable=False),
+        sa.Column("entries", postgresql.ARRAY(sa.BigInteger()), nullable=False),
+        sa.PrimaryKeyConstraint("org_id", "index_id", "segment", "term", name="pk_chunk_postings"),
+    )
+    for table in ("chunk_words", "chunk_postings"):
+        for statement in guard(table):
+            op.execute(statement)
+
+
+def make_former_postings() -> None:
+    op.create_table(
+        "chunk_terms",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        reference("org_id"),
+        reference("index_id"),
+        sa.Column("term", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_chunk_terms"),
+        sa.ForeignKeyConstraint(
+            ["org_id"], ["organizations.id"], name="fk_chunk_terms_org_id_organizations", ondelete="CASCADE"
+        ),
+        sa.UniqueConstraint("org_id", "id", name="uq_chunk_terms_org_id_id"),
+        sa.UniqueConstraint("org_id", "index_id", "term", name="uq_chunk_terms_org_id_index_id_term"),
+    )
+    op.create_table(
+        "chunk_postings",
+        reference("org_id"),
+        sa.Column("term_id", sa.BigInteger(), nullable=False),
+        reference("chunk_id"),
+        sa.Column("count", sa.Integer(), nullable=False),
+        sa.Column("words", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("org_id", "term_id", "chunk_id", name="pk_chunk_postings"),
+        sa.ForeignKeyConstraint(
+            ["org_id", "term_id"],
+            ["chunk_terms.org_id", "chunk_terms.id"],
+            name="fk_chunk_postings_org_id_term_id_chunk_terms",
+            ondelete="CASCADE",
+        ),
+    )
+    for table in ("chunk_terms", "chunk_postings"):
+        for statement in guard(table):
+            op.execute(statement)

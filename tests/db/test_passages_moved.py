@@ -8,6 +8,8 @@ from tests.conftest import Logins, make_scope
 from girih.db.engine import make_engine, make_sessions
 from girih.db.migrations import downgrade, upgrade
 from girih.db.unit_of_work import UnitOfWork
+from girih.services.knowledge import repository
+from girih.services.knowledge.wording import by_words
 
 BEFORE = (
     "INSERT INTO collections (id, org_id, project_id, name, description, digest, index_id) "
@@ -42,11 +44,25 @@ async def test_passages_move_there_and_back(empty_database: Logins) -> None:
         assert tuple(vector) == (0, scope.project_id, "[1,0.5]")
         [said] = await work.session.execute(text("SELECT words, cardinality(terms) FROM chunk_words"))
         assert tuple(said) == (2, 2)
-        assert list(await work.session.scalars(text("SELECT df FROM chunk_terms"))) == [1, 1]
+        [counted] = await work.session.execute(text("SELECT numbered, bounds FROM search_indexes"))
+        assert tuple(counted) == (1, [0, 1])
+        postings = await work.session.execute(text("SELECT segment, df, entries FROM chunk_postings"))
+        assert [tuple(row) for row in postings] == [(0, 1, [1 << 31 | 1 << 21 | 2])] * 2
+        index = await repository.index_by_id(work, scope, scope.project_id)
+        assert index is not None
+        assert len(await by_words(work, index, "parcel", 5)) == 1
     await engine.dispose()
 
     await downgrade(empty_database.owner, "0025")
     async with uow(scope) as work:
         [chunk] = await work.session.execute(text("SELECT words, lexemes::text, embedding::text FROM chunks"))
         assert tuple(chunk) == (2, "'blue':1 'parcel':2", "[1,0.5]")
+        postings = await work.session.execute(
+            text(
+                "SELECT t.term, p.chunk_id, p.count, p.words FROM chunk_postings p "
+                "JOIN chunk_terms t ON t.org_id = p.org_id AND t.id = p.term_id ORDER BY 1"
+            )
+        )
+        row_id = scope.project_id
+        assert [tuple(row) for row in postings] == [("blue", row_id, 1, 2), ("parcel", row_id, 1, 2)]
     await engine.dispose()

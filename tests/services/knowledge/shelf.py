@@ -22,7 +22,7 @@ from girih.services.knowledge.tables import Collection, SearchIndex
 from girih.services.knowledge.where import EVERYTHING, Where
 from girih.services.knowledge.wording import by_words
 
-TABLES = ("chunks", "chunk_vectors", "chunk_words", "chunk_terms", "chunk_postings")
+TABLES = ("chunks", "chunk_vectors", "chunk_words", "chunk_postings")
 
 
 def passage(body: str, start: int = 0) -> Passage:

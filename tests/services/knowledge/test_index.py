@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections import Counter
+from collections import Counter, defaultdict
 from uuid import UUID
 
 import pytest
@@ -16,6 +16,7 @@ from tests.services.knowledge.shelf import TABLES, Shelf, passage
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import UnitOfWork
 from girih.services.knowledge import index as passages_of
+from girih.services.knowledge import postings
 from girih.services.knowledge.chunking import Passage
 
 WORDS = ("compass", "parcel", "glue", "rule", "pattern", "warranty")
@@ -40,10 +41,17 @@ async def shelf(uow: UnitOfWork, scope: OrgScope) -> Shelf:
 
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(swaps=swaps, shelved_after=st.integers(0, 8))
+@given(swaps=swaps, shelved_after=st.integers(0, 8), sizes=st.sampled_from([(500, 8_000), (4, 9), (1, 3), (1, 1)]))
 async def test_a_storm_of_swaps_leaves_what_was_put_last(
-    uow: UnitOfWork, swaps: list[tuple[str, list[tuple[str, int]] | None]], shelved_after: int
+    uow: UnitOfWork, swaps: list[tuple[str, list[tuple[str, int]] | None]], shelved_after: int, sizes: tuple[int, int]
 ) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(postings, "SMALL", sizes[0])
+        patch.setattr(postings, "LARGE", sizes[1])
+        await storm(uow, swaps, shelved_after)
+
+
+async def storm(uow: UnitOfWork, swaps: list[tuple[str, list[tuple[str, int]] | None]], shelved_after: int) -> None:
     shelf = await Shelf(uow, await make_scope(uow), dims=2).make()
     model: dict[str, list[tuple[str, int]]] = {}
     for number, (name, content) in enumerate(swaps):
@@ -68,8 +76,7 @@ async def agrees(shelf: Shelf, model: dict[str, list[tuple[str, int]]]) -> None:
         "chunks": len(everything),
         "chunk_vectors": len(everything),
         "chunk_words": len(everything),
-        "chunk_terms": len(df),
-        "chunk_postings": df.total(),
+        "chunk_postings": await posted(shelf),
     }
     async with shelf.uow(shelf.scope) as work:
         stored = await work.session.execute(
@@ -89,6 +96,30 @@ async def agrees(shelf: Shelf, model: dict[str, list[tuple[str, int]]]) -> None:
         found = await shelf.say(word, 50)
         assert len(found) == len({(place, word) for place in found}) == count_places(model, word)
         assert count >= len(found)
+
+
+async def posted(shelf: Shelf) -> int:
+    """How many rows of postings there are, all of which say of every passage up to the last one posted what its own words say."""
+    async with shelf.uow(shelf.scope) as work:
+        held = await shelf.index(work)
+        rows = await work.session.execute(text("SELECT segment, term, df, entries FROM chunk_postings"))
+        said = await work.session.execute(text("SELECT number, words, terms FROM chunk_words"))
+        stored = [tuple(row) for row in rows]
+        expected: dict[tuple[int, int], set[tuple[int, int, int]]] = defaultdict(set)
+        for number, words, terms in said:
+            assert number <= held.numbered
+            assert terms == sorted(terms)
+            if number <= held.bounds[-1]:
+                segment = max(bound for bound in held.bounds if bound < number)
+                for term in terms:
+                    expected[segment, term & -65536].add((number, term & 65535, words))
+        found = {
+            (segment, term): {(one >> 31, one >> 21 & 1023, one & 2097151) for one in entries}
+            for segment, term, _, entries in stored
+        }
+        assert found == expected
+        assert all(df == len(entries) == len(set(entries)) for _, _, df, entries in stored)
+        return len(stored)
 
 
 def count_places(model: dict[str, list[tuple[str, int]]], word: str) -> int:

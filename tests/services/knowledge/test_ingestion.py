@@ -69,8 +69,8 @@ async def state(uow: UnitOfWork, scope: OrgScope) -> tuple[Any, ...]:
         )
         postings = await work.session.execute(
             text(
-                "SELECT t.term, p.chunk_id, p.count FROM chunk_postings p "
-                "JOIN chunk_terms t ON t.org_id = p.org_id AND t.id = p.term_id ORDER BY 1, 2"
+                "SELECT t, w.number, w.chunk_id FROM chunk_words w, unnest(w.terms) t "
+                "UNION ALL SELECT p.term, e, NULL FROM chunk_postings p, unnest(p.entries) e ORDER BY 1, 2"
             )
         )
         collection = await work.session.execute(text("SELECT passages, words FROM search_indexes"))

@@ -12,7 +12,7 @@ from tests.services.knowledge.shelf import Shelf, passage
 
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import UnitOfWork
-from girih.services.knowledge import wording
+from girih.services.knowledge import postings, wording
 from girih.services.knowledge.index_config import IndexConfig
 from girih.services.knowledge.where import EVERYTHING, Where
 
@@ -55,18 +55,27 @@ def texts() -> list[str]:
 
 
 async def filled(uow: UnitOfWork, scope: OrgScope, texts: list[str]) -> Shelf:
+    """The texts, brought in at several times and beside others that went again, so that postings lie about."""
     shelf = await Shelf(uow, scope, dims=1).make()
-    await shelf.put("a", [passage(body, number) for number, body in enumerate(texts)], [[1.0]] * len(texts))
+    await shelf.put("gone", [passage(body, number) for number, body in enumerate(texts[:40])], [[1.0]] * 40)
+    everything = [passage(body, number) for number, body in enumerate(texts)]
+    for count in (7, 50, 130, 131, len(texts)):
+        await shelf.put("a", everything[:count], [[1.0]] * count)
+    await shelf.clear("gone")
     return shelf
 
 
 @pytest.mark.parametrize("read", [8_000, 30, 1])
 @pytest.mark.parametrize("few", [2_000, 5])
+@pytest.mark.parametrize(("small", "large"), [(500, 8_000), (20, 90), (1, 1)])
 async def test_scores_are_those_of_bm25(
-    uow: UnitOfWork, scope: OrgScope, texts: list[str], read: int, few: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    uow: UnitOfWork, scope: OrgScope, texts: list[str], read: int, few: int, small: int, large: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
     monkeypatch.setattr(wording, "_READ", read)
     monkeypatch.setattr(wording, "_FEW", few)
+    monkeypatch.setattr(postings, "SMALL", small)
+    monkeypatch.setattr(postings, "LARGE", large)
     shelf = await filled(uow, scope, texts)
     for left in (300, 150, 7, 0):
         where = EVERYTHING if left == 300 else Where("c.start < :where_left AND d.name = 'a'", {"where_left": left})

@@ -15,6 +15,7 @@ from girih.db.unit_of_work import Work
 from girih.language.spec.tree import JsonObject
 from girih.services.knowledge.chunking import Passage
 from girih.services.knowledge.lexemes import passage_wording
+from girih.services.knowledge.postings import TERM, keep_up
 from girih.services.knowledge.tables import Document, SearchIndex
 
 _BATCH = 256
@@ -85,34 +86,35 @@ WHERE c.shelf = {shelf} AND c.org_id = :org_id AND c.index_id = :index_id AND c.
   AND c.embedding IS DISTINCT FROM v.embedding
 """
 
-_INSERT_WORDS = text("""
-WITH given AS MATERIALIZED (
-  SELECT id, to_tsvector(CAST(:configuration AS regconfig), body) AS lexemes
-  FROM unnest(CAST(:ids AS uuid[]), CAST(:bodies AS text[])) AS g (id, body)
-), said AS MATERIALIZED (
-  SELECT g.id, l.lexeme, cardinality(l.positions) AS count,
-         CAST(sum(cardinality(l.positions)) OVER (PARTITION BY g.id) AS int) AS words
-  FROM given g, unnest(g.lexemes) l
-), terms AS (
-  INSERT INTO chunk_terms AS t (org_id, index_id, term, df)
-  SELECT CAST(:org_id AS uuid), CAST(:index_id AS uuid), lexeme, count(*) FROM said GROUP BY lexeme ORDER BY lexeme
-  ON CONFLICT (org_id, index_id, term) DO UPDATE SET df = t.df + excluded.df
-  RETURNING id, term
-), posted AS (
-  INSERT INTO chunk_postings (org_id, term_id, chunk_id, count, words)
-  SELECT :org_id, t.id, s.id, s.count, s.words FROM said s JOIN terms t ON t.term = s.lexeme
-  ORDER BY t.id
-), kept AS (
-  INSERT INTO chunk_words (org_id, chunk_id, words, terms)
-  SELECT :org_id, g.id, coalesce(max(s.words), 0), coalesce(array_agg(t.id) FILTER (WHERE t.id IS NOT NULL), '{}')
-  FROM given g LEFT JOIN said s ON s.id = g.id LEFT JOIN terms t ON t.term = s.lexeme
-  GROUP BY g.id
+_INSERT_WORDS = text(
+    """
+WITH kept AS (
+  INSERT INTO chunk_words (org_id, index_id, chunk_id, number, words, terms)
+  SELECT :org_id, :index_id, g.id,
+         (SELECT numbered FROM search_indexes WHERE org_id = :org_id AND id = :index_id) + g.n,
+         (SELECT coalesce(sum(t & 65535), 0) FROM unnest(g.terms) t), g.terms
+  FROM (
+    SELECT id, n, ARRAY(
+      SELECT {term} | cardinality(l.positions)
+      FROM unnest(to_tsvector(CAST(:configuration AS regconfig), body)) l ORDER BY 1) AS terms
+    FROM unnest(CAST(:ids AS uuid[]), CAST(:bodies AS text[])) WITH ORDINALITY AS g (id, body, n) OFFSET 0
+  ) g
   RETURNING words
 )
-UPDATE search_indexes s SET passages = s.passages + k.passages, words = s.words + k.words
+UPDATE search_indexes s
+SET passages = s.passages + k.passages, numbered = s.numbered + k.passages, words = s.words + k.words
 FROM (SELECT count(*) AS passages, sum(words) AS words FROM kept) k
 WHERE s.org_id = :org_id AND s.id = :index_id
-""")
+RETURNING s.numbered, s.bounds
+""".replace("{term}", TERM.format(lexeme="l.lexeme"))
+)
+
+# Of an index that goes, all postings at once: to take one passage after another out of them takes far longer.
+_DELETE_POSTINGS = text("DELETE FROM chunk_postings WHERE org_id = :org_id AND index_id = :index_id")
+
+_HAS_NO_POSTINGS = text(
+    "UPDATE search_indexes SET bounds = ARRAY[numbered] WHERE org_id = :org_id AND id = :index_id AND bounds[2] > 0"
+)
 
 _EMPTY_SHELF = text("SELECT empty_shelf(:index_id)")
 
@@ -146,7 +148,8 @@ async def swap(
     for ids in _batches([one for one in wanted.ordinals if one not in there]):
         await work.session.execute(_INSERT_CHUNKS, whose | wanted.places(ids) | {"texts": wanted.texts(ids)})
         await work.session.execute(_INSERT_VECTORS, whose | wanted.embeddings(ids) | {"shelf": index.shelf})
-        await work.session.execute(_INSERT_WORDS, whose | wanted.wordings(ids))
+        [counted] = await work.session.execute(_INSERT_WORDS, whose | wanted.wordings(ids))
+        await keep_up(work, index, counted.numbered, counted.bounds)
     await _count_anew(work, index)
 
 
@@ -157,6 +160,8 @@ async def drop(work: Work, index: SearchIndex, at_most: int | None = None) -> bo
     empty now.
     """
     await work.session.execute(_EMPTY_SHELF, {"index_id": index.id})
+    await work.session.execute(_DELETE_POSTINGS, _whose(index))
+    await work.session.execute(_HAS_NO_POSTINGS, _whose(index))
     deleted = await work.session.scalar(_DELETE_SOME, _whose(index) | {"at_most": at_most})
     await _count_anew(work, index)
     return at_most is None or int(deleted or 0) < at_most
@@ -232,7 +237,7 @@ async def _revise(work: Work, index: SearchIndex, embeddings: dict[str, Any]) ->
 
 async def _count_anew(work: Work, index: SearchIndex) -> None:
     """Statements and a trigger have counted in the database: let the object say what it says."""
-    await work.session.refresh(index, ["passages", "words", "shelf"])
+    await work.session.refresh(index, ["passages", "words", "numbered", "bounds", "shelf"])
 
 
 def _whose(index: SearchIndex) -> dict[str, Any]:

@@ -9,9 +9,7 @@ from pgvector.sqlalchemy import HALFVEC
 from sqlalchemy import (
     ARRAY,
     BigInteger,
-    ForeignKey,
     ForeignKeyConstraint,
-    Identity,
     Index,
     Text,
     UniqueConstraint,
@@ -62,40 +60,34 @@ class ChunkVector(Base):
 
 
 class ChunkWords(Base):
-    """How long a passage is, and which terms it holds: what has to be taken out of the postings with it."""
+    """A passage's words as numbers, sorted, each with how often it stands there (see `postings`).
+
+    `number` counts the passages that an index ever got. `words` is the passage's length.
+    """
 
     __tablename__ = "chunk_words"
+    __table_args__ = (UniqueConstraint("org_id", "index_id", "number"),)
 
     org_id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
     chunk_id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    index_id: Mapped[UUID] = mapped_column(Uuid)
+    number: Mapped[int] = mapped_column(BigInteger)
     words: Mapped[int]
     terms: Mapped[list[int]] = mapped_column(ARRAY(BigInteger))
 
 
-class ChunkTerm(Base):
-    """A word of an index, as a number: postings stay small. `df` is how many of its passages hold the word."""
+class ChunkPostings(Base):
+    """The passages of a segment that hold a word: `df` entries, each a passage's number, its count and its length.
 
-    __tablename__ = "chunk_terms"
-    __table_args__ = (UniqueConstraint("org_id", "id"), UniqueConstraint("org_id", "index_id", "term"))
-
-    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
-    org_id: Mapped[UUID] = mapped_column(Uuid, ForeignKey("organizations.id", ondelete="CASCADE"))
-    index_id: Mapped[UUID] = mapped_column(Uuid)
-    term: Mapped[str] = mapped_column(Text)
-    df: Mapped[int] = mapped_column(BigInteger)
-
-
-class ChunkPosting(Base):
-    """That a passage holds a word, how often, and how long the passage is.
-
-    Found by equality alone: under row-level security an index over `tsvector` would not be used, because its operator
-    might leak other rows' words.
+    A segment is called by the number before its first passage. Words are found by equality alone: under row-level
+    security an index over `tsvector` would not be used, because its operator might leak other rows' words.
     """
 
     __tablename__ = "chunk_postings"
 
     org_id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
-    term_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
-    chunk_id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
-    count: Mapped[int]
-    words: Mapped[int]
+    index_id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    segment: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    term: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    df: Mapped[int]
+    entries: Mapped[list[int]] = mapped_column(ARRAY(BigInteger))

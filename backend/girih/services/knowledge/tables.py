@@ -66,6 +66,10 @@ class SearchIndex(ProjectOwned, Base):
     words: Mapped[int] = mapped_column(BigInteger, server_default="0")
     shelf: Mapped[int] = mapped_column(server_default="0")
     """Where its vectors are: 0 beside those of other indexes, else in a partition of its own, under an HNSW index."""
+    numbered: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    """The number that its last passage got; they are given once each."""
+    bounds: Mapped[list[int]] = mapped_column(ARRAY(BigInteger), server_default="{0}")
+    """Before which passages its segments of postings begin, and where the last one ends: later ones have none yet."""
     pipeline: Mapped[str | None] = mapped_column(Text)
     """Name and version of the pipeline that `config` is from."""
     reason: Mapped[str | None] = mapped_column(Text)
@@ -85,7 +89,7 @@ class Document(ProjectOwned, Base):
     """A document by its key. `generation` counts its contents; `sha256` is the newest one's.
 
     `readers` are the principals who may find and fetch it (`None`: whoever may search). `source_id` and `source_ref`
-    say which data store brought it, and what it is called there.
+    say which data store brought it, and what it is called there; without a data store, `source_ref` is the caller's.
     """
 
     __tablename__ = "documents"
