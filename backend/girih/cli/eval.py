@@ -12,10 +12,10 @@ from girih.cli.client import Server, fail, open_server, segment
 from girih.cli.eval_measuring import Names, Outcome, complain_of_models, measure
 from girih.cli.eval_report import as_json, as_table
 from girih.cli.eval_settings import Floor, floors_of, settings_of
+from girih.cli.evaluation import relevant
+from girih.cli.judgements import Judged, counted, joined, read_lines, read_qrels, read_topics
 from girih.cli.output import FINDINGS, USAGE, complain, harmless, note
 from girih.errors import InvalidInput
-from girih.services.knowledge.evaluation import relevant
-from girih.services.knowledge.judgements import Judged, counted, joined, read_lines, read_qrels, read_topics
 
 Questions = Annotated[
     Path | None, typer.Option("--questions", help='JSON lines of {"query": "…", "relevant": {"document": grade}}.')

@@ -9,10 +9,10 @@ from pathlib import PurePosixPath
 
 from girih.cli.client import Failure, Refused, Server, segment
 from girih.cli.eval_settings import Setting
+from girih.cli.evaluation import DEEPEST, METRICS, mean, measured, percentile
+from girih.cli.judgements import Judged
 from girih.cli.output import complain
 from girih.language.spec.tree import JsonObject
-from girih.services.knowledge.evaluation import DEEPEST, METRICS, mean, measured, percentile
-from girih.services.knowledge.judgements import Judged
 
 TIMED = 10
 """The `top_k` of the searches that are timed, where the setting has none."""

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 
 from girih.cli.eval_measuring import Outcome, Result
 from girih.cli.eval_settings import Floor
+from girih.cli.evaluation import METRICS, Comparison, compared, relevant
 from girih.language.spec.tree import JsonObject
-from girih.services.knowledge.evaluation import METRICS, Comparison, compared, relevant
 
 COMPARED = "ndcg@10"
 """The metric by which settings are compared in pairs, and questions are bad."""

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from girih.cli.client import fail
+from girih.cli.evaluation import METRICS
 from girih.cli.output import USAGE
 from girih.language.spec.suggest import did_you_mean
 from girih.language.spec.tree import JsonObject
-from girih.services.knowledge.evaluation import METRICS
 
 
 @dataclass(frozen=True)

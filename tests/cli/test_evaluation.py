@@ -10,9 +10,9 @@ import pytrec_eval
 from hypothesis import given
 from hypothesis import strategies as st
 
+from girih.cli.evaluation import METRICS, by_chance, compared, measured, percentile
+from girih.cli.judgements import Judged, counted, joined, read_lines, read_qrels, read_topics
 from girih.errors import InvalidInput
-from girih.services.knowledge.evaluation import METRICS, by_chance, compared, measured, percentile
-from girih.services.knowledge.judgements import Judged, counted, joined, read_lines, read_qrels, read_topics
 
 DOCUMENTS = [f"d{number}" for number in range(140)]
 JUDGED = st.dictionaries(st.sampled_from(DOCUMENTS), st.integers(-1, 4), min_size=1).filter(
