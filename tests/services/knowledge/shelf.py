@@ -115,6 +115,5 @@ class Shelf:
         """How many rows the organization has in each table."""
         async with self.uow(self.scope) as work:
             return {
-                table: int(await work.session.scalar(text(f"SELECT count(*) FROM {table}")) or 0)
-                for table in TABLES
+                table: int(await work.session.scalar(text(f"SELECT count(*) FROM {table}")) or 0) for table in TABLES
             }
