@@ -70,6 +70,15 @@ class Settings(BaseSettings):
         description='Base URLs of the services that tools and data stores name, as JSON: `{"crm": '
         '"http://10.0.0.7:8080", "shop": "postgresql://10.0.0.8/shop"}`. Only these may lie on a private network.',
     )
+    vector_stores: dict[str, str] = Field(
+        default_factory=dict,
+        description="Servers that the vectors of collections may be kept on, as JSON: "
+        '`{"main": "qdrant+http://10.0.0.9:6333", "cloud": "pinecone+https://docs-1a2b3c.svc.example.pinecone.io"}`. '
+        "Needs the extra `qdrant` or `pinecone`.",
+    )
+    vector_store_keys: dict[str, SecretStr] = Field(
+        default_factory=dict, description='The keys of those servers, as JSON: `{"main": "…"}`.'
+    )
     source_folders: list[Path] = Field(
         default_factory=list,
         description='Folders of the server that data stores may read, as JSON: `["/srv/handbooks"]`. Default: none.',

@@ -180,7 +180,6 @@ class _Guard(httpx.AsyncBaseTransport):
         self._public = httpx.AsyncHTTPTransport(verify=tls, trust_env=False, limits=alone)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send one request. Raises `OutboundError` for an address that must not be reached."""
         target = _parsed(str(request.url))
         if any(_is_below(target, base) for base in self._allowed):
             return await self._trusted.handle_async_request(request)
@@ -191,7 +190,6 @@ class _Guard(httpx.AsyncBaseTransport):
         return await self._public.handle_async_request(request)
 
     async def aclose(self) -> None:
-        """Close all connections."""
         await self._public.aclose()
         await self._trusted.aclose()
 
@@ -200,7 +198,6 @@ class _Closed(httpx.BaseTransport):
     """No door at all."""
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Refuse."""
         raise OutboundError("forbidden", f"{request.url.host} is asked without waiting, which this server never does")
 
 
@@ -244,9 +241,13 @@ def provider_clients(base_url: str, timeout: float = 60.0) -> ProviderClients:
 
     `timeout` (seconds) bounds the wait for the connection and for each piece of an answer, unless a request sets less.
     """
-    return ProviderClients(
-        _guarded((base_url or OPENAI_URL,), timeout), httpx.Client(transport=_Closed(), trust_env=False)
-    )
+    closed = httpx.Client(transport=_Closed(), trust_env=False)
+    return ProviderClients(_guarded((base_url or OPENAI_URL,), timeout), closed)
+
+
+def guarded_transport(base_url: str) -> httpx.AsyncBaseTransport:
+    """What the library of a service at `base_url` sends through; the operator chose it, so only it may be private."""
+    return _Guard((base_url,))
 
 
 def _guarded(allowed: Iterable[str], timeout: float | None = None) -> httpx.AsyncClient:

@@ -19,6 +19,7 @@ from girih.providers.embeddings.shared import SharedMiniLM
 from girih.providers.outbound import ProviderClients
 from girih.providers.storage.base import Storage
 from girih.providers.storage.local import LocalStorage
+from girih.providers.stores.base import VectorStores
 from girih.services.knowledge.enriching import Enriching
 from girih.services.knowledge.searching import SearchService
 from girih.services.knowledge.service import KnowledgeService
@@ -26,6 +27,7 @@ from girih.settings import Settings
 from girih.wiring.database import open_database, require_database_url
 from girih.wiring.enriching import make_enriching
 from girih.wiring.environment import dispatch_of, provider_of
+from girih.wiring.stores import open_stores
 
 _log = logging.getLogger(__name__)
 
@@ -51,7 +53,9 @@ async def open_knowledge(settings: Settings) -> AsyncIterator[KnowledgeService]:
         stack.callback(embedders.close)
         warm_up(embedders.load_default)
         uow = UnitOfWork(make_sessions(engine), dispatch_of(settings))
-        yield make_knowledge(settings, uow, embedders, enriching=make_enriching(settings, uow, provider))
+        stores = open_stores(stack, settings)
+        enriching = make_enriching(settings, uow, provider)
+        yield make_knowledge(settings, uow, embedders, enriching=enriching, stores=stores)
 
 
 def make_knowledge(
@@ -60,6 +64,7 @@ def make_knowledge(
     embedders: Embedders,
     searches: SearchService | None = None,
     enriching: Enriching | None = None,
+    stores: VectorStores | None = None,
 ) -> KnowledgeService:
     """The service over an open database. Without `searches`, it searches without models and rerankers."""
     return KnowledgeService(
@@ -69,6 +74,7 @@ def make_knowledge(
         storage=make_storage(settings),
         searches=searches,
         enriching=enriching,
+        stores=stores,
         lease=timedelta(seconds=settings.ingest_lease),
     )
 

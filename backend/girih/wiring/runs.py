@@ -36,6 +36,7 @@ from girih.wiring.environment import dispatch_of, provider_of, secret_of, web_en
 from girih.wiring.knowledge import make_embedders, make_knowledge, warm_up
 from girih.wiring.retention import make_retention, start_sweeper
 from girih.wiring.searching import make_searches, models_of
+from girih.wiring.stores import open_stores
 from girih.wiring.watching import Telemetry, make_usage, open_telemetry
 from girih.wiring.webhooks import check_of, start_courier
 from girih.wiring.world import make_world
@@ -58,8 +59,9 @@ async def open_runs(settings: Settings) -> AsyncIterator[RunService]:
         embedders = make_embedders(settings, provider)
         stack.callback(embedders.close)
         registry = RegistryService(uow)
-        searches = make_searches(stack, settings, uow, embedders, registry, provider)
-        knowledge = make_knowledge(settings, uow, embedders, searches)
+        stores = open_stores(stack, settings)
+        searches = make_searches(stack, settings, uow, embedders, registry, provider, stores)
+        knowledge = make_knowledge(settings, uow, embedders, searches, stores=stores)
         agents = AgentService(uow, registry, knowledge)
         events = EventService(uow)
         memory = MemoryService(uow, embedders)

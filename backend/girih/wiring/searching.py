@@ -11,6 +11,8 @@ from girih.providers.embeddings.ladder import Embedders
 from girih.providers.models.chat import ModelOptions, make_models
 from girih.providers.outbound import OutboundClient, ProviderClients
 from girih.providers.rerankers.http import HttpRerankers
+from girih.providers.stores.base import VectorStores
+from girih.services.knowledge.outside import Outside
 from girih.services.knowledge.searching import SearchService
 from girih.services.registry.service import RegistryService
 from girih.services.runs.ports import MakeModels, ProjectModels
@@ -25,6 +27,7 @@ def make_searches(
     embedders: Embedders,
     registry: RegistryService,
     provider: ProviderClients | None,
+    stores: VectorStores,
 ) -> SearchService:
     """The service over an open database. What it holds open is closed with the stack."""
     outbound = OutboundClient(web_endpoints_of(settings))
@@ -35,7 +38,7 @@ def make_searches(
         return await models.of(scope, None)
 
     rerankers = HttpRerankers(outbound, settings.endpoints, secret_of)
-    return SearchService(uow, embedders, models_of=of, rerankers=rerankers)
+    return SearchService(uow, embedders, outside=Outside(uow, stores), models_of=of, rerankers=rerankers)
 
 
 def models_of(settings: Settings, provider: ProviderClients | None) -> MakeModels:

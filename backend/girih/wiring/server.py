@@ -52,6 +52,7 @@ from girih.wiring.retention import make_retention
 from girih.wiring.runs import make_runs
 from girih.wiring.searching import make_searches
 from girih.wiring.sources import make_sources
+from girih.wiring.stores import open_stores
 from girih.wiring.watching import Telemetry, make_traces, make_usage, open_telemetry
 
 
@@ -168,8 +169,9 @@ def _knowledge(
     """Embedders, which are closed with the stack, and the service with all that makes searches better."""
     embedders = make_embedders(settings, provider)
     stack.callback(embedders.close)
-    searches = make_searches(stack, settings, uow, embedders, registry, provider)
-    return embedders, make_knowledge(settings, uow, embedders, searches)
+    stores = open_stores(stack, settings)
+    searches = make_searches(stack, settings, uow, embedders, registry, provider, stores)
+    return embedders, make_knowledge(settings, uow, embedders, searches, stores=stores)
 
 
 def _readiness(engine: AsyncEngine, redis_url: str) -> Callable[[], Awaitable[Readiness]]:

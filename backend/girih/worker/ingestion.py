@@ -17,7 +17,7 @@ from girih.wiring.knowledge import open_knowledge
 from girih.worker.chatter import tame
 from girih.worker.loop import ProcessLoop
 from girih.worker.pump import GRACE_SECONDS, Pump
-from girih.worker.shelves import shelves_kept
+from girih.worker.shelves import leftovers_removed, shelves_kept
 
 _HAND_ON_SECONDS = 5.0
 """How long handing work on may take when its grace is over."""
@@ -101,6 +101,7 @@ def main() -> int:
         async with (
             open_knowledge(settings) as knowledge,
             shelves_kept(knowledge.shelving),
+            leftovers_removed(knowledge.leftovers),
             Pump(knowledge.ingestion).running() as pump,
         ):
             yield pump

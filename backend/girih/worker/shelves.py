@@ -1,24 +1,39 @@
-"""Has large indexes shelved while a worker runs: their HNSW index is built beside what is searched and written."""
+"""Has vectors seen to while a worker runs: large indexes are shelved, and what other stores keep in vain goes."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import structlog
 
+from girih.services.knowledge.leftovers import Leftovers
 from girih.services.knowledge.shelving import Shelving
 
 _log = structlog.get_logger(__name__)
 
 EVERY_SECONDS = 15.0
+OFTEN_SECONDS = 5.0
 
 
 @asynccontextmanager
 async def shelves_kept(shelving: Shelving, every: float = EVERY_SECONDS) -> AsyncIterator[None]:
     """Look for large indexes again and again while the context is open; what is half built then leaves nothing."""
-    task = asyncio.create_task(_look(shelving, every), name="shelving of indexes")
+    async with _rounds("shelving of indexes", shelving.round, every):
+        yield
+
+
+@asynccontextmanager
+async def leftovers_removed(leftovers: Leftovers, every: float = OFTEN_SECONDS) -> AsyncIterator[None]:
+    """Remove what outside stores keep in vain, again and again while the context is open."""
+    async with _rounds("removal of vectors", leftovers.round, every):
+        yield
+
+
+@asynccontextmanager
+async def _rounds(name: str, go: Callable[[], Awaitable[int]], every: float) -> AsyncIterator[None]:
+    task = asyncio.create_task(_look(name, go, every), name=name)
     try:
         yield
     finally:
@@ -26,13 +41,13 @@ async def shelves_kept(shelving: Shelving, every: float = EVERY_SECONDS) -> Asyn
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def _look(shelving: Shelving, every: float) -> None:
+async def _look(name: str, go: Callable[[], Awaitable[int]], every: float) -> None:
     while True:
         await asyncio.sleep(every)
         try:
-            shelved = await shelving.round()
+            count = await go()
         except Exception as fault:  # noqa: BLE001 - the database is away, or short of something: the next round comes
-            _log.warning("could not shelve large indexes", reason=str(fault))
+            _log.warning("a round failed", of=name, reason=str(fault))
         else:
-            if shelved:
-                _log.info("indexes shelved", count=shelved)
+            if count:
+                _log.info("a round was of use", of=name, count=count)

@@ -24,22 +24,31 @@ async def embedder_of(index: SearchIndex, embedders: Embedders) -> Embedder:
 def bind(index: SearchIndex, embedder: Embedder, vectors: Sequence[Sequence[float]]) -> None:
     """Record the embedder with the index's first vectors, or make sure that these are of the recorded one.
 
-    Called before anything of a document is stored. Raises `Conflict` for another embedder, and for vectors that are not
-    as long as the index's.
+    Called before anything of a document is stored. Raises what `dims_of` raises.
     """
-    found = {len(vector) for vector in vectors} or {embedder.dims or index.embedder_dims or 0}
+    dims = dims_of(index, embedder, vectors)
     if index.embedder_name is None:
         index.embedder_name, index.embedder_model = embedder.name, embedder.model
         # A remote embedder may not have answered here yet: all that it said was kept from another time.
-        index.embedder_dims, index.embedder_fingerprint = min(found), embedder.fingerprint
-    else:
+        index.embedder_dims, index.embedder_fingerprint = dims, embedder.fingerprint
+
+
+def dims_of(index: SearchIndex, embedder: Embedder, vectors: Sequence[Sequence[float]]) -> int:
+    """How many numbers the index's vectors have, and so these.
+
+    Raises `Conflict` for another embedder, and for vectors that are not as long as the index's.
+    """
+    found = {len(vector) for vector in vectors} or {embedder.dims or index.embedder_dims or 0}
+    if index.embedder_name is not None:
         _check(index, embedder)
-    if found != {index.embedder_dims}:
+    dims = min(found) if index.embedder_name is None or index.embedder_dims is None else index.embedder_dims
+    if found != {dims}:
         lengths = " and ".join(str(length) for length in sorted(found))
         raise Conflict(
-            f"index {index.number} holds vectors of {index.embedder_dims} numbers, and {embedder.model} gave {lengths}",
+            f"index {index.number} holds vectors of {dims} numbers, and {embedder.model} gave {lengths}",
             help="nothing was stored; build a new index of the collection",
         )
+    return dims
 
 
 def _check(index: SearchIndex, embedder: Embedder) -> None:

@@ -131,10 +131,11 @@ async def swap(
     """Make these the document's passages in the index, which must be held.
 
     A passage that is there already keeps its rows and its id, wherever it stands now: only what is new is written, and
-    only what is gone is deleted.
+    only what is gone is deleted. Vectors that are kept on another store lie there already (see `Outside`).
     """
     whose = _whose(index) | {"document_id": document.id}
-    wanted = _Wanted(index, document, passages, vectors)
+    wanted = _Wanted(index, document.id, passages, vectors)
+    is_here = index.made_by.store.is_database
     there = {row.id: tuple(row[1:]) for row in await work.session.execute(_THERE, whose)}
     gone = there.keys() - wanted.ordinals.keys()
     if gone:
@@ -143,14 +144,20 @@ async def swap(
     moved = [one for one in stayed if wanted.place(one) != there[one]]
     if moved:  # in one statement: on its way from one order to another the document has two passages at one place
         await work.session.execute(_MOVE, whose | wanted.places(moved))
-    for ids in _batches(stayed):
+    for ids in _batches(stayed if is_here else ()):
         await _revise(work, index, wanted.embeddings(ids))
     for ids in _batches([one for one in wanted.ordinals if one not in there]):
         await work.session.execute(_INSERT_CHUNKS, whose | wanted.places(ids) | {"texts": wanted.texts(ids)})
-        await work.session.execute(_INSERT_VECTORS, whose | wanted.embeddings(ids) | {"shelf": index.shelf})
+        if is_here:
+            await work.session.execute(_INSERT_VECTORS, whose | wanted.embeddings(ids) | {"shelf": index.shelf})
         [counted] = await work.session.execute(_INSERT_WORDS, whose | wanted.wordings(ids))
         await keep_up(work, index, counted.numbered, counted.bounds)
     await _count_anew(work, index)
+
+
+def ids_of(index: SearchIndex, document_id: UUID, passages: Sequence[Passage]) -> list[UUID]:
+    """The ids that the document's passages have in the index, or will have, in their order."""
+    return list(_Wanted(index, document_id, passages, ()).ordinals)
 
 
 async def drop(work: Work, index: SearchIndex, at_most: int | None = None) -> bool:
@@ -177,14 +184,14 @@ class _Wanted:
     def __init__(
         self,
         index: SearchIndex,
-        document: Document,
+        document_id: UUID,
         passages: Sequence[Passage],
         vectors: Sequence[Sequence[float]],
     ) -> None:
         self._made_by = index.made_by
         self._passages = passages
         self._vectors = vectors
-        space = uuid5(index.id, str(document.id))
+        space = uuid5(index.id, str(document_id))
         seen: Counter[str] = Counter()
         self.ordinals: dict[UUID, int] = {}
         for ordinal, passage in enumerate(passages):

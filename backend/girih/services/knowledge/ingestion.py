@@ -24,6 +24,7 @@ from girih.services.knowledge.enriching import Enriching
 from girih.services.knowledge.identities import embedder_of
 from girih.services.knowledge.lanes import Lane
 from girih.services.knowledge.leases import Held
+from girih.services.knowledge.outside import Outside
 from girih.services.knowledge.stages import Subject
 from girih.services.knowledge.tables import SearchIndex
 
@@ -59,12 +60,14 @@ class Ingestion:
         embedders: Embedders,
         *,
         indexes: Indexes,
+        outside: Outside,
         enriching: Enriching | None = None,
         lease: timedelta = timedelta(seconds=30),
         attempts: int = 3,
     ) -> None:
         self._uow = uow
         self._indexes = indexes
+        self._outside = outside
         self._enriching = enriching
         self._blobs = blobs
         self._storage = storage
@@ -102,7 +105,10 @@ class Ingestion:
         return None
 
     async def recover(self) -> int:
-        """Put back what was held by processes that died; returns how many jobs that were. Sees to indexes, too."""
+        """Put back what was held by processes that died; returns how many jobs that were.
+
+        Sees to indexes, too, and to what is remembered of texts that were embedded: a little at each look.
+        """
         async with self._uow.reading_for("reconcile") as work:
             candidates = await picking.abandoned(work, _ABANDONED)
         recovered = 0
@@ -110,6 +116,7 @@ class Ingestion:
             async with self._uow(each.scope) as work:
                 recovered += await leases.give_back(work, each.scope, each.id, self._attempts)
         await self._indexes.settle_all()
+        await self._cache.trim()
         return recovered
 
     async def work(self, held: Held, ready: Callable[[], Awaitable[None]] | None = None) -> None:
@@ -200,7 +207,7 @@ class Ingestion:
         if held.stage == "embed":
             async with self._uow(held.scope) as work:
                 await leases.advance(work, held, "store", len(made.passages))
-        await stages.store(subject, self._uow, embedder, made, vectors)
+        await stages.store(subject, self._uow, self._outside, embedder, made, vectors)
 
     async def _enriched(self, subject: Subject, source: SearchIndex, made: Cut) -> Cut:
         step = subject.made_by.enrich

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 from uuid import UUID
 
@@ -12,10 +12,12 @@ from sqlalchemy import Row, text
 from girih.db.unit_of_work import Work
 from girih.language.nodes.ports import Hit, SearchMode
 from girih.language.spec.tree import JsonObject
+from girih.providers.stores.base import Near
 from girih.services.knowledge.explain import MOST_TOLD, Course, Found, LegTold
 from girih.services.knowledge.fusion import blended, fused, weight_of
 from girih.services.knowledge.legs import Leg
 from girih.services.knowledge.meaning import by_meaning
+from girih.services.knowledge.outside import View, by_store
 from girih.services.knowledge.tables import SearchIndex
 from girih.services.knowledge.where import Where
 from girih.services.knowledge.wording import by_words
@@ -39,6 +41,8 @@ class Question:
 
     text: str
     vector: list[float] | None = None
+    near: Near | None = None
+    """What the store that has the index's vectors found for it, where that is not the database."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,11 @@ class Looking:
     mode: SearchMode
     wanted: int
     where: Where
+
+    @property
+    def depth(self) -> int:
+        """How many passages each leg has to find."""
+        return self.wanted if self.mode != "hybrid" else max(_DEPTH, 2 * self.wanted)
 
 
 @dataclass
@@ -82,13 +91,13 @@ async def candidates(
 async def _ranking(
     work: Work, index: SearchIndex, question: Question, looking: Looking, course: Course, scored: _Scored
 ) -> list[tuple[UUID, float]]:
-    depth = looking.wanted if looking.mode != "hybrid" else max(_DEPTH, 2 * looking.wanted)
+    depth = looking.depth
     weight = {"vector": 1.0, "keyword": 0.0, "hybrid": weight_of(index.embedder_name)}[looking.mode]
     meaning: Leg = {}
     words: Leg = {}
     if looking.mode != "keyword" and question.vector is not None:
         with course.timed("vector"):
-            meaning = await by_meaning(work, index, question.vector, depth, looking.where)
+            meaning = await _meaning(work, index, question, question.vector, looking)
     if looking.mode != "vector":
         with course.timed("keyword"):
             words = await by_words(work, index, question.text, depth, looking.where)
@@ -101,6 +110,19 @@ async def _ranking(
     if looking.mode != "hybrid":
         return by_vector or by_keyword
     return blended(by_vector, by_keyword, weight)
+
+
+async def _meaning(work: Work, index: SearchIndex, question: Question, vector: list[float], looking: Looking) -> Leg:
+    if question.near is None:
+        return await by_meaning(work, index, vector, looking.depth, looking.where)
+    return await by_store(work, index, question.near, looking.depth, looking.where)
+
+
+def with_view(questions: Sequence[Question], view: View | None) -> list[Question]:
+    """The questions with what a store found for each."""
+    if view is None:
+        return list(questions)
+    return [replace(question, near=near) for question, near in zip(questions, view.near, strict=True)]
 
 
 def _told(

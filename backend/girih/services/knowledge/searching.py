@@ -14,15 +14,17 @@ from girih.language.filters.wording import worded
 from girih.language.nodes.ports import Hit, Models, SearchRequest
 from girih.providers.embeddings.ladder import Embedders
 from girih.providers.parsers.document import clean
+from girih.providers.stores.base import VectorStores
 from girih.services.knowledge import finding, repository
 from girih.services.knowledge.explain import Course, Explanation, told_of
 from girih.services.knowledge.filters import both, where_of
 from girih.services.knowledge.identities import embedder_of
 from girih.services.knowledge.neighbours import with_neighbours
+from girih.services.knowledge.outside import Outside
 from girih.services.knowledge.readers import readers_where
 from girih.services.knowledge.rerank import MODEL, NoRerankers, Rerankers, check_reranker, reordered
 from girih.services.knowledge.rewriting import Rewriting, rewritten
-from girih.services.knowledge.search import Looking, Question, candidates
+from girih.services.knowledge.search import Looking, Question, candidates, with_view
 from girih.services.knowledge.selection import chosen, good_enough, in_order, note_shown, pool_of, without_repeats
 from girih.services.knowledge.tables import SearchIndex
 from girih.services.knowledge.where import Where
@@ -60,11 +62,13 @@ class SearchService:
         uow: UnitOfWork,
         embedders: Embedders,
         *,
+        outside: Outside | None = None,
         models_of: ModelsOf | None = None,
         rerankers: Rerankers | None = None,
     ) -> None:
         self._uow = uow
         self._embedders = embedders
+        self._outside = outside or Outside(uow, VectorStores())
         self._models_of = models_of
         self._rerankers = rerankers or NoRerankers()
 
@@ -100,12 +104,18 @@ class SearchService:
         self, scope: OrgScope, request: SearchRequest, asked: Asked, rewriting: Rewriting, course: Course
     ) -> tuple[Asked, list[Hit]]:
         """The candidates, found with vectors of the embedder whose vectors the searched index holds."""
-        for _ in range(_SWITCHES):
+        for left in reversed(range(_SWITCHES)):
             questions = await self._questions(asked.source, request, rewriting, course)
+            looking = Looking(request.mode, pool_of(request), asked.where)
+            vectors = [question.vector for question in questions if question.vector is not None]
+            with course.timed("store"):
+                view = await self._outside.look(scope, asked.source, asked.where, vectors, looking.depth)
             async with self._uow(scope) as work:
                 now = await _asked(work, scope, request)
-                if now.source.id == asked.source.id:
-                    looking = Looking(request.mode, pool_of(request), now.where)
+                is_same = now.source.id == asked.source.id
+                if is_same and (left == 0 or await self._outside.holds(work, now.source, view)):
+                    questions = with_view(questions, view)
+                    looking = replace(looking, where=now.where)
                     return now, await candidates(work, now.source, questions, looking, course)
                 asked = now
         raise Unavailable("the collection is given one new index after another", help="try again in a moment")

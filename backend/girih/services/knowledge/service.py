@@ -15,11 +15,14 @@ from girih.language.spec.tree import JsonSchema
 from girih.providers.embeddings.ladder import Embedders
 from girih.providers.storage.base import Storage
 from girih.providers.storage.local import LocalStorage
+from girih.providers.stores.base import VectorStores
 from girih.services.knowledge import publishing, repository
 from girih.services.knowledge.bindings import Bindings
 from girih.services.knowledge.blobs import Blobs
 from girih.services.knowledge.enriching import Enriching
 from girih.services.knowledge.ingestion import Ingestion
+from girih.services.knowledge.leftovers import Leftovers
+from girih.services.knowledge.outside import Outside
 from girih.services.knowledge.reindexing import ReindexingService
 from girih.services.knowledge.schemas import PutAction
 from girih.services.knowledge.searching import SearchService
@@ -30,7 +33,7 @@ from girih.services.pipelines.service import PipelineService
 class KnowledgeService:
     """Publishes collections, brings documents in, searches. `data_dir` is where half-done work lies.
 
-    Without a `storage` the uploaded files lie there too.
+    Without a `storage` the uploaded files lie there too. `stores` are the servers that vectors may be kept on.
     """
 
     def __init__(
@@ -41,28 +44,32 @@ class KnowledgeService:
         *,
         storage: Storage | None = None,
         searches: SearchService | None = None,
-        bindings: Bindings | None = None,
+        stores: VectorStores | None = None,
         enriching: Enriching | None = None,
         lease: timedelta = timedelta(seconds=30),
         attempts: int = 3,
     ) -> None:
-        self.searches = searches or SearchService(uow, embedders)
+        stores = stores or VectorStores()
+        outside = Outside(uow, stores)
+        self.searches = searches or SearchService(uow, embedders, outside=outside)
         files = storage or LocalStorage(data_dir)
         blobs = Blobs(files, data_dir / "arriving")
         self.pipelines = PipelineService(uow)
         self.reindexing = ReindexingService(uow)
         self.shelving = Shelving(uow)
+        self.leftovers = Leftovers(uow, stores)
         self.ingestion = Ingestion(
             uow,
             blobs,
             files,
             embedders,
             indexes=self.reindexing,
+            outside=outside,
             enriching=enriching,
             lease=lease,
             attempts=attempts,
         )
-        self._bindings = bindings or Bindings(embedders)
+        self._bindings = Bindings(embedders, stores.bound)
 
     async def put_collections(self, work: Work, specs: Iterable[OtherSpec]) -> dict[str, PutAction]:
         """Publish `collection/v1` documents inside a transaction of the caller; says what that did to each name.

@@ -18,6 +18,7 @@ _MUCH_MORE = 5
 _DUE = text("""
 SELECT s.id, s.org_id, s.project_id FROM search_indexes s
 WHERE s.shelf = 0 AND s.status IN ('active', 'building') AND s.passages >= :large AND s.embedder_dims <= 4000
+  AND s.config #>> '{store,endpoint}' IS NULL
   AND (s.passages >= :very_large OR NOT EXISTS (
     SELECT FROM ingest_jobs j
     WHERE j.org_id = s.org_id AND j.index_id = s.id AND j.status IN ('queued', 'running')))

@@ -25,6 +25,7 @@ from girih.services.knowledge.embedding_cache import EmbeddingCache, Vectors, ha
 from girih.services.knowledge.identities import bind
 from girih.services.knowledge.index_config import IndexConfig
 from girih.services.knowledge.leases import Held
+from girih.services.knowledge.outside import Outside
 from girih.services.knowledge.taking import limits_of, require_something, require_taken
 
 BATCH = 16
@@ -100,9 +101,15 @@ async def embed(
     return Vectors([known[key] for key in hashes])
 
 
-async def store(subject: Subject, uow: UnitOfWork, embedder: Embedder, made: Cut, vectors: Vectors) -> None:
-    """Swap the document's old passages for the new ones and end the job, all in one transaction."""
+async def store(
+    subject: Subject, uow: UnitOfWork, outside: Outside, embedder: Embedder, made: Cut, vectors: Vectors
+) -> None:
+    """Swap the document's old passages for the new ones and end the job, all in one transaction.
+
+    Vectors that are kept `outside` of the database lie there before.
+    """
     held = subject.held
+    points = await outside.put(held, embedder, made.passages, vectors)
     async with uow(held.scope) as work:
         document = await repository.document(work, held.scope, held.document_id)
         if document is None:
@@ -115,6 +122,7 @@ async def store(subject: Subject, uow: UnitOfWork, embedder: Embedder, made: Cut
         await leases.keep(work, held)
         bind(target, embedder, vectors)
         await index.swap(work, target, document, made.passages, vectors)
+        await outside.settle(work, target, points)
         if target.status == "active":
             repository.mark_ready(document, len(made.passages), made.pages)
         # Last, because the number of this change is said to be the newest.

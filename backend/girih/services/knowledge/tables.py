@@ -13,6 +13,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from girih.db.base import Base, OrgOwned, ProjectOwned, new_id, project_key
 from girih.services.knowledge.index_config import IndexConfig, IndexStatus
 from girih.services.knowledge.job_tables import IngestJob as IngestJob
+from girih.services.knowledge.loose_point_tables import LoosePoint as LoosePoint
 from girih.services.knowledge.passage_tables import Chunk as Chunk
 from girih.services.pipelines.tables import PipelineVersion
 
