@@ -58,7 +58,9 @@ def test_an_assistant_is_found_by_every_name_it_has(lang: SyncLangGraphClient, r
     assert (found["assistant_id"], found["graph_id"]) == (STEPS, "lgr-steps")
 
 
-@pytest.mark.parametrize("reference", ["no-such-agent", "6c1f6c0e-4b0a-4a35-9d6e-0c8f5f3f7f11", "lgr-steps@9.9.9", "Not A Name", "x@"])
+@pytest.mark.parametrize(
+    "reference", ["no-such-agent", "6c1f6c0e-4b0a-4a35-9d6e-0c8f5f3f7f11", "lgr-steps@9.9.9", "Not A Name", "x@"]
+)
 def test_an_unknown_assistant_is_not_found(lang: SyncLangGraphClient, reference: str) -> None:
     client = lang
     with pytest.raises((NotFoundError, UnprocessableEntityError)):
