@@ -48,8 +48,8 @@ async def test_a_slash_too_many_is_no_redirect(client: Client) -> None:
         ("/v1/keys", {"name": "a", "permissions": ["everything"]}, "body.permissions.0"),
         ("/v1/workspace/apply", {"files": {"a.yaml": ""}, "force": True}, "body.force"),
         ("/v1/workspace/apply", {"files": {"a.yaml": 5}}, "body.files.a.yaml"),
-        ("/v1/collections/shelf/search", {"query": "x", "filter": "1=1"}, "body.filter"),
-        ("/v1/collections/shelf/search", {"query": "x", "top_k": 51}, "body.top_k"),
+        ("/v1/collections/shelf/search", {"query": "x", "colour": "red"}, "body.colour"),
+        ("/v1/collections/shelf/search", {"query": "x", "top_k": 1001}, "body.top_k"),
     ],
 )
 async def test_each_field_that_does_not_fit_is_named(client: Client, path: str, body: object, field: str) -> None:

@@ -78,6 +78,7 @@ def test_schema_prints_and_writes(tmp_path: Path, capsys: pytest.CaptureFixture[
         "collection.schema.json",
         "graph.schema.json",
         "model.schema.json",
+        "pipeline.schema.json",
         "tool.schema.json",
     ]
     assert (tmp_path / "s" / "graph.schema.json").read_text("utf-8") == graph

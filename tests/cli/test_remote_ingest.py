@@ -72,6 +72,24 @@ def test_bad_documents_are_named_and_the_others_go_on(girih: Girih, published: P
     assert "upload one of .pdf" in done.err
 
 
+def test_metadata_is_sent_with_every_file(girih: Girih, server: ApiProcess, published: Path, tmp_path: Path) -> None:
+    (tmp_path / "year.md").write_text("# A year\n\nIt was long.")
+    told = ("--metadata", "year=2024", "--metadata", "team=house", "--metadata", 'tags=["a", "b"]')
+    assert girih("ingest", "shelf", str(tmp_path / "year.md"), *told).out == "1 ready, 0 failed\n"
+    listed = json.loads(girih("documents", "list", "shelf", "--name", "year.md", "--format", "json").out)
+    [document] = listed["items"] if isinstance(listed, dict) else listed
+    assert document["metadata"] == {"year": 2024, "team": "house", "tags": ["a", "b"]}
+
+
+@pytest.mark.parametrize(
+    ("given", "said"), [(["year"], "is no metadata"), (["year=1", "year=2"], "'year' is given twice")]
+)
+def test_metadata_that_is_none_is_usage(girih: Girih, papers: Path, given: list[str], said: str) -> None:
+    done = girih("ingest", "shelf", str(papers), *(part for pair in given for part in ("--metadata", pair)))
+    assert done.code == 2
+    assert said in done.err
+
+
 def test_a_link_that_leads_out_of_the_folder_is_left_out(girih: Girih, published: Path, papers: Path) -> None:
     (papers.parent / "private.md").write_text("# Private")
     (papers / "private.md").symlink_to(papers.parent / "private.md")

@@ -244,7 +244,7 @@ def test_a_body_that_is_too_large_or_no_json(client: OpenAI, served: Served) -> 
     assert (large.status, json.loads(large.read())["error"]["code"]) == (413, "request_too_large")
     connection.close()
     assert (broken.status_code, broken.json()["error"]["type"]) == (400, "invalid_request_error")
-    assert (nothing.status_code, nothing.json()["error"]["code"]) == (404, "not_found")
+    assert (nothing.status_code, nothing.json()["error"]["code"]) == (404, "not_served")
 
 
 @pytest.mark.parametrize("streamed", [False, True])

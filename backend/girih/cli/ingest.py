@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 import unicodedata
 from collections.abc import Mapping
@@ -12,6 +13,7 @@ from typing import Annotated, Literal
 import typer
 
 from girih.cli.client import Failure, Refused, Server, fail, open_server, segment
+from girih.cli.facts import facts_of
 from girih.cli.ingest_removal import absent, folder_of, is_wanted, place_of, remove
 from girih.cli.ingest_tree import Change, Tree, files_of, is_equal, on_server
 from girih.cli.output import FINDINGS, INTERRUPTED, USAGE, complain, note
@@ -32,6 +34,7 @@ class Item:
 
     path: Path
     name: str
+    metadata: JsonObject
     id: str | None = None
     status: Status | None = None
     reason: str = ""
@@ -42,6 +45,9 @@ def ingest(
     paths: Annotated[list[Path], typer.Argument(metavar="PATH…", help="Files, or folders with files.")],
     detach: Annotated[bool, typer.Option("--detach", help="Upload, and do not wait until all is searchable.")] = False,
     watch: Annotated[bool, typer.Option("--watch", help="Go on, and follow what becomes of the files.")] = False,
+    metadata: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="What searches may filter by, of every file sent.")
+    ] = None,
     delete: Annotated[
         bool, typer.Option("--delete", help="Delete documents that came from these folders and have no file any more.")
     ] = False,
@@ -54,7 +60,8 @@ def ingest(
     brought is never deleted.
     """
     tree = Tree(paths)
-    items = [Item(path, name) for path, name in files_of(paths)]
+    facts = facts_of(metadata or [])
+    items = [Item(path, name, facts) for path, name in files_of(paths)]
     if not items and not watch:
         fail("there are no files to ingest", "name files, or folders that hold some", code=USAGE)
     with open_server() as server:
@@ -67,7 +74,7 @@ def ingest(
                 remove(server, removal)
             while watch:
                 time.sleep(LOOK)
-                _keep_up(server, collection, tree.changes(), delete=delete, yes=yes)
+                _keep_up(server, collection, tree.changes(), facts, delete=delete, yes=yes)
         except KeyboardInterrupt:
             note("stopped; what was uploaded goes on. start the same command again to follow it")
             raise typer.Exit(INTERRUPTED) from None
@@ -87,12 +94,12 @@ def _take(server: Server, collection: str, items: list[Item], known: Mapping[str
             _follow(server, items, progress)
 
 
-def _keep_up(server: Server, collection: str, change: Change, *, delete: bool, yes: bool) -> None:
+def _keep_up(server: Server, collection: str, change: Change, facts: JsonObject, *, delete: bool, yes: bool) -> None:
     """Do on the server what happened to the files."""
     if not change.settled and not change.gone:
         return
     known = on_server(server, collection)
-    items = [Item(path, name) for name, path in change.settled.items()]
+    items = [Item(path, name, facts) for name, path in change.settled.items()]
     _take(server, collection, items, known, wait=True)
     if delete:
         places = {place_of(folder_of(path, name)) for name, path in change.gone.items()}
@@ -124,9 +131,11 @@ def _upload(server: Server, collection: str, item: Item, progress: Progress) -> 
     try:
         with item.path.open("rb") as content:
             files = {"file": (item.name, content, "application/octet-stream")}
-            place = {"source_ref": place_of(folder_of(item.path, item.name))}
+            fields = {"source_ref": place_of(folder_of(item.path, item.name))}
+            if item.metadata:
+                fields["metadata"] = json.dumps(item.metadata)
             path = f"/v1/collections/{segment(collection)}/documents"
-            document = server.attempt("POST", path, data=place, files=files)
+            document = server.attempt("POST", path, data=fields, files=files)
         if document["status"] == "failed":
             document = server.attempt("POST", f"/v1/documents/{document['id']}/retry")
     except OSError as error:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from tests.providers.parsers import office, samples
 from tests.services.knowledge.conftest import Dispatched, Ingest, Publish, listed, work_off
@@ -116,13 +118,13 @@ async def test_names_that_cannot_be_shown_are_refused(
 
 @pytest.mark.parametrize("name", ["../../etc/passwd.md", "/etc/cron.d/x.md", "..\\..\\windows\\x.md", "a/../../b.md"])
 async def test_names_with_paths_are_names(
-    scope: OrgScope, publish: Publish, library: DocumentService, ingest: Ingest, tmp_path_factory: pytest.TempPathFactory,
+    scope: OrgScope, publish: Publish, library: DocumentService, ingest: Ingest, tmp_path: Path,
     name: str,
 ) -> None:  # fmt: skip
     await publish(scope)
     done = await ingest(scope, name, b"# Paths\n\nNobody follows them.\n")
     assert done.status == "ready"
-    found = list(tmp_path_factory.getbasetemp().rglob(name.replace("\\", "/").rsplit("/", 1)[-1]))
+    found = list(tmp_path.rglob(name.replace("\\", "/").rsplit("/", 1)[-1]))
     assert found == [], "a name became a path"
 
 

@@ -33,7 +33,7 @@ async def shop(
     uow: UnitOfWork, scope: OrgScope, publish: Publish, ingest: Ingest, knowledge: KnowledgeService
 ) -> KnowledgeService:
     """Four documents; two have a year, one may be read by Ada and by the group of buyers alone."""
-    await publish(scope, metadata={"year": "integer", "lang": "string"})
+    await publish(scope, metadata={"year": "integer?", "lang": "string?"})
     for name, content in TEXTS.items():
         await ingest(scope, name, content)
     async with uow(scope) as work:
