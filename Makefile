@@ -16,8 +16,8 @@ run: $(SERVER) ## run everything on this machine with the example agents
 demo: $(SERVER) ## show the main job from end to end, then stop
 	@$(BIN)/girih dev agent_specs --demo --once --port 0
 
-test: $(DEV) ## run every test, in three processes: much of the time a test waits for others
-	@$(BIN)/pytest -n 3 --dist loadgroup
+test: $(DEV) ## run every test, in two processes
+	@$(BIN)/pytest -n 2 --dist loadgroup
 
 check: lint types imports ## lint, types and import contracts
 

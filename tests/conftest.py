@@ -33,7 +33,7 @@ def pytest_configure() -> None:
 
 @pytest.hookimpl(tryfirst=True)  # before what is shared out is named
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where several processes share the tests (`pytest -n 3`), give a file whole to one: its servers start once."""
+    """Where several processes share the tests (`pytest -n 2`), give a file whole to one: its servers start once."""
     for item in items:
         if not any(item.iter_markers("apart")):
             item.add_marker(pytest.mark.xdist_group(str(item.path)))
