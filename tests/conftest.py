@@ -129,6 +129,22 @@ def uow(engine: AsyncEngine, dispatched: list[tuple[str, str]]) -> UnitOfWork:
     return UnitOfWork(make_sessions(engine), lambda job, job_id: dispatched.append((job, job_id)))
 
 
+@pytest.fixture(scope="module")
+async def database_apart() -> AsyncIterator[str]:
+    """A migrated database of this module's own, for what looks at the rows of all organizations."""
+    async with fresh_database() as database:
+        await upgrade(database.owner)
+        yield database.app
+
+
+@pytest.fixture
+async def uow_apart(database_apart: str) -> AsyncIterator[UnitOfWork]:
+    """Transactions on the module's own database."""
+    engine = make_engine(database_apart)
+    yield UnitOfWork(make_sessions(engine), lambda *_: None)
+    await engine.dispose()
+
+
 async def make_scope(uow: UnitOfWork) -> OrgScope:
     """A fresh organization with one project, as somebody who may do everything there."""
     scope = OrgScope(new_id(), new_id(), actor="test", permissions=PERMISSIONS)

@@ -98,7 +98,8 @@ def test_the_doctor_finds_everything_there(dev: Dev, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("GIRIH_REDIS_URL", dev.facts["redis_url"])
     found = girih("doctor")
     assert found.returncode == 0, found.stdout + found.stderr
-    assert "worker     answers" in found.stdout
+    assert "✓ worker     answers\n" in found.stdout
+    assert "✓ syncs      answers\n" in found.stdout
     monkeypatch.setenv("GIRIH_REDIS_URL", f"redis://127.0.0.1:{free_port()}/0")
     monkeypatch.setenv("GIRIH_API_KEY", "girih_dev_wrong")
     lost = girih("doctor")

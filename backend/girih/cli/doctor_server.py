@@ -14,7 +14,7 @@ from girih.db.health import DatabaseHealth, examine
 from girih.db.revisions import head
 from girih.embedded.processes import listening
 from girih.errors import GirihError
-from girih.jobs import make_client
+from girih.jobs import PARSE_QUEUE, SYNC_QUEUE, make_client
 from girih.providers.embeddings.ladder import Embedders
 from girih.wiring.database import require_usable
 from girih.wiring.environment import read_settings
@@ -59,13 +59,31 @@ def _queue(url: str) -> Iterator[Check]:
         yield failed("queue", "it does not answer", "start it, or correct GIRIH_REDIS_URL", unreachable=True)
         return
     yield fine("queue", "answers")
+    yield from _workers(url)
+
+
+def _workers(url: str) -> Iterator[Check]:
+    """What answers of each role: one that syncs ingests nothing."""
     with make_client(url) as client:
-        workers = client.control.ping(timeout=PING_SECONDS)
-    if workers:
-        yield fine("worker", f"{len(workers)} answering" if len(workers) > 1 else "answers")
+        # Workers of one machine share a name, so each answer is looked at, and none is kept under its name.
+        answers = client.control.broadcast("active_queues", reply=True, timeout=PING_SECONDS) or []
+    queues = [{each["name"] for each in found} for answer in answers for found in answer.values()]
+    ingesting = sum(PARSE_QUEUE in names for names in queues)
+    if ingesting:
+        yield fine("worker", _answering(ingesting))
     else:
         way_out = "documents wait until one runs: python -m girih.worker"
-        yield failed("worker", "none answers", way_out, unreachable=True)
+        yield failed("worker", "none that ingests answers", way_out, unreachable=True)
+    syncing = sum(SYNC_QUEUE in names for names in queues)
+    if syncing:
+        yield fine("syncs", _answering(syncing))
+    else:
+        way_out = "data stores wait until one runs: GIRIH_WORKER_ROLES=sync python -m girih.worker"
+        yield warned("syncs", "no worker that syncs answers", way_out)
+
+
+def _answering(count: int) -> str:
+    return f"{count} answering" if count > 1 else "answers"
 
 
 def _settings(around: Surroundings) -> Iterator[Check]:

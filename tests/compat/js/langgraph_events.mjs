@@ -14,9 +14,11 @@ const until = async (holds) => {
 
 // A thread's handle: values, messages as they are written, the final state, and a second run on it.
 const thread = client.threads.stream({ assistantId: "echo" });
+// Asked for before the run begins: the client gives nothing out for what it subscribes to behind a run's end.
+const messages = thread.messages;
 const { run_id: first } = await thread.run.start({ input: human("One?") });
 const pieces = [];
-for await (const message of thread.messages) for await (const piece of message.text) pieces.push(piece);
+for await (const message of messages) for await (const piece of message.text) pieces.push(piece);
 const state = await thread.output;
 seen.first = (await client.runs.get(thread.threadId, first)).status;
 seen.written = pieces.length > 0 && pieces.join("") === text(state.messages.at(-1));

@@ -86,6 +86,12 @@ class Place:
 
 
 @pytest.fixture
+def uow(uow_apart: UnitOfWork) -> UnitOfWork:
+    """On a database of its own: work that tests elsewhere left would be taken here."""
+    return uow_apart
+
+
+@pytest.fixture
 def place(uow: UnitOfWork, tmp_path: Path) -> Place:
     return Place(uow, tmp_path)
 

@@ -34,8 +34,14 @@ QUICK = Patience(timeout=0.5, lease=30, waits=(3600, 3600))
 
 
 @pytest.fixture
-async def direct(database_url: str) -> AsyncIterator[DirectPool]:
-    pool = DirectPool(database_url, size=2)
+def uow(uow_apart: UnitOfWork) -> UnitOfWork:
+    """On a database of its own: what tests elsewhere left to be delivered would be delivered here."""
+    return uow_apart
+
+
+@pytest.fixture
+async def direct(database_apart: str) -> AsyncIterator[DirectPool]:
+    pool = DirectPool(database_apart, size=2)
     yield pool
     await pool.close()
 
@@ -336,11 +342,11 @@ async def test_a_try_that_was_cut_off_is_made_again_and_says_nothing_late(office
 
 
 async def test_a_process_that_is_killed_right_after_the_end_leaves_the_message(
-    office: Office, database_url: str
+    office: Office, database_apart: str
 ) -> None:
     await office.publish(LINE)
     async with serving(says(200, b"")) as server:
-        assert run_victim(office, database_url, "finish.after", webhook=server.url) == 9
+        assert run_victim(office, database_apart, "finish.after", webhook=server.url) == 9
         await courier(office, server).deliver_due()
     (asked,) = server.asked
     assert asked.json()["data"]["run"]["status"] == "succeeded"
