@@ -34,7 +34,8 @@ _KEEP = text("""
 INSERT INTO cached_embeddings (org_id, fingerprint, text_hash, vector)
 SELECT :org_id, :fingerprint, h, v FROM unnest(CAST(:hashes AS bytea[]), CAST(:vectors AS bytea[])) AS g (h, v)
 ORDER BY h
-ON CONFLICT DO NOTHING
+ON CONFLICT (org_id, fingerprint, text_hash) DO UPDATE SET vector = excluded.vector, used_on = CURRENT_DATE
+WHERE length(cached_embeddings.vector) <> length(excluded.vector)
 """)
 _COUNT = text("SELECT count(*) FROM cached_embeddings WHERE org_id = :org_id")
 _TRIM = text("""
@@ -62,7 +63,7 @@ class EmbeddingCache:
         return found
 
     async def keep(self, scope: OrgScope, fingerprint: str, vectors: Mapping[bytes, bytes]) -> None:
-        """Remember vectors by the hashes of their texts."""
+        """Remember vectors by the hashes of their texts. One that is there stays, if it is as long."""
         given = {"org_id": scope.org_id, "fingerprint": fingerprint}
         async with self._uow(scope) as work:
             columns = {"hashes": list(vectors), "vectors": list(vectors.values())}
@@ -113,6 +114,11 @@ def hash_of(embedded: str) -> bytes:
 def packed(vector: Sequence[float]) -> bytes:
     """A vector as little-endian float32."""
     return _little_endian(array("f", vector)).tobytes()
+
+
+def length_of(data: bytes) -> int:
+    """How many numbers such a vector has."""
+    return len(data) // 4
 
 
 def unpacked(data: bytes) -> list[float]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 from girih.errors import Conflict
 from girih.providers.embeddings.base import Embedder
@@ -42,21 +42,26 @@ def dims_of(index: SearchIndex, embedder: Embedder, vectors: Sequence[Sequence[f
     if index.embedder_name is not None:
         _check(index, embedder)
     dims = min(found) if index.embedder_name is None or index.embedder_dims is None else index.embedder_dims
-    if found != {dims}:
-        lengths = " and ".join(str(length) for length in sorted(found))
-        raise Conflict(
-            f"index {index.number} holds vectors of {dims} numbers, and {embedder.model} gave {lengths}",
-            help="nothing was stored; build a new index of the collection",
-        )
+    require_lengths(index, dims, found, embedder.model)
     return dims
 
 
+def require_lengths(index: SearchIndex, dims: int, found: Set[int], giver: str) -> None:
+    """Raises `Conflict` unless vectors of these lengths are all as long as those of the index, which have `dims`."""
+    if found != {dims}:
+        lengths = " and ".join(str(length) for length in sorted(found))
+        raise Conflict(
+            f"index {index.number} holds vectors of {dims} numbers, and {giver} gave {lengths}",
+            help="nothing was stored; build a new index of the collection: POST /v1/collections/NAME/indexes",
+        )
+
+
 def _check(index: SearchIndex, embedder: Embedder) -> None:
-    known = index.embedder_fingerprint, index.embedder_dims
-    dims = embedder.dims or index.embedder_dims
-    if known != (embedder.fingerprint, dims):
+    if index.embedder_fingerprint != embedder.fingerprint:
         raise Conflict(
             f"the collection was embedded with {index.embedder_model}, "
             f"and this server would embed with {embedder.model}",
             help="set the embedder back, or build a new index: POST /v1/collections/NAME/indexes",
         )
+    if embedder.dims and index.embedder_dims:
+        require_lengths(index, index.embedder_dims, {embedder.dims}, embedder.model)

@@ -14,6 +14,7 @@ from sqlalchemy import text
 from girih.db.unit_of_work import Work
 from girih.language.spec.tree import JsonObject
 from girih.services.knowledge.chunking import Passage
+from girih.services.knowledge.identities import require_lengths
 from girih.services.knowledge.lexemes import passage_wording
 from girih.services.knowledge.postings import TERM, keep_up
 from girih.services.knowledge.tables import Document, SearchIndex
@@ -131,8 +132,12 @@ async def swap(
     """Make these the document's passages in the index, which must be held.
 
     A passage that is there already keeps its rows and its id, wherever it stands now: only what is new is written, and
-    only what is gone is deleted. Vectors that are kept on another store lie there already (see `Outside`).
+    only what is gone is deleted. Vectors that are kept on another store lie there already (see `Outside`). Raises
+    `Conflict`, before anything is written, for vectors that are not all as long as those of the index.
     """
+    if vectors:
+        lengths = {len(vector) for vector in vectors}
+        require_lengths(index, index.embedder_dims or min(lengths), lengths, "whoever embedded them")
     whose = _whose(index) | {"document_id": document.id}
     wanted = _Wanted(index, document.id, passages, vectors)
     is_here = index.made_by.store.is_database

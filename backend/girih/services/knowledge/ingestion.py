@@ -203,7 +203,7 @@ class Ingestion:
 
         made = await self._enriched(subject, source, made)
         embedder = await embedder_of(source, self._embedders)
-        vectors = await stages.embed(subject, embedder, self._cache, made.texts, note)
+        vectors = await stages.embed(subject, source, embedder, self._cache, made.texts, note)
         if held.stage == "embed":
             async with self._uow(held.scope) as work:
                 await leases.advance(work, held, "store", len(made.passages))

@@ -18,7 +18,7 @@ from girih.providers.stores.base import VectorStores
 from girih.services.knowledge import finding, repository
 from girih.services.knowledge.explain import Course, Explanation, told_of
 from girih.services.knowledge.filters import both, where_of
-from girih.services.knowledge.identities import embedder_of
+from girih.services.knowledge.identities import dims_of, embedder_of
 from girih.services.knowledge.neighbours import with_neighbours
 from girih.services.knowledge.outside import Outside
 from girih.services.knowledge.readers import readers_where
@@ -75,8 +75,9 @@ class SearchService:
     async def search(self, scope: OrgScope, request: SearchRequest, models: Models | None = None) -> Searched:
         """The passages that answer best (see `candidates` on scores). `models` are the asker's own, else the project's.
 
-        Raises `NotFound`, `InvalidInput` (a filter that cannot be read, with its place), `Unavailable`, and `NodeError`
-        when nothing more may be spent on models.
+        Raises `NotFound`, `InvalidInput` (a filter that cannot be read, with its place), `Unavailable`, `Conflict` (an
+        embedder that gives other vectors than the index holds), and `NodeError` when nothing more may be spent on
+        models.
         """
         request = replace(request, query=clean(request.query))
         check_reranker(request.rerank)
@@ -129,6 +130,7 @@ class SearchService:
         with course.timed("embed"):
             embedder = await embedder_of(source, self._embedders)
             vectors = await embedder.embed(rewriting.questions)
+        dims_of(source, embedder, vectors)
         return [Question(text, vector) for text, vector in zip(rewriting.questions, vectors, strict=True)]
 
     async def _reranked(

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TypeAlias
 
+from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import UnitOfWork
 from girih.errors import DocumentRejected, LeaseLost, NotFound
 from girih.providers.embeddings.base import Embedder
@@ -21,11 +23,12 @@ from girih.services.knowledge.chunking import VERSION as CUTTER
 from girih.services.knowledge.chunking import cut
 from girih.services.knowledge.cleaning import VERSION as CLEANER
 from girih.services.knowledge.cleaning import cleaned
-from girih.services.knowledge.embedding_cache import EmbeddingCache, Vectors, hash_of, packed
-from girih.services.knowledge.identities import bind
+from girih.services.knowledge.embedding_cache import EmbeddingCache, Vectors, hash_of, length_of, packed, unpacked
+from girih.services.knowledge.identities import bind, dims_of
 from girih.services.knowledge.index_config import IndexConfig
 from girih.services.knowledge.leases import Held
 from girih.services.knowledge.outside import Outside
+from girih.services.knowledge.tables import SearchIndex
 from girih.services.knowledge.taking import limits_of, require_something, require_taken
 
 BATCH = 16
@@ -80,19 +83,22 @@ async def chunked(subject: Subject) -> Cut | None:
 
 
 async def embed(
-    subject: Subject, embedder: Embedder, cache: EmbeddingCache, texts: Sequence[str], note: Note
+    subject: Subject, target: SearchIndex, embedder: Embedder, cache: EmbeddingCache, texts: Sequence[str], note: Note
 ) -> Vectors:
-    """A vector per text; what the organization had embedded before is not embedded again. Raises `Unavailable`."""
+    """A vector per text; what the organization had embedded before is not embedded again.
+
+    Raises `Unavailable`, and `Conflict` for vectors that are not as long as those of the target: these are not kept.
+    """
     hashes = [hash_of(text) for text in texts]
     scope, fingerprint = subject.held.scope, embedder.fingerprint
-    known: dict[bytes, bytes] = {}
-    for at in range(0, len(hashes), LOOK):
-        known |= await cache.find(scope, fingerprint, hashes[at : at + LOOK])
+    known = await _remembered(scope, target, embedder, cache, hashes, texts)
     missing = {key: text for key, text in zip(hashes, texts, strict=True) if key not in known}
     reused = sum(key in known for key in hashes)
     await note(reused, len(texts), reused)
     for made in _batches(missing):
         vectors = await embedder.embed([missing[key] for key in made])
+        # With one of those before: a model may change its mind between two answers.
+        dims_of(target, embedder, [*vectors, *map(unpacked, islice(known.values(), 1))])
         # Kept before they are counted: whoever goes on with this job, here or elsewhere, finds them.
         fresh = dict(zip(made, map(packed, vectors), strict=True))
         await cache.keep(scope, fingerprint, fresh)
@@ -127,6 +133,25 @@ async def store(
             repository.mark_ready(document, len(made.passages), made.pages)
         # Last, because the number of this change is said to be the newest.
         await leases.finish(work, held, len(made.passages))
+
+
+async def _remembered(
+    scope: OrgScope,
+    target: SearchIndex,
+    embedder: Embedder,
+    cache: EmbeddingCache,
+    hashes: Sequence[bytes],
+    texts: Sequence[str],
+) -> dict[bytes, bytes]:
+    """The vectors that are known of these texts. Those are not that have another length than the embedder's now."""
+    known: dict[bytes, bytes] = {}
+    for at in range(0, len(hashes), LOOK):
+        known |= await cache.find(scope, embedder.fingerprint, hashes[at : at + LOOK])
+    dims = embedder.dims or target.embedder_dims
+    if known and not dims:
+        # A new index, and a remote embedder that has not answered yet: what it gave before may be of another length.
+        dims = len((await embedder.embed(texts[:1]))[0])
+    return {key: vector for key, vector in known.items() if length_of(vector) == dims}
 
 
 def _cut(parsed: ParsedDocument, made_by: IndexConfig) -> Cut:
