@@ -3,21 +3,31 @@
 Real graphs, compiled and executed in this process, with checkpoints that are counted and then kept in memory. Each
 figure is given for the first and for the last tenth of the steps: where they are alike, cost grows with the steps;
 where they are not, with their square. Time is processor time, so other work on the machine hardly counts.
+
+A chain of many nodes is a graph with many channels, and LangGraph looks at each of them in each step. So the same chain
+is measured beside it as LangGraph alone, with nodes that do nothing and a saver that keeps nothing: no run can be
+flatter than that.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import itertools
 import statistics
 import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, TypedDict
 
 sys.path[:0] = [str(Path(__file__).parents[2] / "backend"), str(Path(__file__).parents[2])]
 
+from langchain_core.runnables import RunnableConfig  # noqa: E402
+from langgraph.checkpoint.base import BaseCheckpointSaver, CheckpointTuple  # noqa: E402
+from langgraph.graph import START, StateGraph  # noqa: E402
+from langgraph.types import Command  # noqa: E402
 from tests.engine.plans import World  # noqa: E402
 
 from girih.engine.checkpoints import Write  # noqa: E402
@@ -116,6 +126,65 @@ def chain(nodes: int) -> Plan:
     )
 
 
+class Timed(BaseCheckpointSaver[str]):
+    """Keeps nothing; notes when a checkpoint was made."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.moments: list[float] = []
+
+    def get_next_version(self, current: str | None, channel: None = None) -> str:
+        """As a run's saver counts."""
+        return f"{int(current or 0) + 1:010d}"
+
+    async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
+        """Nothing is kept."""
+
+    async def aput(self, config: RunnableConfig, checkpoint: Any, *_: Any) -> RunnableConfig:
+        """A step is done."""
+        self.moments.append(time.process_time())
+        thread = config["configurable"]["thread_id"]
+        return {"configurable": {"thread_id": thread, "checkpoint_ns": "", "checkpoint_id": checkpoint["id"]}}
+
+    async def aput_writes(self, *_: Any) -> None:
+        """Nothing is kept."""
+
+
+def bare_node(number: int, nodes: int) -> Any:
+    """Writes its own channel and says what is next."""
+    update, way = {f"out.n{number}": {"n": number}}, [f"n{number + 1}"] if number + 1 < nodes else []
+
+    async def run(state: Any) -> Command[Any]:
+        return Command(update=update, goto=way)
+
+    return run
+
+
+async def bare(nodes: int) -> str:
+    """One line of the table: a chain as LangGraph alone runs it."""
+    channels: Any = {f"out.n{i}": dict[str, Any] for i in range(nodes)}
+    nothing = TypedDict("nothing", {"out.n0": dict[str, Any]})
+    graph: Any = StateGraph(TypedDict("channels", channels))  # type: ignore[misc]  # - made as the graph is long
+    for i in range(nodes):
+        graph.add_node(f"n{i}", bare_node(i, nodes), input_schema=nothing)
+    graph.add_edge(START, "n0")
+    saver = Timed()
+    compiled = graph.compile(checkpointer=saver)
+    config = {"configurable": {"thread_id": "1"}, "recursion_limit": nodes + 10}
+    began = time.process_time()
+    await compiled.ainvoke({"out.n0": {}}, config, durability="sync", stream_mode="values", output_keys=["out.n0"])
+    took = time.process_time() - began
+    return f"| LangGraph alone, {nodes} nodes | {len(saver.moments)} | | | | {pace(saver.moments)} | {took:.1f} |"
+
+
+def pace(moments: Sequence[float]) -> str:
+    """Two columns: milliseconds a step at the beginning and at the end, and their ratio."""
+    gaps = [after - before for before, after in itertools.pairwise(moments)]
+    tenth = max(1, len(gaps) // 10)
+    early, late = (statistics.median(part) * 1000 for part in (gaps[:tenth], gaps[-tenth:]))
+    return f"{early:.2f} → {late:.2f} | {late / early:.2f}"
+
+
 async def measured(name: str, plan: Plan, steps: int, big: str) -> str:
     """One line of the table."""
     world, store = World(), Counted()
@@ -127,12 +196,10 @@ async def measured(name: str, plan: Plan, steps: int, big: str) -> str:
         raise SystemExit(f"{name}: {outcome}")
     tenth = max(1, len(store.written) // 10)
     first, last = (statistics.mean(part) for part in (store.written[1:tenth], store.written[-tenth:-1]))
-    gaps = [b - a for a, b in zip(store.moments, store.moments[1:], strict=False)]
-    early, late = (statistics.median(part) * 1000 for part in (gaps[:tenth], gaps[-tenth:]))
     total = sum(store.written) / 1e6
     return (
         f"| {name} | {len(store.written)} | {total:.1f} | {first:.0f} → {last:.0f} | {last / first:.2f} "
-        f"| {early:.2f} → {late:.2f} | {late / early:.2f} | {took:.1f} |"
+        f"| {pace(store.moments)} | {took:.1f} |"
     )
 
 
@@ -165,6 +232,8 @@ async def table(steps: int, mb: float) -> None:
     ]
     for name, plan, length, value in cases:
         print(await measured(name, plan, length, value), flush=True)
+    for nodes in (long // 4, long):
+        print(await bare(nodes), flush=True)
 
 
 def main() -> None:

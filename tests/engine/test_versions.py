@@ -91,8 +91,42 @@ def test_what_is_left_out_is_what_is_found_again(steps: list[dict[str, bool]]) -
                 new += [] if channel.startswith(GOES_TO) else [(channel, version, EMPTY, b"")]
         kept.note(new)
         blobs += new
-        checkpoint = {"channel_versions": dict(versions), "versions_seen": {}}
-        kept.slim(checkpoint, values)
+        checkpoint = {"id": version, "channel_versions": dict(versions), "versions_seen": {}}
+        kept.slim(checkpoint, values, f"{number - 1:010d}", list(step))
         stored.append((checkpoint, {name: v for name, v in versions.items() if name in values or name[0] != "b"}))
     for checkpoint, expected in stored:
         assert versions_of(checkpoint, blobs) == expected
+
+
+@given(
+    st.lists(st.tuples(st.booleans(), st.dictionaries(CHANNELS, st.booleans(), min_size=1)), min_size=1, max_size=12)
+)
+def test_what_is_known_from_the_step_before_changes_nothing(steps: list[tuple[bool, dict[str, bool]]]) -> None:
+    kept, versions, values = Kept(), dict[str, str](), dict[str, int]()
+    seen: dict[str, dict[str, str]] = {}
+    blobs: list[tuple[str, str, str, bytes]] = []
+    for number, (is_stored, step) in enumerate(steps):
+        version = f"{number:010d}"
+        for channel, holds in step.items():
+            if channel.startswith(GOES_TO) and channel in values and not holds:
+                seen[channel.removeprefix(GOES_TO)] = {channel: versions[channel]}
+            versions[channel] = version
+            if holds:
+                values[channel] = number
+            else:
+                values.pop(channel, None)
+        if is_stored:
+            new = [(channel, version, "m1", b"") for channel in step]
+            kept.note(new)
+            blobs += new
+        if number == 5:
+            seen["__interrupt__"] = dict(versions)
+        once, again = (
+            {"id": version, "channel_versions": dict(versions), "versions_seen": dict(seen)} for _ in range(2)
+        )
+        kept.slim(once, values, f"{number - 1:010d}", list(step))
+        forgetful = Kept()
+        forgetful.note(blobs)
+        forgetful.slim(again, values, None, ())
+        assert once["versions_seen"] == again["versions_seen"]
+        assert once["channel_versions"].items() >= again["channel_versions"].items()

@@ -231,7 +231,7 @@ class RunSaver(BaseCheckpointSaver[str]):
         )
         kept = self._kept[self._stored_ns(config)]
         kept.note(blobs)
-        kept.slim(slim, values)
+        kept.slim(slim, values, get_checkpoint_id(config), versions)
         return _Put(
             checkpoint["id"],
             get_checkpoint_id(config),
