@@ -113,6 +113,7 @@ NAMES = {
     "GIRIH_DATABASE_URL": "database_url",
     "GIRIH_REDIS_URL": "redis_url",
 }
+NAMED = re.compile(r"kind: (\S+)\nname: (\S+)\n")
 RUNNABLE = [page for page in GUIDES if len(as_script(page)) > len(START)]
 
 
@@ -137,6 +138,18 @@ def test_every_block_is_of_a_kind_that_is_checked(page: Path) -> None:
         if s[:2] not in known and not (s.language == "yaml" and s.info.startswith("file="))
     ]
     assert not odd
+
+
+def test_no_page_gives_a_name_that_another_gives_to_something_else() -> None:
+    """They are tried on one server, in whatever order."""
+    given: dict[tuple[str, ...], dict[str, Path]] = {}
+    for page in RUNNABLE:
+        for snippet in snippets(page):
+            named = NAMED.match(snippet.text) if snippet.language == "yaml" else None
+            if named:
+                given.setdefault(named.groups(), {})[snippet.text] = page
+    shared = {what: set(texts.values()) for what, texts in given.items() if len(set(texts.values())) > 1}
+    assert not shared
 
 
 @pytest.mark.apart
