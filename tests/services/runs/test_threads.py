@@ -12,8 +12,9 @@ from tests.services.runs.office import Office, ended
 
 from girih.db.base import new_id
 from girih.db.tenancy import OrgScope
-from girih.errors import Conflict, NotFound, ThreadBusy
+from girih.errors import Conflict, NotFound, QueueFull, ThreadBusy
 from girih.language.compiler.plan import PlanState
+from girih.services.runs.queue import Limits
 from girih.services.runs.reconciler import Timing
 from girih.services.runs.schemas import RunIn, RunOut
 from girih.services.runs.service import RunService
@@ -121,6 +122,17 @@ async def test_runs_in_line_begin_in_the_order_they_came(office: Office) -> None
     rows = await office.sql("SELECT id FROM runs WHERE attempt > 0 ORDER BY started_at")
     assert [str(row.id) for row in rows] == [run.id for n, run in enumerate(made) if n != 2]
     assert await total(service, office, here) == 4
+
+
+async def test_where_no_run_may_wait_a_free_thread_still_takes_one(office: Office) -> None:
+    await office.publish(counting())
+    service = office.service(limits=Limits(per_org=0, total=1_000_000))
+    here = await thread(service, office.scope)
+    office.probe.act = lambda *_: asyncio.sleep(60)
+    first = await service.create(office.scope, on(here, "enqueue"))
+    with pytest.raises(QueueFull):
+        await service.create(office.scope, on(here, "enqueue"))
+    assert await statuses(service, office, [await service.cancel(office.scope, first.id)]) == ["cancelled"]
 
 
 @pytest.mark.parametrize(("how", "kept"), [("interrupt", 2), ("rollback", 1)])

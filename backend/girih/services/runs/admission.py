@@ -13,7 +13,7 @@ from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import UnitOfWork
 from girih.engine.events import NewEvent, RunEvent
 from girih.engine.inputs import checked_inputs
-from girih.errors import Conflict, InvalidInput
+from girih.errors import Conflict, InvalidInput, ThreadBusy
 from girih.language.spec.tree import JsonObject
 from girih.providers.telemetry.context import TRACEPARENT
 from girih.services.runs import repository
@@ -87,7 +87,7 @@ class Admission:
         """Accept a run, or find the one that was accepted with that key."""
         _check_plain(body)
         link = link or Link(body.thread_id, body.multitask)
-        asked = hash_of(body)
+        asked = hash_of(body) if key is not None else None
         known = await self._made_with(scope, key, asked)
         if known is not None:
             return known
@@ -123,7 +123,7 @@ class Admission:
             found = await self.resolutions.find(scope, body.agent)
             return found, _inputs(found, body)
 
-    async def _made_with(self, scope: OrgScope, key: str | None, asked: str) -> RunOut | None:
+    async def _made_with(self, scope: OrgScope, key: str | None, asked: str | None) -> RunOut | None:
         """The run that was made with the key. Raises `InvalidInput` if something else was asked for then."""
         if key is None:
             return None
@@ -148,7 +148,7 @@ class Admission:
         inputs: JsonObject,
         body: RunIn,
         key: str | None,
-        asked: str,
+        asked: str | None,
         link: Link,
     ) -> RunOut | None:
         """Record the run, and start it if a slot is free; `None` if another run has the key by now."""
@@ -159,9 +159,9 @@ class Admission:
         link = replace(link, chat=stored_chat(body, run.id))
         opened = Opened()
         try:
-            if not is_here or (link.thread is not None and link.multitask != "reject"):
+            if not is_here:
                 await self._queue.admit(scope, delayed=options.not_before is not None)
-            opened = await self._open(scope, found, run, key, asked if key else None, link, options)
+            opened = await self._open(scope, found, run, key, asked, link, options)
         finally:
             if is_here and not (opened.stamp and opened.here):
                 self._roster.give_back()
@@ -182,6 +182,25 @@ class Admission:
         return run.model_copy(update={"status": "queued", "attempt": 0, "started_at": None})
 
     async def _open(
+        self,
+        scope: OrgScope,
+        found: Resolution,
+        run: RunOut,
+        key: str | None,
+        asked: str | None,
+        link: Link,
+        options: Options,
+    ) -> Opened:
+        """Record the run. Where it may begin, others on its thread may make it wait: then it is asked if it may."""
+        if run.status == "running" and link.thread is not None and link.multitask != "reject":
+            try:
+                alone = replace(link, multitask="reject")
+                return await self._record(scope, found, run, key, asked, alone, options)
+            except ThreadBusy:
+                await self._queue.admit(scope)
+        return await self._record(scope, found, run, key, asked, link, options)
+
+    async def _record(
         self,
         scope: OrgScope,
         found: Resolution,
