@@ -143,6 +143,38 @@ async def test_readers_alone_fetch_what_is_for_them(
     is_problem(await published.patch(f"/v1/documents/{document['id']}", json={"readers": ["anna"]}), 422)
 
 
+async def test_readers_alone_are_shown_what_is_for_them(
+    published: Client, client_for: ClientMaker, scope: OrgScope, work: Work
+) -> None:
+    secret = await put(published, "secret.md", "for some", readers=["user:anna", "group:law"])
+    await put(published, "open.md", "for all")
+    await work()
+    reader = await client_for(scope, READING)
+    one, listing = f"/v1/documents/{secret['id']}", "/v1/collections/shelf/documents"
+    asked: list[tuple[Client, dict[str, Any], bool]] = [
+        (reader, {}, False),
+        (reader, {"user": "bob", "group": ["sales"]}, False),
+        (reader, {"role": "law"}, False),
+        (reader, {"user": "anna"}, True),
+        (reader, {"group": ["sales", "law"]}, True),
+        (published, {}, True),
+        # Whoever is named as the asker counts, not what the key may do.
+        (published, {"user": "bob"}, False),
+        (published, {"user": "anna"}, True),
+    ]
+    for client, params, may in asked:
+        listed = (await client.get(listing, params={**params, "sort": "-name"})).json()["items"]
+        assert [each["name"] for each in listed] == (["secret.md"] if may else []) + ["open.md"], params
+        pages = [(await client.get(listing, params={**params, "limit": 1})).json()]
+        while pages[-1]["next"]:
+            pages.append((await client.get(listing, params={**params, "limit": 1, "cursor": pages[-1]["next"]})).json())
+        assert sum(len(page["items"]) for page in pages) == len(listed)
+        for path in (one, f"{one}/versions", f"{one}/chunks", f"{one}/content"):
+            answer = await client.get(path, params=params)
+            assert answer.status_code == (200 if may else 403), (path, params)
+            assert may or "secret" not in answer.text
+
+
 async def test_a_document_is_renamed_and_moved(published: Client, work: Work) -> None:
     attic = "kind: collection/v1\nname: attic\ndescription: Old things.\n"
     assert (await published.post("/v1/workspace/apply", json={"files": {"attic.yaml": attic}})).is_success

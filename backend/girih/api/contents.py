@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 
+from girih.api.askers import For
 from girih.api.deps import GuardedRoute, Wired, requires
 from girih.api.downloads import download
 from girih.api.shapes import Body, Page
@@ -22,20 +23,6 @@ Reader = Annotated[OrgScope, requires("knowledge:read")]
 Writer = Annotated[OrgScope, requires("knowledge:write")]
 Limit = Annotated[int, Query(ge=1, le=200)]
 Cursor = Annotated[str | None, Query(max_length=64)]
-Names = Annotated[list[Annotated[str, Query(min_length=1, max_length=200)]], Query(max_length=100)]
-
-
-def _principals(
-    user: Annotated[str | None, Query(min_length=1, max_length=200, description="For whom it is asked.")] = None,
-    group: Names = [],  # noqa: B006 - FastAPI copies it
-    role: Names = [],  # noqa: B006 - FastAPI copies it
-) -> list[str]:
-    """For whom the request is made: documents with readers are shown to those alone."""
-    own = [f"user:{user}"] if user is not None else []
-    return [*own, *(f"group:{name}" for name in group), *(f"role:{name}" for name in role)]
-
-
-For = Annotated[list[str], Depends(_principals)]
 
 
 class Restore(Body):
@@ -46,10 +33,10 @@ class Restore(Body):
 
 @router.get("/versions", operation_id="list_document_versions")
 async def list_versions(
-    girih: Wired, scope: Reader, document_id: UUID, cursor: Cursor = None, limit: Limit = 50
+    girih: Wired, scope: Reader, document_id: UUID, principals: For, cursor: Cursor = None, limit: Limit = 50
 ) -> Page[VersionOut]:
     """The contents that the document has and had, the newest first."""
-    items, after = await girih.contents.versions(scope, document_id, cursor=cursor, limit=limit)
+    items, after = await girih.contents.versions(scope, document_id, principals, cursor=cursor, limit=limit)
     return Page(items=items, next=after)
 
 

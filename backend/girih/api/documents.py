@@ -9,6 +9,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, Field
 
+from girih.api.askers import For
 from girih.api.bulk import take_all
 from girih.api.deps import GuardedRoute, Wired, requires
 from girih.api.given import facts_of, given_of
@@ -104,19 +105,22 @@ async def list_documents(
     scope: Reader,
     name: str,
     wanted: Annotated[DocumentFilter, Depends(_wanted)],
+    principals: For,
     sort: SortBy = "name",
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> Page[DocumentOut]:
     """The documents of a collection that fit."""
-    items, after = await girih.documents.documents(scope, name, wanted, sort=sort, cursor=cursor, limit=limit)
+    items, after = await girih.documents.documents(
+        scope, name, wanted, principals, sort=sort, cursor=cursor, limit=limit
+    )
     return Page(items=items, next=after)
 
 
 @router.get("/documents/{document_id}", operation_id="get_document")
-async def get_document(girih: Wired, scope: Reader, document_id: UUID) -> DocumentOut:
+async def get_document(girih: Wired, scope: Reader, document_id: UUID, principals: For) -> DocumentOut:
     """One document and how far it is."""
-    return await girih.documents.document(scope, document_id)
+    return await girih.documents.document(scope, document_id, principals)
 
 
 @router.patch("/documents/{document_id}", operation_id="change_document")

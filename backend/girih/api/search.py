@@ -100,6 +100,8 @@ class HitsOut(BaseModel):
 @router.post("/{name}/search", operation_id="search_collection")
 async def search_collection(girih: Wired, scope: Reader, name: str, body: SearchIn) -> HitsOut:
     """The passages of a collection that answer best."""
-    found = await girih.knowledge.searches.search(scope, SearchRequest(collection=name, **body.request))
+    searches = girih.knowledge.searches
+    ask = searches.explained if body.explain else searches.search
+    found = await ask(scope, SearchRequest(collection=name, **body.request))
     hits = [HitOut.model_validate(hit.as_dict()) for hit in found.hits]
     return HitsOut(hits=hits, explanation=found.explanation if body.explain else None)

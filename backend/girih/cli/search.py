@@ -84,4 +84,5 @@ def _explained(told: JsonObject) -> Iterator[str]:
         yield f"{leg['by']}: {leg['found']} passages, weight {leg['weight']:g}, for: {leg['question']}"
     for left in told["left_out"]:
         yield f"left out: {left['document']}: {left['reason']}"
+    yield from told["remarks"]
     yield ", ".join(f"{part} {milliseconds:.1f} ms" for part, milliseconds in told["milliseconds"].items())

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import pytest
 from sqlalchemy import text
-from tests.services.knowledge.conftest import Ingest, Publish
+from tests.services.knowledge.conftest import Dispatched, Ingest, Publish, work_off
 
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import UnitOfWork
@@ -16,6 +16,7 @@ from girih.errors import InvalidInput, NodeError, Unavailable
 from girih.language.nodes.ports import Asker, Hit, ModelDone, ModelEvent, ModelRequest, SearchRequest, TextDelta, Usage
 from girih.providers.embeddings.ladder import Embedders
 from girih.services.knowledge.diversity import diverse
+from girih.services.knowledge.documents import DocumentService
 from girih.services.knowledge.neighbours import Around, joined
 from girih.services.knowledge.searching import SearchService
 from girih.services.knowledge.service import KnowledgeService
@@ -159,6 +160,44 @@ async def test_repeated_texts_come_last(
     hits = await knowledge.search(scope, SearchRequest("docs", "lamp", mode="keyword", top_k=2))
     assert len({hit.text for hit in hits}) == 2
     assert len(await knowledge.search(scope, SearchRequest("docs", "lamp", mode="keyword"))) == 4
+
+
+async def test_an_answer_without_hits_is_explained(
+    scope: OrgScope, publish: Publish, ingest: Ingest, library: DocumentService, knowledge: KnowledgeService,
+    dispatched: Dispatched,
+) -> None:  # fmt: skip
+    async def said(query: str, **asked: object) -> list[str]:
+        request = SearchRequest("docs", query, **asked)  # type: ignore[arg-type]
+        return (await knowledge.searches.explained(scope, request)).explanation.remarks
+
+    await publish(scope)
+    assert await said("lamp") == ["the collection has no documents: upload some"]
+    assert await said(" ") == ["the question is blank"]
+    await library.upload(scope, "docs", "a.txt", b"The lamp is bright.")
+    assert await said("lamp") == ["1 document is being brought in, and not found before that is done"]
+    await work_off(knowledge, dispatched)
+    await ingest(scope, "b.pdf", b"no PDF")
+    assert await said("lamp") == []
+    unknown = ["no word of the question stands in any passage"]
+    assert await said("grommet") == await said("grommet", mode="keyword") == unknown
+    assert await said("grommet", mode="vector") == []
+    [common] = await said("the of and?")
+    assert "no word that is looked for" in common
+    assert await said("lamp", filter="document.name == 'c.txt'", mode="vector") == [
+        "the filter and the readers of the documents leave no passage at all"
+    ]
+    await knowledge.reindexing.rebuild(scope, "docs")
+    [building] = await said("lamp")
+    assert building == "index 2 is being built (0 of 2 documents); index 1 is searched until it is complete"
+
+
+async def test_failed_documents_of_a_collection_without_passages_are_named(
+    scope: OrgScope, publish: Publish, ingest: Ingest, knowledge: KnowledgeService
+) -> None:
+    await publish(scope)
+    await ingest(scope, "b.pdf", b"no PDF")
+    searched = await knowledge.searches.explained(scope, SearchRequest("docs", "lamp"))
+    assert searched.explanation.remarks == ["1 document has failed: see their reasons"]
 
 
 # --- models and services

@@ -9,15 +9,13 @@ from uuid import UUID
 
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import UnitOfWork, Work
-from girih.errors import BadCursor, Forbidden, NotFound
+from girih.errors import BadCursor, NotFound
 from girih.providers.storage.base import Storage
 from girih.services.knowledge import document_repository, finding
 from girih.services.knowledge.blobs import Blobs
 from girih.services.knowledge.document_schemas import ChunkOut, Original, VersionOut
+from girih.services.knowledge.readers import require_readable
 from girih.services.knowledge.tables import Chunk, Document, DocumentVersion
-
-_MANAGES = "knowledge:write"
-"""Who may change a document's readers may read it."""
 
 
 class ContentService:
@@ -31,12 +29,15 @@ class ContentService:
         self._blobs = Blobs(storage, data_dir / "arriving")
 
     async def versions(
-        self, scope: OrgScope, id: UUID, *, cursor: str | None = None, limit: int = 50
+        self, scope: OrgScope, id: UUID, principals: Collection[str], *, cursor: str | None = None, limit: int = 50
     ) -> tuple[list[VersionOut], str | None]:
-        """The document's versions, the newest first, and the cursor of the next page. Raises `NotFound`."""
+        """The document's versions, the newest first, and the cursor of the next page.
+
+        Raises `NotFound`, `Forbidden`.
+        """
         before = _number(cursor)
         async with self._uow(scope) as work:
-            document = await finding.document(work, scope, id)
+            document = await _readable(work, scope, id, principals)
             newest = [row.id for row in await document_repository.versions(work, document, limit=1)]
             rows = await document_repository.versions(work, document, before=before, limit=limit + 1)
         items = [_version_out(row, current=row.id in newest) for row in rows]
@@ -68,12 +69,8 @@ class ContentService:
 
 async def _readable(work: Work, scope: OrgScope, id: UUID, principals: Collection[str]) -> Document:
     document = await finding.document(work, scope, id)
-    if document.readers is None or _MANAGES in scope.permissions or set(document.readers) & set(principals):
-        return document
-    raise Forbidden(
-        "this document is for named readers only",
-        help="say for whom you ask: `user`, `group`, `role`; or use a key with knowledge:write",
-    )
+    require_readable(document, scope, principals)
+    return document
 
 
 def _original(blobs: Blobs, version: DocumentVersion) -> Original:

@@ -10,8 +10,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, delete, func, select, tuple_
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import ColumnElement, Text, and_, cast, delete, func, or_, select, tuple_
+from sqlalchemy.dialects.postgresql import ARRAY, insert
 
 from girih.db.base import new_id
 from girih.db.tenancy import OrgScope
@@ -218,4 +218,7 @@ def _fits(collection_id: UUID, wanted: DocumentFilter) -> list[ColumnElement[boo
         conditions.append(Document.facts.contains(dict(wanted.metadata)))
     if wanted.updated_since is not None:
         conditions.append(Document.updated_at >= wanted.updated_since)
+    if wanted.principals is not None:
+        named = Document.readers.op("&&")(cast(list(wanted.principals), ARRAY(Text)))
+        conditions.append(or_(Document.readers.is_(None), named))
     return conditions

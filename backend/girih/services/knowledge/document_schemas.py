@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Literal, TypeAlias
@@ -61,7 +61,10 @@ class DocumentChange(BaseModel):
 
 @dataclass(frozen=True)
 class DocumentFilter:
-    """Which documents: all that is given has to hold. `name` is a part of the name, `metadata` a part of theirs."""
+    """Which documents: all that is given has to hold. `name` is a part of the name, `metadata` a part of theirs.
+
+    `principals` are for whom they are: without readers, or with one of these. `None`: also those that others may read.
+    """
 
     status: str | None = None
     name: str | None = None
@@ -69,6 +72,7 @@ class DocumentFilter:
     metadata: Mapping[str, object] = field(default_factory=dict)
     source_id: UUID | None = None
     updated_since: datetime | None = None
+    principals: Sequence[str] | None = None
 
 
 class VersionOut(BaseModel):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable
+from collections.abc import Collection as Principals
+from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
 
@@ -28,6 +30,7 @@ from girih.services.knowledge.document_schemas import (
 from girih.services.knowledge.document_view import document_out
 from girih.services.knowledge.lanes import BULK, INTERACTIVE
 from girih.services.knowledge.media_types import media_type_of
+from girih.services.knowledge.readers import require_readable, shown_to
 from girih.services.knowledge.reindexing import ReindexingService, building
 from girih.services.knowledge.schemas import DocumentOut
 from girih.services.knowledge.tables import Collection, Document
@@ -83,22 +86,28 @@ class DocumentService:
         scope: OrgScope,
         collection: str,
         wanted: DocumentFilter | None = None,
+        principals: Principals[str] = (),
         *,
         sort: SortBy = "name",
         cursor: str | None = None,
         limit: int = 50,
     ) -> tuple[list[DocumentOut], str | None]:
-        """Documents of a collection and the cursor of the next page. Raises `NotFound`, `BadCursor`."""
+        """Documents of a collection and the cursor of the next page, for whom `shown_to` says.
+
+        Raises `NotFound`, `BadCursor`.
+        """
+        wanted = replace(wanted or DocumentFilter(), principals=shown_to(scope, principals))
         async with self._uow(scope) as work:
             parent = await finding.collection(work, scope, collection)
             rows, after = await document_repository.page(
-                work, scope, parent.id, wanted or DocumentFilter(), sort=sort, cursor=cursor, limit=limit
+                work, scope, parent.id, wanted, sort=sort, cursor=cursor, limit=limit
             )
             return [document_out(row) for row in rows], after
 
-    async def document(self, scope: OrgScope, id: UUID) -> DocumentOut:
-        """One document and how far it is. Raises `NotFound`."""
+    async def document(self, scope: OrgScope, id: UUID, principals: Principals[str] = ()) -> DocumentOut:
+        """One document and how far it is. Raises `NotFound`, `Forbidden`."""
         async with self._uow(scope) as work:
+            require_readable(await finding.document(work, scope, id), scope, principals)
             return await _described(work, scope, id)
 
     async def change(self, scope: OrgScope, id: UUID, change: DocumentChange) -> DocumentOut:

@@ -67,6 +67,9 @@ class Explanation(BaseModel):
     rerank: ModelTold | None = None
     legs: list[LegTold] = []
     left_out: list[LeftOut] = []
+    remarks: list[str] = Field(
+        default=[], description="Why nothing was found, or not everything: what the collection or the question lacks."
+    )
     milliseconds: dict[str, float] = {}
 
 

@@ -1,13 +1,20 @@
-"""Who may find a document: the condition that keeps what a search finds to those it is made for."""
+"""Who may find, list and fetch a document: its readers, and where nobody in particular asks, who manages documents."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from sqlalchemy import text
 
+from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import Work
+from girih.errors import Forbidden
 from girih.language.nodes.ports import Asker
-from girih.services.knowledge.tables import SearchIndex
+from girih.services.knowledge.tables import Document, SearchIndex
 from girih.services.knowledge.where import EVERYTHING, Where
+
+_MANAGES = "knowledge:write"
+"""Who may change a document's readers may read it."""
 
 _ANY_READERS = text("""
 SELECT EXISTS (
@@ -27,3 +34,21 @@ async def readers_where(work: Work, index: SearchIndex, asker: Asker) -> Where:
     """The same; no condition at all where every document of the collection is readable by everybody."""
     whose = {"org_id": index.org_id, "collection_id": index.collection_id}
     return readable_by(asker) if await work.session.scalar(_ANY_READERS, whose) else EVERYTHING
+
+
+def shown_to(scope: OrgScope, principals: Collection[str]) -> list[str] | None:
+    """For whom documents are listed and fetched; `None`: for somebody who manages them, and is shown them all.
+
+    Whoever is named as the asker sees what the asker may read, whatever the caller may do.
+    """
+    return None if not principals and _MANAGES in scope.permissions else list(principals)
+
+
+def require_readable(document: Document, scope: OrgScope, principals: Collection[str]) -> None:
+    """Raises `Forbidden` for a document that names readers, and none of these."""
+    asked = shown_to(scope, principals)
+    if asked is not None and document.readers is not None and not set(document.readers) & set(asked):
+        raise Forbidden(
+            "this document is for named readers only",
+            help="say for whom you ask: `user`, `group`, `role`; or ask for nobody, with a key with knowledge:write",
+        )

@@ -22,6 +22,7 @@ from girih.services.knowledge.identities import dims_of, embedder_of
 from girih.services.knowledge.neighbours import with_neighbours
 from girih.services.knowledge.outside import Outside
 from girih.services.knowledge.readers import readers_where
+from girih.services.knowledge.remarks import remarks
 from girih.services.knowledge.rerank import MODEL, NoRerankers, Rerankers, check_reranker, reordered
 from girih.services.knowledge.rewriting import Rewriting, rewritten
 from girih.services.knowledge.search import Looking, Question, candidates, with_view
@@ -71,6 +72,16 @@ class SearchService:
         self._outside = outside or Outside(uow, VectorStores())
         self._models_of = models_of
         self._rerankers = rerankers or NoRerankers()
+
+    async def explained(self, scope: OrgScope, request: SearchRequest) -> Searched:
+        """The same as `search`, with remarks on why nothing was found, or not everything."""
+        searched = await self.search(scope, request)
+        told = searched.explanation
+        async with self._uow(scope) as work:
+            asked = await _asked(work, scope, request)
+            narrowed = asked.where.narrows
+            said = await remarks(work, asked.source, told.questions, request.mode, told.legs, narrowed=narrowed)
+        return Searched(searched.hits, told.model_copy(update={"remarks": said}))
 
     async def search(self, scope: OrgScope, request: SearchRequest, models: Models | None = None) -> Searched:
         """The passages that answer best (see `candidates` on scores). `models` are the asker's own, else the project's.
