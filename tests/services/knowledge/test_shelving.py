@@ -12,6 +12,7 @@ from tests.conftest import make_scope
 from tests.services.knowledge.shelf import Shelf, passage
 
 from girih.db.engine import make_engine
+from girih.db.halfvecs import halfvec, take_halfvecs
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import UnitOfWork
 from girih.services.knowledge import meaning
@@ -87,6 +88,7 @@ async def test_the_hnsw_index_is_what_answers(uow: UnitOfWork, scope: OrgScope, 
     assert await shelf.shelve()
     async with uow(scope) as work:
         held = await shelf.index(work)
+        await take_halfvecs(work.session)
         await work.session.execute(text("SET LOCAL enable_sort = off"))
         plan = await work.session.execute(
             text(
@@ -95,7 +97,7 @@ async def test_the_hnsw_index_is_what_answers(uow: UnitOfWork, scope: OrgScope, 
                     dims=DIMS, own=meaning.OWN.format(shelf=held.shelf), documents="", where="true"
                 )
             ),
-            {"org_id": scope.org_id, "index_id": held.id, "vector": str(made[0]), "depth": 10},
+            {"org_id": scope.org_id, "index_id": held.id, "vector": halfvec(made[0]), "depth": 10},
         )
     said = "\n".join(row[0] for row in plan)
     assert f"nearest_{held.shelf}" in said

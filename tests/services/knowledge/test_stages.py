@@ -297,7 +297,7 @@ async def test_many_vectors_are_bounded(scope: OrgScope, place: Place, uow: Unit
     await cache.keep(scope, "f", {key: packed([float(number), 0.5]) for number, key in enumerate(hashes)})
     await place.change(scope, "UPDATE cached_embeddings SET used_on = CURRENT_DATE - 1")
     found = await cache.find(scope, "f", hashes[:3])
-    assert [unpacked(found[key]) for key in hashes[:3]] == [[0.0, 0.5], [1.0, 0.5], [2.0, 0.5]]
+    assert [list(unpacked(found[key])) for key in hashes[:3]] == [[0.0, 0.5], [1.0, 0.5], [2.0, 0.5]]
     assert await cache.trim() == 16
     assert await cache.trim() == 0
     kept = await cache.find(scope, "f", hashes)

@@ -87,7 +87,7 @@ class EmbeddingCache:
         return excess
 
 
-class Vectors(Sequence[list[float]]):
+class Vectors(Sequence[Sequence[float]]):
     """Many vectors in little memory: four bytes a number until one is looked at."""
 
     def __init__(self, packed: Sequence[bytes]) -> None:
@@ -97,12 +97,12 @@ class Vectors(Sequence[list[float]]):
         return len(self._packed)
 
     @overload
-    def __getitem__(self, at: int) -> list[float]: ...
+    def __getitem__(self, at: int) -> Sequence[float]: ...
 
     @overload
     def __getitem__(self, at: slice) -> Vectors: ...
 
-    def __getitem__(self, at: int | slice) -> list[float] | Vectors:
+    def __getitem__(self, at: int | slice) -> Sequence[float] | Vectors:
         return Vectors(self._packed[at]) if isinstance(at, slice) else unpacked(self._packed[at])
 
 
@@ -121,9 +121,9 @@ def length_of(data: bytes) -> int:
     return len(data) // 4
 
 
-def unpacked(data: bytes) -> list[float]:
+def unpacked(data: bytes) -> array[float]:
     """A vector from little-endian float32."""
-    return _little_endian(array("f", data)).tolist()
+    return _little_endian(array("f", data))
 
 
 def _little_endian(numbers: array[float]) -> array[float]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from itertools import chain
 from typing import Any
 from uuid import UUID, uuid5
 
 from sqlalchemy import text
 
+from girih.db.halfvecs import halfvec, take_halfvecs
 from girih.db.unit_of_work import Work
 from girih.language.spec.tree import JsonObject
 from girih.services.knowledge.chunking import Passage
@@ -65,13 +65,8 @@ FROM {places} JOIN unnest(CAST(:ids AS uuid[]), CAST(:texts AS text[])) AS t (id
 """.replace("{places}", _PLACES)
 )
 
-# COPY FROM is refused under row-level security; arrays in binary form are nearly as fast. All vectors lie in one of
-# them, one after another: an array of arrays could not be taken apart again.
-_VECTORS = """
-(SELECT (CAST(:ids AS uuid[]))[n] AS id,
-        CAST((CAST(:numbers AS real[]))[(n - 1) * :dims + 1 : n * :dims] AS halfvec) AS embedding
- FROM generate_series(1, cardinality(CAST(:ids AS uuid[]))) AS n) AS v
-"""
+# COPY FROM is refused under row-level security; arrays in binary form are nearly as fast.
+_VECTORS = "unnest(CAST(:ids AS uuid[]), CAST(:vectors AS halfvec[])) AS v (id, embedding)"
 
 _INSERT_VECTORS = text(
     """
@@ -149,6 +144,8 @@ async def swap(
     moved = [one for one in stayed if wanted.place(one) != there[one]]
     if moved:  # in one statement: on its way from one order to another the document has two passages at one place
         await work.session.execute(_MOVE, whose | wanted.places(moved))
+    if is_here:
+        await take_halfvecs(work.session)
     for ids in _batches(stayed if is_here else ()):
         await _revise(work, index, wanted.embeddings(ids))
     for ids in _batches([one for one in wanted.ordinals if one not in there]):
@@ -229,9 +226,8 @@ class _Wanted:
         return [self._passages[self.ordinals[one]].text for one in ids]
 
     def embeddings(self, ids: Sequence[UUID]) -> dict[str, Any]:
-        """The vectors of these, all numbers in one list."""
-        vectors = [self._vectors[self.ordinals[one]] for one in ids]
-        return {"ids": ids, "numbers": list(chain.from_iterable(vectors)), "dims": len(vectors[0])}
+        """The vectors of these, in columns."""
+        return {"ids": ids, "vectors": [halfvec(self._vectors[self.ordinals[one]]) for one in ids]}
 
     def wordings(self, ids: Sequence[UUID]) -> dict[str, Any]:
         """What is to be found of each by its words."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Row, text
 
+from girih.db.halfvecs import halfvec, take_halfvecs
 from girih.db.unit_of_work import Work
 from girih.services.knowledge.legs import DOCUMENTS, Leg, distinct, tune
 from girih.services.knowledge.tables import SearchIndex
@@ -67,6 +68,7 @@ async def by_meaning(
     Exact, but for an index with a shelf of its own; there as well where a condition leaves few passages.
     """
     search = _Search(work, index, vector, where)
+    await take_halfvecs(work.session)
     if index.shelf == 0:
         await tune(work)
         return await distinct(search.exact_among if where.narrows else search.exact, depth)
@@ -80,7 +82,7 @@ class _Search:
         self._work = work
         self._index = index
         self._where = where
-        self._values = {"org_id": index.org_id, "index_id": index.id, "vector": str(list(vector))}
+        self._values = {"org_id": index.org_id, "index_id": index.id, "vector": halfvec(vector)}
 
     async def exact(self, depth: int) -> Sequence[Row[Any]]:
         """Every vector compared."""
