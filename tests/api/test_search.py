@@ -95,3 +95,11 @@ async def test_a_graph_s_filter_is_checked_by_what_the_published_collection_decl
     assert [(one["code"], one["line"], one["column"]) for one in found] == [("E201", 11, 22)]
     fixed = {"find.yaml": graph.replace("yaer", "year")}
     assert (await shelf.post("/v1/workspace/validate", json={"files": fixed})).json()["diagnostics"] == []
+
+
+async def test_what_a_search_asks_of_models_is_listed_as_usage_of_searches(shelf: Client) -> None:
+    body = {"query": "a lamp", "mode": "keyword", "rewrite": "default", "explain": True}
+    answer = await shelf.post("/v1/collections/shelf/search", json=body)
+    assert answer.json()["explanation"]["rewrite"]["by"] == "model://default"
+    rows = (await shelf.get("/v1/usage", params={"group_by": "agent"})).json()["items"]
+    assert {row["agent"]: row["calls"] for row in rows} == {"(search)": 1}

@@ -60,10 +60,11 @@ async def open_runs(settings: Settings) -> AsyncIterator[RunService]:
         stack.callback(embedders.close)
         registry = RegistryService(uow)
         stores = open_stores(stack, settings)
-        searches = make_searches(stack, settings, uow, embedders, registry, provider, stores)
+        events = EventService(uow)
+        usage = make_usage(uow, events)
+        searches = make_searches(stack, settings, uow, embedders, registry, provider, stores, usage.allowances)
         knowledge = make_knowledge(settings, uow, embedders, searches, stores=stores)
         agents = AgentService(uow, registry, knowledge)
-        events = EventService(uow)
         memory = MemoryService(uow, embedders)
         runs = await make_runs(
             stack,
@@ -75,7 +76,7 @@ async def open_runs(settings: Settings) -> AsyncIterator[RunService]:
             provider,
             events,
             memory,
-            make_usage(uow, events),
+            usage,
             await open_telemetry(stack, settings, engine, uow, port=settings.worker_metrics_port),
             background_after=0,
         )

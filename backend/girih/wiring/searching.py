@@ -16,8 +16,14 @@ from girih.services.knowledge.outside import Outside
 from girih.services.knowledge.searching import SearchService
 from girih.services.registry.service import RegistryService
 from girih.services.runs.ports import MakeModels, ProjectModels
+from girih.services.usage.allowances import Allowances
+from girih.services.usage.metered_models import MeteredModels
+from girih.services.usage.metering import Metering
 from girih.settings import Settings
 from girih.wiring.environment import secret_of, web_endpoints_of
+
+SEARCHES = "(search)", "(search)"
+"""What usage of searches outside of runs is listed under, as agent and as node; neither can have such a name."""
 
 
 def make_searches(
@@ -28,14 +34,20 @@ def make_searches(
     registry: RegistryService,
     provider: ProviderClients | None,
     stores: VectorStores,
+    allowances: Allowances,
 ) -> SearchService:
-    """The service over an open database. What it holds open is closed with the stack."""
+    """The service over an open database. What it holds open is closed with the stack.
+
+    Models that no run asks are held to the budgets, and counted as searches.
+    """
     outbound = OutboundClient(web_endpoints_of(settings))
     stack.push_async_callback(outbound.aclose)
     models = ProjectModels(registry, models_of(settings, provider))
 
+    metering = Metering(uow, allowances, models.documents)
+
     async def of(scope: OrgScope) -> Models:
-        return await models.of(scope, None)
+        return MeteredModels(await models.of(scope, None), metering, scope, SEARCHES)
 
     rerankers = HttpRerankers(outbound, settings.endpoints, secret_of)
     return SearchService(uow, embedders, outside=Outside(uow, stores), models_of=of, rerankers=rerankers)

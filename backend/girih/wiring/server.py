@@ -127,11 +127,11 @@ async def open_girih(settings: Settings) -> AsyncIterator[Girih]:
         if provider:
             stack.push_async_callback(provider.aclose)
         identity, registry = IdentityService(uow), RegistryService(uow)
-        embedders, knowledge = _knowledge(stack, settings, uow, registry, provider)
-        agents = AgentService(uow, registry, knowledge, InstalledFacilities())
-        memory = MemoryService(uow, embedders)
         after, events = settings.background_after, EventService(uow)
         usage = make_usage(uow, events)
+        embedders, knowledge = _knowledge(stack, settings, uow, registry, provider, usage)
+        agents = AgentService(uow, registry, knowledge, InstalledFacilities())
+        memory = MemoryService(uow, embedders)
         telemetry = await open_telemetry(stack, settings, engine, uow, port=settings.metrics_port)
         runs = await make_runs(
             stack,
@@ -165,12 +165,13 @@ def _knowledge(
     uow: UnitOfWork,
     registry: RegistryService,
     provider: ProviderClients | None,
+    usage: UsageService,
 ) -> tuple[Embedders, KnowledgeService]:
     """Embedders, which are closed with the stack, and the service with all that makes searches better."""
     embedders = make_embedders(settings, provider)
     stack.callback(embedders.close)
     stores = open_stores(stack, settings)
-    searches = make_searches(stack, settings, uow, embedders, registry, provider, stores)
+    searches = make_searches(stack, settings, uow, embedders, registry, provider, stores, usage.allowances)
     return embedders, make_knowledge(settings, uow, embedders, searches, stores=stores)
 
 
