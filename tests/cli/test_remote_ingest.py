@@ -15,6 +15,7 @@ import pytest
 from tests.api.process import ApiProcess, api_process, environment
 from tests.cli.conftest import Girih
 
+from girih.cli.ingest_sources import Source, Sources, read_ref
 from girih.cli.ingest_tree import Change, Tree
 from girih.embedded.valkey import start_valkey
 
@@ -116,6 +117,8 @@ def test_detach_does_not_wait(girih: Girih, published: Path, papers: Path) -> No
     done = girih("ingest", "shelf", str(papers / "lamps.md"), "--detach")
     assert done.code == 0
     assert "under way" in done.out or "1 ready" in done.out
+    assert len(done.err.splitlines()) == 1, "one line for each document"
+    assert "lamps.md: " in done.err
 
 
 def test_documents_are_listed_shown_fetched_and_deleted(girih: Girih, published: Path, papers: Path) -> None:
@@ -168,6 +171,52 @@ def test_only_what_came_from_these_folders_is_deleted(
     assert names(girih) == kept | {"new.md"}
     assert girih("ingest", "shelf", str(papers / "lamps.md"), "--delete").code == 0
     assert names(girih) == kept | {"new.md"}, "a file that was named stands for its folder"
+
+
+def test_a_folder_is_known_again_in_another_place(
+    girih: Girih, published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def checkout(name: str) -> Path:
+        folder = tmp_path / name / "texts" / "manual"
+        folder.mkdir(parents=True)
+        for number in range(4):
+            (folder / f"{number}.md").write_text(f"# Part {number}")
+        monkeypatch.chdir(tmp_path / name)
+        return folder
+
+    whole = {f"{number}.md" for number in range(4)}
+    checkout("one")
+    assert girih("ingest", "shelf", "texts/manual", "--detach").code == 0
+    second = checkout("two")
+    (second / "3.md").unlink()
+    asked = girih("ingest", "shelf", "texts/manual/", "--delete", "--detach")
+    assert asked.code == 2
+    assert "1 document of them came from a folder of the same name in another place" in asked.err
+    assert "--source" in asked.err
+    assert names(girih) == whole
+    told = girih("ingest", "shelf", str(second), "--delete", "--detach", "--source", "texts/manual")
+    assert told.code == 0, told.err
+    assert names(girih) == whole - {"3.md"}
+    # A folder of another name is another source, wherever it lies.
+    (second / "2.md").unlink()
+    other = girih("ingest", "shelf", str(second), "--delete", "--detach", "--source", "handbook")
+    assert other.code == 0
+    assert "stay" not in other.err
+    assert names(girih) == whole - {"3.md"}
+    assert girih("ingest", "shelf", str(second), "--source", "").code == 2
+
+
+def test_folders_are_called_by_their_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "here" / "in" / "ner").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "here")
+    sources = Sources(None)
+    for path, name in ((".", "here"), ("in/ner/", "in/ner"), ("..", tmp_path.name), ("./in/../in", "in")):
+        assert sources.of_folder(Path(path)).name == name
+    assert sources.of_file(Path("in/ner/a/b.md"), "a/b.md") == sources.of_folder(Path("in/ner"))
+    assert read_ref(sources.of_folder(Path("in")).ref) == sources.of_folder(Path("in"))
+    named = Sources("a: b").of_folder(Path("in"))
+    assert read_ref(named.ref) == named == Source("a: b", "")
+    assert read_ref("wiki:7") is read_ref(None) is None
 
 
 class Watching:

@@ -14,7 +14,8 @@ import typer
 
 from girih.cli.client import Failure, Refused, Server, fail, open_server, segment
 from girih.cli.facts import facts_of
-from girih.cli.ingest_removal import absent, folder_of, is_wanted, place_of, remove
+from girih.cli.ingest_removal import absent, is_wanted, remove
+from girih.cli.ingest_sources import Source, Sources
 from girih.cli.ingest_tree import Change, Tree, files_of, is_equal, on_server
 from girih.cli.output import FINDINGS, INTERRUPTED, USAGE, complain, note
 from girih.cli.progress import Progress, open_progress
@@ -35,6 +36,7 @@ class Item:
     path: Path
     name: str
     metadata: JsonObject
+    source: Source
     id: str | None = None
     status: Status | None = None
     reason: str = ""
@@ -51,7 +53,10 @@ def ingest(
     delete: Annotated[
         bool, typer.Option("--delete", help="Delete documents that came from these folders and have no file any more.")
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="With `--delete`: also where that is more than half.")] = False,
+    source: Annotated[
+        str | None, typer.Option("--source", help="What the folders are called, wherever they lie. Else: their paths.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="With `--delete`: also where it would be asked first.")] = False,
 ) -> None:
     """Bring documents into a collection and wait until they can be searched.
 
@@ -61,49 +66,56 @@ def ingest(
     """
     tree = Tree(paths)
     facts = facts_of(metadata or [])
-    items = [Item(path, name, facts) for path, name in files_of(paths)]
+    sources = Sources(source)
+    items = [Item(path, name, facts, sources.of_file(path, name)) for path, name in files_of(paths)]
     if not items and not watch:
         fail("there are no files to ingest", "name files, or folders that hold some", code=USAGE)
     with open_server() as server:
         try:
             known = on_server(server, collection)
-            removal = absent(known, _folders(paths), {display(item.name) for item in items})
+            folders = [sources.of_folder(path) for path in paths if path.is_dir()]
+            removal = absent(known, folders, {display(item.name) for item in items})
             removes = delete and is_wanted(removal, yes=yes)
             _take(server, collection, items, known, wait=not detach)
             if removes:
                 remove(server, removal)
             while watch:
                 time.sleep(LOOK)
-                _keep_up(server, collection, tree.changes(), facts, delete=delete, yes=yes)
+                _keep_up(server, collection, tree.changes(), facts, sources, delete=delete, yes=yes)
         except KeyboardInterrupt:
             note("stopped; what was uploaded goes on. start the same command again to follow it")
             raise typer.Exit(INTERRUPTED) from None
     _conclude(items, detach=detach)
 
 
-def _folders(paths: list[Path]) -> set[str]:
-    return {place_of(path) for path in paths if path.is_dir()}
-
-
 def _take(server: Server, collection: str, items: list[Item], known: Mapping[str, JsonObject], *, wait: bool) -> None:
     """Send what the server does not have, and follow all of it."""
-    with open_progress() as progress:
+    with open_progress(sends_only=not wait) as progress:
         for item in items:
             _bring(server, collection, item, known.get(display(item.name)), progress)
         if wait:
             _follow(server, items, progress)
 
 
-def _keep_up(server: Server, collection: str, change: Change, facts: JsonObject, *, delete: bool, yes: bool) -> None:
+def _keep_up(
+    server: Server,
+    collection: str,
+    change: Change,
+    facts: JsonObject,
+    sources: Sources,
+    *,
+    delete: bool,
+    yes: bool,
+) -> None:
     """Do on the server what happened to the files."""
     if not change.settled and not change.gone:
         return
     known = on_server(server, collection)
-    items = [Item(path, name, facts) for name, path in change.settled.items()]
+    items = [Item(path, name, facts, sources.of_file(path, name)) for name, path in change.settled.items()]
     _take(server, collection, items, known, wait=True)
     if delete:
-        places = {place_of(folder_of(path, name)) for name, path in change.gone.items()}
-        removal = absent(known, places, known.keys() - {display(name) for name in change.gone})
+        folders = [sources.of_file(path, name) for name, path in change.gone.items()]
+        removal = absent(known, folders, known.keys() - {display(name) for name in change.gone})
         if is_wanted(removal, yes=yes, while_watching=True):
             remove(server, removal)
 
@@ -131,7 +143,7 @@ def _upload(server: Server, collection: str, item: Item, progress: Progress) -> 
     try:
         with item.path.open("rb") as content:
             files = {"file": (item.name, content, "application/octet-stream")}
-            fields = {"source_ref": place_of(folder_of(item.path, item.name))}
+            fields = {"source_ref": item.source.ref}
             if item.metadata:
                 fields["metadata"] = json.dumps(item.metadata)
             path = f"/v1/collections/{segment(collection)}/documents"

@@ -1,55 +1,51 @@
-"""Documents whose files are gone: found among those that were brought from these paths, asked about, deleted."""
+"""Documents whose files are gone: found among those that were brought from these folders, asked about, deleted."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
 
 import typer
 
 from girih.cli.client import Refused, Server, fail
 from girih.cli.forms import has_terminal
+from girih.cli.ingest_sources import Source, read_ref
 from girih.cli.output import USAGE, complain, note
 from girih.language.spec.tree import JsonObject
 
 
-def place_of(folder: Path) -> str:
-    """What documents from a folder carry: a digest, for where folders lie on a machine is nobody's business."""
-    return f"folder:{hashlib.sha256(str(folder.resolve()).encode('utf-8', 'surrogateescape')).hexdigest()[:16]}"
-
-
-def folder_of(path: Path, name: str) -> Path:
-    """The folder in which a file has that name."""
-    return path.parents[len(PurePosixPath(name).parts) - 1]
-
-
 @dataclass(frozen=True)
 class Removal:
-    """Documents that are to go, by their keys, of those that came from the same places."""
+    """Documents that are to go, by their keys, of those that came from the same folders."""
 
     gone: Mapping[str, JsonObject]
     brought: int
     others: int
     """Documents that are not among the files either, and came from elsewhere."""
+    namesakes: int = 0
+    """How many of those that are to go came from a folder of the same name in another place."""
 
     @property
-    def is_sudden(self) -> bool:
-        """Whether it would be more than half of them: a folder that was emptied, or is not there for a while."""
-        return len(self.gone) * 2 > self.brought
+    def doubt(self) -> str | None:
+        """Why it has to be asked first, if it has to."""
+        if self.namesakes:
+            return f"{_counted(self.namesakes)} of them came from a folder of the same name in another place"
+        # A folder that was emptied, or is not there for a while.
+        return "that is more than half" if len(self.gone) * 2 > self.brought else None
 
 
-def absent(known: Mapping[str, JsonObject], places: Set[str], present: Set[str]) -> Removal:
-    """The documents from these places that are not present; what others brought is never among them."""
-    brought = {
-        key
-        for key, document in known.items()
-        if document["source_id"] is None and document["name"] == key and document["source_ref"] in places
-    }
-    gone = brought - present
-    others = known.keys() - brought - present
-    return Removal({key: known[key] for key in sorted(gone)}, len(brought), len(others))
+def absent(known: Mapping[str, JsonObject], sources: Sequence[Source], present: Set[str]) -> Removal:
+    """The documents from these folders that are not present; what came from others is never among them."""
+    names = {source.name for source in sources}
+    brought: dict[str, bool] = {}
+    for key, document in known.items():
+        source = read_ref(document["source_ref"])
+        if document["source_id"] is None and document["name"] == key and source is not None and source.name in names:
+            brought[key] = any(one.is_same(source) for one in sources)
+    gone = sorted(brought.keys() - present)
+    others = known.keys() - brought.keys() - present
+    strange = sum(not brought[key] for key in gone)
+    return Removal({key: known[key] for key in gone}, len(brought), len(others), strange)
 
 
 def is_wanted(removal: Removal, *, yes: bool, while_watching: bool = False) -> bool:
@@ -62,13 +58,15 @@ def is_wanted(removal: Removal, *, yes: bool, while_watching: bool = False) -> b
         return False
     said = f"{_counted(removal.gone)} of {removal.brought} that came from here have no file any more"
     note(f"{said}{stays}")
-    if yes or not removal.is_sudden:
+    doubt = removal.doubt
+    if yes or doubt is None:
         return True
     if has_terminal():
-        return typer.confirm("That is more than half. Delete them?", err=True)
+        return typer.confirm(f"{doubt[0].upper()}{doubt[1:]}. Delete them?", err=True)
+    way_out = "--source NAME says that it is the same folder, --yes that they may go" if removal.namesakes else "--yes"
     if not while_watching:
-        fail("more than half of the documents would be deleted", "say --yes if that is right", code=USAGE)
-    complain("that is more than half, and they stay", "start with --yes if they are to be deleted")
+        fail(f"{doubt}: nothing was deleted or sent", f"if it is right, say so: {way_out}", code=USAGE)
+    complain(f"{doubt}, and they stay", f"if they are to be deleted, start with {way_out}")
     return False
 
 

@@ -26,11 +26,14 @@ class Progress(Protocol):
 
 
 @contextmanager
-def open_progress() -> Iterator[Progress]:
-    """Bars if stderr is a terminal, else lines."""
+def open_progress(*, sends_only: bool = False) -> Iterator[Progress]:
+    """Bars if stderr is a terminal, else lines: with `sends_only` one for each document, which says what became of it.
+
+    That is for documents that nobody follows once they are sent.
+    """
     console = Console(stderr=True)
     if not console.is_terminal:
-        yield Lines()
+        yield Lines(unsaid="upload" if sends_only else None)
         return
     columns = (
         rich.progress.TextColumn("{task.fields[mark]} {task.description}"),
@@ -42,14 +45,15 @@ def open_progress() -> Iterator[Progress]:
 
 
 class Lines:
-    """One line when a document enters a stage."""
+    """One line when a document enters a stage, but for one that is left `unsaid`."""
 
-    def __init__(self) -> None:
+    def __init__(self, unsaid: str | None = None) -> None:
         self._stage: dict[str, str] = {}
+        self._unsaid = unsaid
 
     def show(self, name: str, stage: str, done: int, total: int) -> None:
         """Say so, unless it was said."""
-        if self._stage.get(name) == stage:
+        if stage in (self._stage.get(name), self._unsaid):
             return
         self._stage[name] = stage
         note(f"{name}: {stage}" + (f" ({done} of {total})" if total else ""))
