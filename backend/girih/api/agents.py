@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter
 from pydantic import Field
 
 from girih.api.deps import GuardedRoute, Wired, requires
+from girih.api.routers import Router
 from girih.api.shapes import Body, Page
 from girih.db.tenancy import OrgScope
 from girih.services.agents.schemas import AgentDetail, AgentOut, VersionOut
 
-router = APIRouter(prefix="/agents", tags=["agents"], route_class=GuardedRoute)
+router = Router(prefix="/agents", tags=["agents"], route_class=GuardedRoute)
 
 Reader = Annotated[OrgScope, requires("agents:read")]
 Publisher = Annotated[OrgScope, requires("agents:publish")]

@@ -159,13 +159,14 @@ def create_app(girih: Girih) -> FastAPI:
     app.state.girih = girih
     app.state.streams = Streams()
     errors.install(app)
+    # The prefix of a door tells at once whose a request is; what lies below `/v1` has to be asked one by one.
+    doors.install(app)
     for part in PARTS:
         app.include_router(part.router, prefix="/v1")
     app.include_router(documents.uploads, prefix="/v1")
     app.include_router(documents.bulk, prefix="/v1")
     app.include_router(feedback.links)
     app.include_router(system.router)
-    doors.install(app)
     _surround(app, girih.facts.cors_origins, girih.telemetry)
     check_permissions(app)
     return app

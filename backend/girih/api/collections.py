@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 
 from girih.api.deps import GuardedRoute, Wired, requires
+from girih.api.routers import Router
 from girih.api.shapes import Page
 from girih.db.tenancy import OrgScope
 from girih.services.knowledge.schemas import CollectionDetail, CollectionOut
 
-router = APIRouter(prefix="/collections", tags=["knowledge"], route_class=GuardedRoute)
+router = Router(prefix="/collections", tags=["knowledge"], route_class=GuardedRoute)
 
 Reader = Annotated[OrgScope, requires("knowledge:read")]
 Writer = Annotated[OrgScope, requires("knowledge:write")]

@@ -5,19 +5,20 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 from pydantic import Field
 
 from girih.api.askers import For
 from girih.api.deps import GuardedRoute, Wired, requires
 from girih.api.downloads import download
+from girih.api.routers import Router
 from girih.api.shapes import Body, Page
 from girih.db.tenancy import OrgScope
 from girih.errors import InvalidInput
 from girih.services.knowledge.document_schemas import ChunkOut, VersionOut
 from girih.services.knowledge.schemas import DocumentOut
 
-router = APIRouter(prefix="/documents/{document_id}", tags=["knowledge"], route_class=GuardedRoute)
+router = Router(prefix="/documents/{document_id}", tags=["knowledge"], route_class=GuardedRoute)
 
 Reader = Annotated[OrgScope, requires("knowledge:read")]
 Writer = Annotated[OrgScope, requires("knowledge:write")]

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Response
+from fastapi import Query, Response
 
 from girih.api.deps import GuardedRoute, Wired, requires
+from girih.api.routers import Router
 from girih.db.tenancy import OrgScope
 from girih.services.sources.schemas import (
     Action,
@@ -23,7 +24,7 @@ from girih.services.sources.schemas import (
     TrialOut,
 )
 
-router = APIRouter(prefix="/data-stores", tags=["data stores"], route_class=GuardedRoute)
+router = Router(prefix="/data-stores", tags=["data stores"], route_class=GuardedRoute)
 
 Reader = Annotated[OrgScope, requires("sources:read")]
 Writer = Annotated[OrgScope, requires("sources:write")]

@@ -6,13 +6,14 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import Depends, Query, Request
 from pydantic import BaseModel, Field
 
 from girih.api.askers import For
 from girih.api.bulk import take_all
 from girih.api.deps import GuardedRoute, Wired, requires
 from girih.api.given import facts_of, given_of
+from girih.api.routers import Router
 from girih.api.shapes import Body, Page
 from girih.api.uploads import FIELD, MOST_FILES, BulkRoute, UploadRoute, upload_of
 from girih.db.tenancy import OrgScope
@@ -21,9 +22,9 @@ from girih.services.knowledge.document_schemas import Deleted, DocumentChange, D
 from girih.services.knowledge.documents import MOST_AT_ONCE
 from girih.services.knowledge.schemas import DocumentOut, Status
 
-router = APIRouter(tags=["knowledge"], route_class=GuardedRoute)
-uploads = APIRouter(tags=["knowledge"], route_class=UploadRoute)
-bulk = APIRouter(tags=["knowledge"], route_class=BulkRoute)
+router = Router(tags=["knowledge"], route_class=GuardedRoute)
+uploads = Router(tags=["knowledge"], route_class=UploadRoute)
+bulk = Router(tags=["knowledge"], route_class=BulkRoute)
 
 Reader = Annotated[OrgScope, requires("knowledge:read")]
 Writer = Annotated[OrgScope, requires("knowledge:write")]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 
 from girih.api.deps import GuardedRoute, Wired, requires
+from girih.api.routers import Router
 from girih.db.tenancy import OrgScope
 from girih.services.events.schemas import EventIn, EventOut, EventPage
 
-router = APIRouter(prefix="/events", tags=["events"], route_class=GuardedRoute)
+router = Router(prefix="/events", tags=["events"], route_class=GuardedRoute)
 
 
 @router.post("", operation_id="publish_event", status_code=201)

@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Path
+from fastapi import Path
 
 from girih.api.deps import GuardedRoute, Wired, public, requires
+from girih.api.routers import Router
 from girih.db.tenancy import OrgScope
 from girih.services.feedback.schemas import FeedbackIn, FeedbackList
 
-router = APIRouter(tags=["feedback"], route_class=GuardedRoute)
-links = APIRouter(tags=["feedback"], route_class=GuardedRoute)
+router = Router(tags=["feedback"], route_class=GuardedRoute)
+links = Router(tags=["feedback"], route_class=GuardedRoute)
 """What needs no key, and so stands outside of `/v1`."""
 
 Reader = Annotated[OrgScope, requires("runs:read")]

@@ -5,15 +5,14 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter
-
 from girih.api.deps import GuardedRoute, Wired, requires
+from girih.api.routers import Router
 from girih.api.shapes import Page
 from girih.db.tenancy import OrgScope
 from girih.services.knowledge.index_schemas import IndexOut
 from girih.services.pipelines.schemas import PipelineOut, PipelineVersionOut
 
-router = APIRouter(tags=["knowledge"], route_class=GuardedRoute)
+router = Router(tags=["knowledge"], route_class=GuardedRoute)
 
 Reader = Annotated[OrgScope, requires("knowledge:read")]
 Writer = Annotated[OrgScope, requires("knowledge:write")]

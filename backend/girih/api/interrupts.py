@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 
 from girih.api.deps import GuardedRoute, Wired, require, requires
+from girih.api.routers import Router
 from girih.db.tenancy import OrgScope
 from girih.services.runs.schemas import AnswerIn, InterruptOut, InterruptPage, PauseKind, ResumeIn, RunOut
 
-router = APIRouter(tags=["interrupts"], route_class=GuardedRoute)
+router = Router(tags=["interrupts"], route_class=GuardedRoute)
 
 Reader = Annotated[OrgScope, requires("runs:read")]
 Answerer = Annotated[OrgScope, requires("runs:answer")]

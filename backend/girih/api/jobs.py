@@ -5,17 +5,18 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import Depends, Query, Request, Response
 from pydantic import Field
 
 from girih.api.deps import GuardedRoute, Wired, requires
+from girih.api.routers import Router
 from girih.api.shapes import Body, Page
 from girih.api.speakers import PLAIN
 from girih.api.sse import EventStream, resume_after
 from girih.db.tenancy import OrgScope
 from girih.services.knowledge.job_schemas import JobOut, JobStatus, Retried
 
-router = APIRouter(tags=["knowledge"], route_class=GuardedRoute)
+router = Router(tags=["knowledge"], route_class=GuardedRoute)
 
 Reader = Annotated[OrgScope, requires("knowledge:read")]
 Writer = Annotated[OrgScope, requires("knowledge:write")]

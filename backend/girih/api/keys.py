@@ -6,15 +6,15 @@ from datetime import timedelta
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter
 from pydantic import Field
 
 from girih.api.deps import GuardedRoute, Wired, requires
+from girih.api.routers import Router
 from girih.api.shapes import Body, Page
 from girih.db.tenancy import OrgScope
 from girih.services.identity.schemas import ApiKeyOut, NewApiKey, Permission
 
-router = APIRouter(tags=["keys"], route_class=GuardedRoute)
+router = Router(tags=["keys"], route_class=GuardedRoute)
 
 Manager = Annotated[OrgScope, requires("keys:manage")]
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 
 from girih.api.deps import GuardedRoute, Wired, requires
+from girih.api.routers import Router
 from girih.api.shapes import Page
 from girih.db.tenancy import OrgScope
 from girih.services.memory.schemas import Forgotten, MemoryOut
 from girih.services.memory.service import MOST_LISTED
 
-router = APIRouter(prefix="/memories", tags=["memories"], route_class=GuardedRoute)
+router = Router(prefix="/memories", tags=["memories"], route_class=GuardedRoute)
 
 Reader = Annotated[OrgScope, requires("memory:read")]
 Writer = Annotated[OrgScope, requires("memory:write")]

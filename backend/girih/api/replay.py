@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Response
+from fastapi import Query, Response
 
 from girih.api.deps import GuardedRoute, Wired, requires
+from girih.api.routers import Router
 from girih.api.runs import Creator, Key, Reader
 from girih.db.tenancy import OrgScope
 from girih.services.runs.replay_schemas import BatchIn, BatchOut, CheckpointList, RetryIn, RunChange
 from girih.services.runs.schemas import RunIn, RunOut
 
-router = APIRouter(prefix="/runs", tags=["runs"], route_class=GuardedRoute)
+router = Router(prefix="/runs", tags=["runs"], route_class=GuardedRoute)
 
 Changer = Annotated[OrgScope, requires("runs:write")]
 Timeout = Annotated[

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter
-
 from girih.api.deps import GuardedRoute, Wired, requires
+from girih.api.routers import Router
 from girih.db.tenancy import OrgScope
 from girih.services.retention.schemas import RetentionIn, RetentionOut
 
-router = APIRouter(prefix="/retention", tags=["retention"], route_class=GuardedRoute)
+router = Router(prefix="/retention", tags=["retention"], route_class=GuardedRoute)
 
 Reader = Annotated[OrgScope, requires("retention:read")]
 Manager = Annotated[OrgScope, requires("retention:manage")]

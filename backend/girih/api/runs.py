@@ -6,15 +6,16 @@ from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi import Depends, Header, Query, Request, Response
 
 from girih.api.deps import GuardedRoute, Wired, require, requires
 from girih.api.filters import WantedRuns
+from girih.api.routers import Router
 from girih.api.sse import EventStream, resume_after
 from girih.db.tenancy import OrgScope
 from girih.services.runs.schemas import RunIn, RunOut, RunPage, StreamIn
 
-router = APIRouter(prefix="/runs", tags=["runs"], route_class=GuardedRoute)
+router = Router(prefix="/runs", tags=["runs"], route_class=GuardedRoute)
 
 Creator = Annotated[OrgScope, requires("runs:create")]
 Reader = Annotated[OrgScope, requires("runs:read")]

@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Response
+from fastapi import Query, Response
 
 from girih.api.deps import GuardedRoute, Wired, requires
+from girih.api.routers import Router
 from girih.db.tenancy import OrgScope
 from girih.services.runs.schemas import RunOut
 from girih.services.schedules.schemas import FiringList, ScheduleChange, ScheduleIn, ScheduleOut, SchedulePage
 
-router = APIRouter(prefix="/schedules", tags=["schedules"], route_class=GuardedRoute)
+router = Router(prefix="/schedules", tags=["schedules"], route_class=GuardedRoute)
 
 Reader = Annotated[OrgScope, requires("schedules:read")]
 Writer = Annotated[OrgScope, requires("schedules:write")]

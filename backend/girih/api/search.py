@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from girih.api.deps import GuardedRoute, Wired, requires
+from girih.api.routers import Router
 from girih.api.shapes import Body
 from girih.db.tenancy import OrgScope
 from girih.errors import InvalidInput
 from girih.language.nodes.ports import Asker, SearchMode, SearchRequest
 from girih.services.knowledge.explain import Explanation
 
-router = APIRouter(prefix="/collections", tags=["knowledge"], route_class=GuardedRoute)
+router = Router(prefix="/collections", tags=["knowledge"], route_class=GuardedRoute)
 
 Reader = Annotated[OrgScope, requires("knowledge:read")]
 Name = Annotated[str, Field(min_length=1, max_length=200)]

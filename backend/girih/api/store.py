@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 
 from girih.api.deps import GuardedRoute, Wired, requires
+from girih.api.routers import Router
 from girih.db.tenancy import OrgScope
 from girih.services.store.schemas import (
     ItemIn,
@@ -19,7 +20,7 @@ from girih.services.store.schemas import (
     NamespacesWanted,
 )
 
-router = APIRouter(prefix="/store", tags=["store"], route_class=GuardedRoute)
+router = Router(prefix="/store", tags=["store"], route_class=GuardedRoute)
 
 Reader = Annotated[OrgScope, requires("store:read")]
 Writer = Annotated[OrgScope, requires("store:write")]

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Literal
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from pydantic import BaseModel, Field
 from starlette.responses import JSONResponse
 
 from girih.api.deps import GuardedRoute, Wired, public
 from girih.api.errors import RETRY_AFTER
+from girih.api.routers import Router
 
-router = APIRouter(tags=["system"], route_class=GuardedRoute)
+router = Router(tags=["system"], route_class=GuardedRoute)
 
 
 class HealthOut(BaseModel):

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Response
+from fastapi import Query, Response
 
 from girih.api.deps import GuardedRoute, Wired, requires
 from girih.api.filters import SomeThreads
+from girih.api.routers import Router
 from girih.api.runs import Creator, Key
 from girih.db.tenancy import OrgScope
 from girih.services.runs.links import on_thread
@@ -26,7 +27,7 @@ from girih.services.runs.thread_schemas import (
     ThreadPage,
 )
 
-router = APIRouter(prefix="/threads", tags=["threads"], route_class=GuardedRoute)
+router = Router(prefix="/threads", tags=["threads"], route_class=GuardedRoute)
 
 Reader = Annotated[OrgScope, requires("threads:read")]
 Writer = Annotated[OrgScope, requires("threads:write")]

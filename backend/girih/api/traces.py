@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter
-
 from girih.api.deps import GuardedRoute, Wired, requires
+from girih.api.routers import Router
 from girih.db.tenancy import OrgScope
 from girih.services.runs.spans import TraceOut
 
-router = APIRouter(prefix="/runs", tags=["runs"], route_class=GuardedRoute)
+router = Router(prefix="/runs", tags=["runs"], route_class=GuardedRoute)
 
 
 @router.get("/{run_id}/trace", operation_id="get_trace")

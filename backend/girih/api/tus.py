@@ -10,11 +10,12 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import orjson
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 
 from girih.api.deps import Wired, public, requires
 from girih.api.errors import MEDIA_TYPE
 from girih.api.given import given_of
+from girih.api.routers import Router
 from girih.api.uploads import UploadRoute, largest
 from girih.db.tenancy import OrgScope
 from girih.errors import GirihError, InvalidInput, TooLarge, Unsupported
@@ -53,7 +54,7 @@ class TusRoute(UploadRoute):
         return handle
 
 
-router = APIRouter(prefix="/uploads", tags=["knowledge"], route_class=TusRoute)
+router = Router(prefix="/uploads", tags=["knowledge"], route_class=TusRoute)
 
 Writer = Annotated[OrgScope, requires("knowledge:write")]
 

@@ -6,14 +6,15 @@ from datetime import date
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 
 from girih.api.deps import GuardedRoute, Wired, require, requires
+from girih.api.routers import Router
 from girih.api.shapes import Page
 from girih.db.tenancy import OrgScope
 from girih.services.usage.schemas import BudgetIn, BudgetOut, GroupBy, Of, UsagePage
 
-router = APIRouter(tags=["usage"], route_class=GuardedRoute)
+router = Router(tags=["usage"], route_class=GuardedRoute)
 
 Reader = Annotated[OrgScope, requires("usage:read")]
 Manager = Annotated[OrgScope, requires("budgets:manage")]

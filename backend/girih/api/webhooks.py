@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter
-
 from girih.api.deps import GuardedRoute, Wired, requires
+from girih.api.routers import Router
 from girih.db.tenancy import OrgScope
 from girih.services.webhooks.schemas import DeliveryOut, WebhookOut, WebhookSecretOut
 
-router = APIRouter(tags=["webhooks"], route_class=GuardedRoute)
+router = Router(tags=["webhooks"], route_class=GuardedRoute)
 
 Reader = Annotated[OrgScope, requires("runs:read")]
 Writer = Annotated[OrgScope, requires("runs:write")]

@@ -11,11 +11,12 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 import structlog
-from fastapi import APIRouter, WebSocket
+from fastapi import WebSocket
 from starlette.websockets import WebSocketDisconnect
 
 from girih.api.deps import allow, asked_for_inside
 from girih.api.errors import problem, status_of
+from girih.api.routers import Router
 from girih.api.sse import OnLeave, Streams, resume_after
 from girih.db.tenancy import OrgScope
 from girih.engine.events import RunEvent
@@ -34,7 +35,7 @@ LONGEST_MESSAGE = 65_536
 ENDED, RESTARTING, BROKEN = 1000, 1012, 1011
 """Why the server closes: the run has ended; go on after the last `seq`, here or elsewhere; and likewise, later."""
 
-router = APIRouter(prefix="/runs", tags=["runs"])
+router = Router(prefix="/runs", tags=["runs"])
 
 
 @router.websocket("/{run_id}/ws", dependencies=[asked_for_inside("runs:read")])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI
 
 from girih.api.compat.ag_ui import problems as ag_ui_problems
 from girih.api.compat.ag_ui import router as ag_ui
@@ -16,23 +16,23 @@ from girih.api.compat.openai import access as openai_access
 from girih.api.compat.openai import faults as openai_faults
 from girih.api.compat.openai import router as openai
 from girih.api.errors import Heads, Shape, no_heads, shape_problems
+from girih.api.routers import Router
 
 
 @dataclass(frozen=True)
 class Door:
-    """One protocol: its routes below `prefix`, and how its clients read problems, and the headers of these."""
+    """One protocol: its routes, all below its router's prefix; how its clients read problems, and their headers."""
 
-    prefix: str
-    router: APIRouter
+    router: Router
     shape: Shape
     heads: Heads = no_heads
 
 
 DOORS: tuple[Door, ...] = (
-    Door("/langgraph", langgraph.router, langgraph_problems.shape),
-    Door("/openai/v1", openai.router, openai_faults.shape, openai_access.error_heads),
-    Door("/ai-sdk", ai_sdk.router, ai_sdk_problems.shape),
-    Door("/ag-ui", ag_ui.router, ag_ui_problems.shape),
+    Door(langgraph.router, langgraph_problems.shape),
+    Door(openai.router, openai_faults.shape, openai_access.error_heads),
+    Door(ai_sdk.router, ai_sdk_problems.shape),
+    Door(ag_ui.router, ag_ui_problems.shape),
 )
 """Every door there is."""
 
@@ -40,5 +40,5 @@ DOORS: tuple[Door, ...] = (
 def install(app: FastAPI) -> None:
     """Open all doors. Their routes are described by their own projects, not by ours."""
     for door in DOORS:
-        app.include_router(door.router, prefix=door.prefix, include_in_schema=False)
-        shape_problems(app, door.prefix, door.shape, door.heads)
+        app.include_router(door.router, include_in_schema=False)
+        shape_problems(app, door.router.prefix, door.shape, door.heads)

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Request, Response
+from fastapi import Depends, Header, Request, Response
 from starlette.exceptions import HTTPException
 
 from girih.api.compat.ag_ui.runs import answered
 from girih.api.compat.ag_ui.schemas import RunAgentInput
 from girih.api.compat.turns import ChatRoute
 from girih.api.deps import Wired, requires
+from girih.api.routers import Router
 from girih.api.runs import Key
 from girih.db.tenancy import OrgScope
 from girih.services.runs.conversations import Conversations
 
-router = APIRouter(route_class=ChatRoute)
+router = Router(prefix="/ag-ui", route_class=ChatRoute)
 Creator = Annotated[OrgScope, requires("runs:create")]
 Canceller = Annotated[OrgScope, requires("runs:cancel")]
 _TAKEN = frozenset({"", "*/*", "text/*", "text/event-stream"})

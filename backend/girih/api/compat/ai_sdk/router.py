@@ -5,19 +5,20 @@ from __future__ import annotations
 from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 
 from girih.api.compat.ai_sdk.chunks import Chunks
 from girih.api.compat.ai_sdk.messages import said_of
 from girih.api.compat.ai_sdk.schemas import ChatIn
 from girih.api.compat.turns import ChatRoute, TurnSpeaker
 from girih.api.deps import Wired, requires
+from girih.api.routers import Router
 from girih.api.runs import Key
 from girih.api.sse import EventStream
 from girih.db.tenancy import OrgScope
 from girih.services.runs.conversations import Conversations, Turn
 
-router = APIRouter(route_class=ChatRoute)
+router = Router(prefix="/ai-sdk", route_class=ChatRoute)
 Creator = Annotated[OrgScope, requires("runs:create")]
 Reader = Annotated[OrgScope, requires("runs:read")]
 Canceller = Annotated[OrgScope, requires("runs:cancel")]

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 
 from girih.api.compat.langgraph.assistant_shapes import graph_json, schemas, subgraphs
 from girih.api.compat.langgraph.assistants import agent_of, assistant, assistant_version, name_of, reference_of
 from girih.api.compat.langgraph.shaping import Body, Limit, Offset, Order, holds, paged, refused, selected
 from girih.api.deps import GuardedRoute, Wired, requires
+from girih.api.routers import Router
 from girih.db.tenancy import OrgScope
 from girih.errors import InvalidInput, NotFound
 from girih.language.spec.tree import JsonObject
 from girih.services.agents.drawing import draw
 from girih.wiring.server import Girih
 
-router = APIRouter(prefix="/assistants", route_class=GuardedRoute)
+router = Router(prefix="/assistants", route_class=GuardedRoute)
 
 Reader = Annotated[OrgScope, requires("agents:read")]
 Publisher = Annotated[OrgScope, requires("agents:publish")]

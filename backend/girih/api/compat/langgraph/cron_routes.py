@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 
 from girih.api.compat.langgraph.assistants import agent_of, name_of
 from girih.api.compat.langgraph.cron_bodies import (
@@ -21,12 +21,13 @@ from girih.api.compat.langgraph.cron_bodies import (
 )
 from girih.api.compat.langgraph.shaping import paged, require_fields, selected
 from girih.api.deps import GuardedRoute, Wired, requires
+from girih.api.routers import Router
 from girih.db.tenancy import OrgScope
 from girih.language.spec.tree import JsonObject
 from girih.services.schedules.search_repository import ScheduleSearch
 from girih.wiring.server import Girih
 
-router = APIRouter(route_class=GuardedRoute)
+router = Router(route_class=GuardedRoute)
 
 Reader = Annotated[OrgScope, requires("schedules:read")]
 Writer = Annotated[OrgScope, requires("schedules:write")]

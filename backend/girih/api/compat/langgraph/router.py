@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
-
 from girih.api.compat.langgraph import (
     assistant_routes,
     cron_routes,
@@ -15,8 +13,9 @@ from girih.api.compat.langgraph import (
     thread_routes,
     thread_streams,
 )
+from girih.api.routers import Router
 
-router = APIRouter()
+router = Router(prefix="/langgraph")
 for part in (
     server,
     assistant_routes,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi import Depends, Header, Query, Request, Response
 
 from girih.api.compat.langgraph import answering, run_ends, run_lists
 from girih.api.compat.langgraph.frames import read_place
@@ -13,12 +13,13 @@ from girih.api.compat.langgraph.run_body import RunBody, check_unheard, check_un
 from girih.api.compat.langgraph.run_shapes import listed, run_json
 from girih.api.compat.langgraph.run_start import start
 from girih.api.deps import GuardedRoute, Wired, requires
+from girih.api.routers import Router
 from girih.api.runs import Key
 from girih.db.tenancy import OrgScope
 from girih.language.spec.tree import JsonObject
 from girih.services.feedback.schemas import MOST_KEYS, FeedbackKey
 
-router = APIRouter(prefix="/threads/{thread_id}/runs", route_class=GuardedRoute)
+router = Router(prefix="/threads/{thread_id}/runs", route_class=GuardedRoute)
 
 Creator = Annotated[OrgScope, requires("runs:create")]
 Reader = Annotated[OrgScope, requires("runs:read")]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Body, Request, Response
+from fastapi import Body, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from girih.api.compat.langgraph import answering, run_ends, run_lists
@@ -15,10 +15,11 @@ from girih.api.compat.langgraph.run_shapes import run_json
 from girih.api.compat.langgraph.run_start import start, start_all
 from girih.api.compat.langgraph.runs import Action, Canceller, Creator, Joining, LastEventId, Reader
 from girih.api.deps import GuardedRoute, Wired
+from girih.api.routers import Router
 from girih.api.runs import Key
 from girih.language.spec.tree import JsonObject
 
-router = APIRouter(prefix="/runs", route_class=GuardedRoute)
+router = Router(prefix="/runs", route_class=GuardedRoute)
 
 
 class StopIn(BaseModel):

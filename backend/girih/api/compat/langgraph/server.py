@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
-
 from girih.api.deps import GuardedRoute, Wired, public
+from girih.api.routers import Router
 from girih.language.spec.tree import JsonObject
 
-router = APIRouter(route_class=GuardedRoute)
+router = Router(route_class=GuardedRoute)
 
 
 @router.get("/ok", operation_id="langgraph_ok", dependencies=[public])

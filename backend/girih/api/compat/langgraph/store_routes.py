@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import Field
 
 from girih.api.compat.langgraph.shaping import Body
 from girih.api.deps import GuardedRoute, Wired, requires
+from girih.api.routers import Router
 from girih.db.tenancy import OrgScope
 from girih.errors import InvalidInput, NotFound
 from girih.language.spec.durations import LONGEST_DURATION
 from girih.language.spec.tree import JsonObject
 from girih.services.store.schemas import ItemIn, ItemOut, ItemsWanted, Key, Namespace, NamespacesWanted, Offset, Prefix
 
-router = APIRouter(prefix="/store", route_class=GuardedRoute)
+router = Router(prefix="/store", route_class=GuardedRoute)
 
 Reader = Annotated[OrgScope, requires("store:read")]
 Writer = Annotated[OrgScope, requires("store:write")]

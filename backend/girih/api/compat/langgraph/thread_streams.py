@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi import Header, Query, Request, Response
 
 from girih.api.compat.langgraph.frames import LAST, Place
 from girih.api.compat.langgraph.protocol_commands import CommandIn, obey
@@ -16,6 +16,7 @@ from girih.api.compat.langgraph.run_shapes import listed
 from girih.api.compat.langgraph.thread_places import ThreadPlace, of_number, of_text
 from girih.api.compat.langgraph.thread_speaking import ThreadSpeaker
 from girih.api.deps import GuardedRoute, Wired, requires
+from girih.api.routers import Router
 from girih.api.sse import EventStream
 from girih.db.tenancy import OrgScope
 from girih.errors import InvalidInput
@@ -23,7 +24,7 @@ from girih.language.spec.tree import JsonObject
 from girih.services.runs.schemas import ENDED
 from girih.wiring.server import Girih
 
-router = APIRouter(prefix="/threads/{thread_id}", route_class=GuardedRoute)
+router = Router(prefix="/threads/{thread_id}", route_class=GuardedRoute)
 
 Creator = Annotated[OrgScope, requires("runs:create")]
 Reader = Annotated[OrgScope, requires("runs:read")]

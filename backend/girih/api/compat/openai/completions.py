@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 
 from girih.api.compat.openai.access import Asked, DoorRoute, Key, Runner, Thread
 from girih.api.compat.openai.chat_request import read_chat
 from girih.api.compat.openai.chats import Chats
 from girih.api.deps import Wired
+from girih.api.routers import Router
 
-router = APIRouter(route_class=DoorRoute)
+router = Router(route_class=DoorRoute)
 
 
 @router.post("/chat/completions", operation_id="openai_chat", response_class=Response)

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fastapi import APIRouter
-
 from girih.api.compat.openai.access import DoorRoute, Reader
 from girih.api.compat.openai.options import no_such_model
 from girih.api.compat.openai.runs import require_chat
 from girih.api.deps import Wired
+from girih.api.routers import Router
 from girih.errors import InvalidInput, NotFound
 from girih.language.spec.tree import JsonObject
 from girih.services.agents.schemas import AgentOut
 
-router = APIRouter(route_class=DoorRoute)
+router = Router(route_class=DoorRoute)
 
 
 @router.get("/models", operation_id="openai_models")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import Depends, Query, Request, Response
 
 from girih.api.compat.openai.access import Asked, Canceller, DoorRoute, Follower, Runner
 from girih.api.compat.openai.answers import Answers
@@ -13,10 +13,11 @@ from girih.api.compat.openai.inputs import Inputs
 from girih.api.compat.openai.response_request import ENCRYPTED, read_response
 from girih.api.deps import Wired
 from girih.api.repeats import HEADER
+from girih.api.routers import Router
 from girih.errors import NotFound
 from girih.language.spec.tree import JsonObject
 
-router = APIRouter(prefix="/responses", route_class=DoorRoute)
+router = Router(prefix="/responses", route_class=DoorRoute)
 
 Include = Annotated[list[str] | None, Query(alias="include[]")]
 

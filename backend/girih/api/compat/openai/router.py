@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
-
 from girih.api.compat.openai import completions, models, responses, unserved
+from girih.api.routers import Router
 
-router = APIRouter()
+router = Router(prefix="/openai/v1")
 for part in (models, completions, responses, unserved):
     router.include_router(part.router)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from fastapi import APIRouter
-
 from girih.api.compat.openai.access import DoorRoute, Reader
+from girih.api.routers import Router
 from girih.errors import NotFound
 
 
@@ -16,7 +15,7 @@ class Unserved(DoorRoute):
     any_parameters = True
 
 
-router = APIRouter(route_class=Unserved)
+router = Router(route_class=Unserved)
 
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 _THREADS = "a conversation is a thread: the /v1/threads routes make, read and delete them"
