@@ -29,8 +29,11 @@ async def tune(work: Work, **settings: object) -> None:
     """Set up the rest of the transaction for searches: plans for this index, and memory for some 100,000 rows."""
     # A plan made for any index would be wrong for small ones beside big ones.
     wanted = {"plan_cache_mode": "force_custom_plan", "work_mem": "32MB", **settings}
-    given = {"names": list(wanted), "given": [str(value) for value in wanted.values()]}
-    await work.session.execute(_TUNE, given)
+    known = work.session.info.setdefault(_TUNE, {})
+    fresh = {name: str(value) for name, value in wanted.items() if known.get(name) != str(value)}
+    if fresh:
+        await work.session.execute(_TUNE, {"names": list(fresh), "given": list(fresh.values())})
+        known |= fresh
 
 
 async def distinct(find: Find, depth: int) -> Leg:

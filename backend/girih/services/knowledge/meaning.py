@@ -15,8 +15,12 @@ from girih.services.knowledge.where import EVERYTHING, Where
 
 FEW = 10_000
 """Passages that a condition may leave and that are compared one by one: an HNSW index finds too few among few."""
-_SHORT, _LONG = 4_000, 40_000
-"""Passages that the HNSW index goes through for a question, at first, and when the condition leaves more than `FEW`."""
+_SHORT, _LONG = 1_000, 40_000
+"""Passages that the HNSW index goes through for a question under a condition at first, and where it leaves more than
+`FEW`."""
+_SPARE = 2
+"""How many times as many passages as are asked for it has to give under a condition: it comes upon them in nearly the
+right order only, and where it has to go far for them it misses some."""
 _WIDEST = 1_000
 """The largest `hnsw.ef_search` there is."""
 
@@ -94,12 +98,19 @@ class _Search:
 
     async def nearest(self, depth: int) -> Sequence[Row[Any]]:
         """By the HNSW index; where a condition leaves so few that it finds too few, by comparing those."""
-        rows = await self._by_index(depth, _SHORT if self._where.narrows else _LONG)
-        if len(rows) < min(depth, self._index.passages) and self._where.narrows:
-            rows = await self.exact_among(depth, FEW) or await self._by_index(depth, _LONG)
+        rows = await (self._nearest_among(depth) if self._where.narrows else self._by_index(depth, _LONG))
         if len(rows) < min(depth, self._index.passages):
             rows = await (self.exact_among(depth) if self._where.narrows else self.exact(depth))
-        return sorted(rows, key=lambda row: (-row.score, row.id))
+        return sorted(rows, key=lambda row: (-row.score, row.id))[:depth]
+
+    async def _nearest_among(self, depth: int) -> Sequence[Row[Any]]:
+        wanted = _SPARE * depth
+        if self._index.passages > FEW:
+            # So few of its passages that whoever is among them often enough is more than a few in all.
+            rows = await self._by_index(wanted, max(_SHORT, wanted))
+            if len(rows) >= wanted:
+                return rows
+        return await self.exact_among(depth, FEW) or await self._by_index(wanted, _LONG)
 
     async def _by_index(self, depth: int, tuples: int) -> Sequence[Row[Any]]:
         options = {

@@ -55,7 +55,8 @@ WITH place AS MATERIALIZED (
 _SCORE = "sum(a.weight * {count} / ({count} + CAST(0.3 AS float8) + CAST(:slope AS float8) * {words}))"
 _LOOKED_UP = _SCORE.format(count=f"({FOUND} & 65535)", words="w.words")
 # Rare terms weigh most, so passages are picked by those alone, and the terms that stand in very many passages are
-# looked up for the best of them only. The rarest term is read whatever it costs.
+# looked up for the best of them only, and of those for whom it may change anything: a term gives less than its weight.
+# The rarest term is read whatever it costs.
 _ASKED = (
     _SAID
     + """, picked AS (
@@ -73,7 +74,10 @@ _ASKED = (
     SELECT {looked_up}
     FROM asked a JOIN chunk_words w ON w.org_id = :org_id AND w.index_id = :index_id AND w.number = b.number
     WHERE NOT a.is_rare AND ({found} & -65536) = a.term), 0) END AS score
-  FROM best b ORDER BY score DESC, b.number LIMIT :depth
+  FROM best b
+  WHERE b.score + (SELECT coalesce(sum(weight), 0) FROM asked WHERE NOT is_rare)
+    >= coalesce((SELECT l.score FROM best l ORDER BY l.score DESC OFFSET greatest(:depth - 1, 0) LIMIT 1), 0)
+  ORDER BY score DESC, b.number LIMIT :depth
 )
 SELECT c.id, c.document_id, c.start, s.score, (SELECT bool_and(is_rare) FROM asked) AS is_whole
 FROM scored s JOIN chunk_words w ON w.org_id = :org_id AND w.index_id = :index_id AND w.number = s.number
