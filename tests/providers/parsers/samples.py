@@ -42,8 +42,8 @@ Write to us.
 TEXT = "Grüße aus Köln.\n\nDie Öffnungszeiten ändern sich täglich, außer im März.".encode()
 
 
-def pdf(*pages: list[tuple[int, str]], extra: bytes = b"", trailer: bytes = b"") -> bytes:
-    """A PDF; each page is a list of lines with their letter size."""
+def pdf(*pages: list[tuple[int, str]], drawn: str = "", extra: bytes = b"", trailer: bytes = b"") -> bytes:
+    """A PDF; each page is a list of lines with their letter size, and what else is drawn on it."""
     kids = " ".join(f"{4 + 2 * i} 0 R" for i in range(len(pages)))
     objects = [
         b"<< /Type /Catalog /Pages 2 0 R >>",
@@ -56,6 +56,7 @@ def pdf(*pages: list[tuple[int, str]], extra: bytes = b"", trailer: bytes = b"")
             top -= int(size * 1.4)
             escaped = line.replace("\\", "\\\\").replace("(", "\\(").replace(")", "\\)")
             content += f"BT /F1 {size} Tf 50 {top} Td ({escaped}) Tj ET\n"
+        content += drawn
         resources = f"/Resources << /Font << /F1 3 0 R >> >> /Contents {5 + 2 * number} 0 R"
         objects.append(f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] {resources} >>".encode())
         objects.append(f"<< /Length {len(content)} >>\nstream\n{content}\nendstream".encode("latin-1"))

@@ -14,7 +14,7 @@ from girih.providers.parsers.document import ParsedDocument
 from girih.providers.parsers.formats import suffix_of
 from girih.providers.parsers.limits import Limits
 
-VERSION = 2
+VERSION = 3
 """Grows whenever equal files would be parsed differently; stored results name it."""
 
 _PIECE = 2**16

@@ -1,4 +1,4 @@
-"""PDF files: text page by page, with headings found by the size of their letters."""
+"""PDF files: text page by page, with headings found by the size of their letters, and tables."""
 
 from __future__ import annotations
 
@@ -14,8 +14,11 @@ import pypdfium2.raw as pdfium
 from girih.errors import DocumentRejected
 from girih.providers.parsers.document import Builder, ParsedDocument
 from girih.providers.parsers.limits import Limits
-from girih.providers.parsers.pdf_lines import Line, whole_words, without_running
+from girih.providers.parsers.pdf_lines import Line, whole_words, with_headers, without_running
+from girih.providers.parsers.pdf_pages import page_lines
 from girih.providers.parsers.pdf_scans import Scans
+from girih.providers.parsers.pdf_tables import Tables
+from girih.providers.parsers.tables import markdown_tables
 from girih.providers.parsers.text import too_long
 
 _LARGER = 1.15
@@ -28,7 +31,7 @@ _KEPT = 32 * 2**20
 
 
 def parse_pdf(path: Path, limits: Limits) -> ParsedDocument:
-    """Headings and paragraphs with their pages."""
+    """Headings, paragraphs and tables with their pages."""
     document = _open(path)
     pages = len(document)
     if pages == 0:
@@ -39,7 +42,7 @@ def parse_pdf(path: Path, limits: Limits) -> ParsedDocument:
     lines = _all_lines(document, path, limits)
     if not lines:
         raise _without_text(limits)
-    return build(whole_words(without_running(lines)), limits).build(title, pages)
+    return build(list(with_headers(whole_words(without_running(lines)))), limits).build(title, pages)
 
 
 def _without_text(limits: Limits) -> DocumentRejected:
@@ -55,13 +58,13 @@ def _without_text(limits: Limits) -> DocumentRejected:
 def _all_lines(document: Any, path: Path, limits: Limits) -> list[Line]:
     """The lines of all pages; no more of a large file is in memory at once than a few of its pages bring along."""
     lines: list[Line] = []
-    left, pages, scans = limits.characters, len(document), Scans(limits)
+    left, pages, scans, tables = limits.characters, len(document), Scans(limits), Tables()
     at_once = max(1, pages * _KEPT // path.stat().st_size)
     for number in range(pages):
         if number and number % at_once == 0:
             document.close()
             document = _open(path)
-        found = list(_lines(document, number)) or scans.lines(document, number)
+        found = page_lines(document, number, tables) or scans.lines(document, number)
         left -= sum(len(line.text) for line in found)
         if left < 0:
             raise too_long(limits)
@@ -86,40 +89,8 @@ def _title(document: Any) -> str | None:
     return title or None
 
 
-def _lines(document: Any, number: int) -> Iterator[Line]:
-    """The lines of a page. A page that cannot be read has none."""
-    try:
-        page = document[number]
-        text = page.get_textpage()
-    except pypdfium2.PdfiumError:
-        return
-    at, bottom = 0, None
-    for line in text.get_text_range().replace("\r\n", "\n\r").split("\n"):
-        # The "\r" of a line end counts as a character of the page, so it is kept until the position is known.
-        shown = line.lstrip("\r")
-        first = at + len(line) - len(shown) + len(shown) - len(shown.lstrip())
-        at += len(line) + 1
-        if not shown.strip():
-            continue
-        size = max(float(pdfium.FPDFText_GetFontSize(text.raw, first)), 1.0)
-        low, high = _edges(text, first)
-        yield Line(shown.strip(), size, (bottom - high) / size if bottom is not None else 0.0, number + 1)
-        bottom = low
-    text.close()
-    page.close()
-
-
-def _edges(text: Any, index: int) -> tuple[float, float]:
-    """Bottom and top of a character's line, in points from the page's bottom."""
-    try:
-        _, low, _, high = text.get_charbox(index, loose=True)
-    except pypdfium2.PdfiumError:
-        return 0.0, 0.0
-    return float(low), float(high)
-
-
 def build(lines: list[Line], limits: Limits) -> Builder:
-    """Headings and paragraphs of these lines. Where letters have no size (0), a line is no heading."""
+    """Headings, paragraphs and tables of these lines. Where letters have no size (0), a line is no heading."""
     weights: Counter[float] = Counter()
     for line in lines:
         if line.size:
@@ -131,9 +102,19 @@ def build(lines: list[Line], limits: Limits) -> Builder:
     for kind, run in _runs(lines, body):
         if kind == "heading":
             builder.heading(_joined(run), levels[round(run[0].size, 1)], run[0].page)
+        elif kind == "table":
+            _add_table(builder, run[0], limits)
         else:
             builder.add("paragraph", _joined(run), run[0].page)
     return builder
+
+
+def _add_table(builder: Builder, line: Line, limits: Limits) -> None:
+    """A table, in parts that begin with its header row if it is long."""
+    for table in markdown_tables([[_unmarked(cell) for cell in row] for row in line.rows]):
+        builder.add("table", table, line.page)
+        if builder.full:
+            raise too_long(limits)
 
 
 def _is_heading(line: Line, body: float) -> bool:
@@ -142,18 +123,26 @@ def _is_heading(line: Line, body: float) -> bool:
 
 
 def _runs(lines: list[Line], body: float) -> Iterator[tuple[str, list[Line]]]:
-    """Lines that belong together: a heading (also over two lines), or a paragraph."""
+    """Lines that belong together: a heading (also over two lines), a table, or a paragraph."""
     run: list[Line] = []
     for line in lines:
         if run and _starts_anew(run[-1], line, body):
-            yield ("heading" if _is_heading(run[0], body) else "paragraph"), run
+            yield _kind(run[0], body), run
             run = []
         run.append(line)
     if run:
-        yield ("heading" if _is_heading(run[0], body) else "paragraph"), run
+        yield _kind(run[0], body), run
+
+
+def _kind(line: Line, body: float) -> str:
+    if line.rows:
+        return "table"
+    return "heading" if _is_heading(line, body) else "paragraph"
 
 
 def _starts_anew(before: Line, line: Line, body: float) -> bool:
+    if before.rows or line.rows:
+        return True
     if before.page != line.page or _is_heading(before, body) != _is_heading(line, body):
         return True
     if _is_heading(line, body):
@@ -166,4 +155,8 @@ def _joined(run: list[Line]) -> str:
     text = "\n".join(line.text for line in run)
     for mark in ("\ufffe\n", "\x02\n", "\u00ad\n"):
         text = text.replace(mark, "")
+    return _unmarked(text)
+
+
+def _unmarked(text: str) -> str:
     return text.replace("\ufffe", "-").replace("\x02", "-")

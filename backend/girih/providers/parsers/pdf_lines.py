@@ -13,6 +13,8 @@ _EDGE = 2
 _FEWEST_PAGES = 3
 _SHARE_OF_PAGES = 0.4
 _LONGEST_NUMBERED = 60
+_SAME_PLACE = 6.0
+"""Points that a column's place may differ between two pages."""
 _NUMBER = re.compile(r"(?<!\d)[0-9]{1,6}(?!\d)")
 _WORD = re.compile(r"[^\W_]+(?:-[^\W_]+)*")
 _PARTED = re.compile(r"([^\W_]*)\ufffe([^\W_]*)")
@@ -20,12 +22,17 @@ _PARTED = re.compile(r"([^\W_]*)\ufffe([^\W_]*)")
 
 @dataclass(frozen=True)
 class Line:
-    """A line, the size of its letters in points, and how far it is below the one before, in such sizes."""
+    """A line, the size of its letters in points, and how far it is below the one before, in such sizes.
+
+    A table is one line, too: its rows of cells, and where its columns begin, in points from the left.
+    """
 
     text: str
     size: float
     gap: float
     page: int
+    rows: tuple[tuple[str, ...], ...] = ()
+    columns: tuple[float, ...] = ()
 
 
 def without_running(lines: list[Line]) -> list[Line]:
@@ -80,4 +87,32 @@ def whole_words(lines: list[Line]) -> list[Line]:
             return hyphenated
         return joined
 
-    return [replace(line, text=_PARTED.sub(whole, line.text)) for line in lines]
+    return [
+        replace(
+            line,
+            text=_PARTED.sub(whole, line.text),
+            rows=tuple(tuple(_PARTED.sub(whole, cell) for cell in row) for row in line.rows),
+        )
+        for line in lines
+    ]
+
+
+def with_headers(lines: list[Line]) -> Iterator[Line]:
+    """The lines; a table that goes on at the top of the next page has the header row of its beginning there, too."""
+    before: Line | None = None
+    for line in lines:
+        whole = line
+        if before is not None and _goes_on(before, line) and before.rows[0] != line.rows[0]:
+            whole = replace(line, rows=(before.rows[0], *line.rows))
+        yield whole
+        before = whole
+
+
+def _goes_on(before: Line, line: Line) -> bool:
+    """Whether a table is the one before it: nothing is between them but the page's end, and columns are the same."""
+    return (
+        bool(before.rows and line.rows)
+        and line.page == before.page + 1
+        and len(line.columns) == len(before.columns)
+        and all(abs(one - other) <= _SAME_PLACE for one, other in zip(before.columns, line.columns, strict=True))
+    )
