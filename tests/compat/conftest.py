@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from langgraph_sdk import get_client
 from langgraph_sdk.client import LangGraphClient, SyncLangGraphClient
 from tests.api.process import api_process
 from tests.compat.langgraph_clients import opened
+from tests.compat.shop import Shop, open_shop
 from tests.conftest import fresh_database, make_scope
 
 from girih.db.engine import make_engine, make_sessions
@@ -43,7 +45,28 @@ class Served:
 
 @pytest.fixture(scope="session")
 async def served(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Served]:
-    """The server, with every agent of `agents/` published.
+    """The server, with every agent of `agents/` published."""
+    async with _serving(tmp_path_factory.mktemp("compat")) as served:
+        yield served
+
+
+@pytest.fixture(scope="session")
+def shop() -> Iterator[Shop]:
+    """A service that tools call and webhooks tell."""
+    with open_shop() as shop:
+        yield shop
+
+
+@pytest.fixture(scope="session")
+async def trading(shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Served]:
+    """A server of its own that the shop is bound to."""
+    async with _serving(tmp_path_factory.mktemp("trading"), GIRIH_ENDPOINTS=shop.bound) as served:
+        yield served
+
+
+@asynccontextmanager
+async def _serving(folder: Path, **settings: str) -> AsyncIterator[Served]:
+    """A server with every agent.
 
     Its database is its own: it lives to the end of the session, and does whatever it finds to be done there.
     """
@@ -53,7 +76,7 @@ async def served(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Serv
         uow = UnitOfWork(make_sessions(engine), lambda *_: None)
         key = (await IdentityService(uow).create_key(await make_scope(uow), "clients", PERMISSIONS)).key
         await engine.dispose()
-        with api_process(database.app, tmp_path_factory.mktemp("compat")) as api:
+        with api_process(database.app, folder, **settings) as api:
             served = Served(api.url, key, database.app)
             publish(served, AGENTS)
             yield served

@@ -44,11 +44,12 @@ EventType = Literal[
   `node.skipped` (its `when` does not hold) verb · `node.retried` attempt, kind, message, wait_s ·
   `node.cancelled` (another branch has won or failed, or time is over) verb
 - `message.delta` text, of an agent its `turn`, and `final` where an agent without tools says it ·
-  `message.completed` text, model, usage, and as they apply turn, calls, cut_off (at the limit of tokens) ·
-  `model.finished` (each call of a model, whatever became of it) model, provider, usage, duration_ms, and as they apply
-  first_token_ms, error (its kind, or `cancelled`) · `tool.delta` a piece of a call as it arrives: index (of the turn's
-  calls), arguments, and as they apply turn, call_id, tool, `app` where the tool is the app's · `tool.started` tool,
-  arguments · `tool.finished` tool, result · `retrieval.finished` collection, hits
+  `message.completed` text, model, usage, and as they apply turn, calls (with the `id` that the message has among the
+  agent's `messages`), cut_off (at the limit of tokens) · `model.finished` (each call of a model, whatever became of it)
+  model, provider, usage, duration_ms, and as they apply first_token_ms, error (its kind, or `cancelled`) ·
+  `tool.delta` a piece of a call as it arrives: index (of the turn's calls), arguments, and as they apply turn, call_id,
+  tool, `app` where the tool is the app's · `tool.started` tool, arguments · `tool.finished` tool, result or error, and
+  `changed` with the arguments where a person has changed them · `retrieval.finished` collection, hits
 - `state.updated` values: what the node wrote, by name under `state:`, and for a fork whose branches wrote something
   `merged`: all of it by name, in the order in which it counts (what a branch wrote counts from then on) ·
   `memory.stored`, `memory.recalled` namespace, and what was stored or found · `custom` what a node of another package
@@ -63,7 +64,8 @@ TERMINAL: frozenset[str] = frozenset({"run.finished", "run.failed", "run.cancell
 class NewEvent:
     """An event as the engine emits it. `node` is the path through subgraphs (`refund/lookup`), `None` for the run.
 
-    `ns` is the namespace in which what the node did is kept; it is not a part of the event.
+    `ns` is the namespace in which what the node did is kept, `redact` what is left out of the record of runs (see
+    `Tracing`); neither is a part of the event.
     """
 
     type: str
@@ -71,6 +73,7 @@ class NewEvent:
     at: datetime
     node: str | None = None
     ns: str = field(default="", compare=False, repr=False)
+    redact: frozenset[str] = field(default=frozenset(), compare=False, repr=False)
 
 
 @dataclass(frozen=True)

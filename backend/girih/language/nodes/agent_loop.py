@@ -14,7 +14,7 @@ from girih.language.nodes.accepting import accepted, instructed, with_params
 from girih.language.nodes.agent_app_tools import AppTool, CallPieces, call_id
 from girih.language.nodes.agent_tools import Tool, fitting, listed, settle, told, tools_of
 from girih.language.nodes.answers import Answer, ask, data_text, misshapen, read_data, repair, usage_of
-from girih.language.nodes.conversation import as_json, conversation
+from girih.language.nodes.conversation import answer_id, as_json, conversation
 from girih.language.nodes.ports import AppGiven, Message, ModelRequest, NodeContext, ToolCall, ToolSpec, Usage
 from girih.language.spec.tree import JsonObject, JsonSchema, JsonValue
 
@@ -90,7 +90,8 @@ class AgentLoop:
             answer = await self._asked(self._request(turn), marks)
             calls = [_recorded(call) for call in self._named(turn, answer.calls)]
             completed = answer.completed(usage=usage_of(answer.usage))
-            self.ctx.emit("message.completed", {**completed, **marks, **({"calls": calls} if calls else {})})
+            called: JsonObject = {"calls": calls, "id": self._id(len(self.said))} if calls else {}
+            self.ctx.emit("message.completed", {**completed, **marks, **called})
             if last and schema is not None and not calls:
                 _, faults = read_data(answer.text, schema)
                 if faults:
@@ -170,10 +171,20 @@ class AgentLoop:
         result: JsonObject = {
             "text": text,
             "calls": self.calls[:MAX_LISTED],
-            "messages": [as_json(message, self._id(index)) for index, message in enumerate(self.said)],
+            "messages": list(self._messages()),
             "usage": usage_of(self.usage),
         }
         return result if handoff is None else {**result, "handoff": handoff}
+
+    def _messages(self) -> Iterator[JsonObject]:
+        """What was said, each with an id; a tool's answer has one that its call gives it."""
+        spoken = ""
+        for index, message in enumerate(self.said):
+            if message.call_id is not None:
+                yield as_json(message, answer_id(spoken, message.call_id))
+            else:
+                spoken = self._id(index)
+                yield as_json(message, spoken)
 
     def _id(self, index: int) -> str:
         return str(uuid.uuid5(uuid.NAMESPACE_OID, f"{self.ctx.attempt_key}:{index}"))

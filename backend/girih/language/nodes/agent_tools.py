@@ -237,6 +237,8 @@ class Tool:
 
     def _finished(self, call: ToolCall, ctx: NodeContext, done: JsonObject) -> JsonObject:
         outcome: JsonObject = {name: done[name] for name in ("result", "error") if name in done}
+        if done.get("changed"):
+            outcome |= {"changed": True, "arguments": done["arguments"]}
         ctx.emit("tool.finished", {"call_id": call.id, "tool": call.name, **outcome})
         return done
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Annotated, Any, Protocol
@@ -101,6 +102,11 @@ def as_json(message: Message, id: str) -> JsonObject:
     if message.images:
         told["images"] = [{name: value for name, value in vars(image).items() if value} for image in message.images]
     return told
+
+
+def answer_id(message_id: str, call_id: str) -> str:
+    """The id of a tool's answer to a call that the message of that id makes."""
+    return str(uuid.uuid5(uuid.NAMESPACE_OID, f"{message_id}:{call_id}"))
 
 
 def _last(messages: list[JsonValue], number: int) -> list[Message]:

@@ -23,14 +23,15 @@ def written(message: Mapping[str, Any]) -> JsonObject:
         "additional_kwargs": {},
         "response_metadata": {},
         "type": kind,
-        "name": None,
+        "name": message.get("name"),
         "id": message.get("id"),
     }
     if kind == "ai":
         calls = [called(call["id"], call["name"], call.get("arguments") or {}) for call in message.get("calls") or ()]
         return common | {"tool_calls": calls, "invalid_tool_calls": [], "usage_metadata": None}
     if kind == "tool":
-        return common | {"tool_call_id": message.get("call_id"), "artifact": None, "status": "success"}
+        status = "error" if message.get("failed") else "success"
+        return common | {"tool_call_id": message.get("call_id"), "artifact": None, "status": status}
     return common
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from girih.language.compiler.plan import Plan
 from girih.language.spec.tree import JsonObject
 from girih.services.runs.schemas import RunOut
+from girih.services.runs.talk import Talks
 from girih.services.runs.values_fold import ValuesFold
 
 
@@ -24,6 +25,8 @@ class RunView:
     goes_on: bool
     before: str | None = None
     """The id of its thread's moment before it began; `None` for one that goes on where another one was."""
+    talks: Talks = field(default_factory=dict)
+    """What agents said beside calls in the runs before it on its thread."""
 
     def fold(self) -> ValuesFold:
         """Its values before its first event."""

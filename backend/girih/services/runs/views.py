@@ -8,7 +8,9 @@ from uuid import UUID
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import UnitOfWork
 from girih.engine.events import RunEvent
+from girih.engine.shared_state import MESSAGES
 from girih.errors import Conflict, NotFound
+from girih.language.compiler.plan import Plan
 from girih.language.spec.tree import JsonObject
 from girih.services.runs import repository, snapshot_repository, view_repository
 from girih.services.runs.held import Held
@@ -20,6 +22,8 @@ from girih.services.runs.run_view import RunView
 from girih.services.runs.schemas import RunOut
 from girih.services.runs.shown import out
 from girih.services.runs.tables import Run
+from girih.services.runs.talk import Talks
+from girih.services.runs.talks import TalkReader
 from girih.services.runs.thread_tables import ThreadState
 from girih.services.runs.thread_tail import ThreadTail, Turn
 from girih.services.runs.values_fold import ValuesFold
@@ -36,6 +40,7 @@ class Views:
         replays: Replays,
         held: Callable[[UUID], Held | None],
     ) -> None:
+        self.talks = TalkReader(uow, agents)
         self._uow = uow
         self._agents = agents
         self._reader = reader
@@ -53,14 +58,16 @@ class Views:
             outputs = await snapshot_repository.outputs_at(work, before) if before is not None else None
         plan = await self._agents.plan(scope, row.digest)
         source = await self._source(scope, row) if row.source_run_id is not None else None
+        beginning = (before.state if before is not None else {}) | (source or {})
         return RunView(
             run,
             plan,
-            beginning=(before.state if before is not None else {}) | (source or {}),
+            beginning=beginning,
             outputs=outputs,
             messages=await self._messages(scope, run_id) if plan.chat else (),
             goes_on=source is not None,
             before=_before(row, before),
+            talks=await self._talks(scope, row.thread_id, plan, beginning),
         )
 
     async def of_known(self, scope: OrgScope, run: RunOut) -> RunView:
@@ -82,7 +89,8 @@ class Views:
             messages = said_in(held.claim.chat) if held is not None else await self._messages(scope, number)
         beginning = before.state if before is not None else {}
         moment = str(before.id) if before is not None else run.thread_id
-        return RunView(run, plan, beginning, outputs, messages, goes_on=False, before=moment)
+        talks = await self._talks(scope, UUID(run.thread_id) if run.thread_id else None, plan, beginning)
+        return RunView(run, plan, beginning, outputs, messages, goes_on=False, before=moment, talks=talks)
 
     async def so_far(self, scope: OrgScope, run_id: UUID) -> ValuesFold:
         """The run's values after all it has recorded so far."""
@@ -121,6 +129,11 @@ class Views:
     async def _messages(self, scope: OrgScope, run_id: UUID) -> Sequence[JsonObject]:
         async with self._uow(scope) as work:
             return said_in(await chat_of(work, scope.org_id, run_id))
+
+    async def _talks(self, scope: OrgScope, thread_id: UUID | None, plan: Plan, beginning: JsonObject) -> Talks:
+        if thread_id is None or plan.chat is None:
+            return {}
+        return (await self.talks.before(scope, thread_id, beginning.get(MESSAGES) or ())).by_answer
 
     async def _source(self, scope: OrgScope, row: Run) -> JsonObject | None:
         """What the checkpoint holds that the run goes on from; `None` where it is not kept any more."""

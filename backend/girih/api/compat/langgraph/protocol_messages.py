@@ -29,8 +29,9 @@ class Blocks:
         number = piece.message.id
         if number not in self._text:
             self._text[number] = ""
-            begun = {"event": "message-start", "role": "ai", "id": number, "metadata": moment.metadata}
-            yield self._told(moment, begun)
+            answers = piece.message.answers
+            role = {"role": "ai"} if answers is None else {"role": "tool", "tool_call_id": answers}
+            yield self._told(moment, {"event": "message-start", **role, "id": number, "metadata": moment.metadata})
         if piece.text:
             if not self._text[number]:
                 yield self._block(moment, number, "content-block-start", {"content": {"type": "text", "text": ""}})

@@ -84,7 +84,7 @@ async def history(girih: Wired, scope: Reader, thread_id: UUID, body: HistoryWan
     """The thread's moments, the newest first."""
     at = body.checkpoint.named() if body.checkpoint is not None else None
     if at is not None:
-        found = [state_json(await girih.runs.snapshots.snapshot(scope, thread_id, at))]
+        found = [await _at(girih, scope, thread_id, at, subgraphs=False)]
         return [selected_state(one, body.select) for one in found if holds(one["metadata"], body.metadata or {})]
     found = await _listed(girih, scope, thread_id, body.edge(), body.limit, body.metadata or {})
     return [selected_state(one, body.select) for one in found]
@@ -111,7 +111,8 @@ async def _at(
         found = await snapshots.newest(scope, thread_id)
     else:
         found = await snapshots.snapshot(scope, thread_id, checkpoint_id)
-    return state_json(await snapshots.inner_states.with_inner(scope, found) if subgraphs else found)
+    told = await girih.runs.views.talks.on(scope, [thread_id])
+    return state_json(await snapshots.inner_states.with_inner(scope, found) if subgraphs else found, told)
 
 
 async def _listed(
@@ -119,10 +120,11 @@ async def _listed(
 ) -> list[JsonObject]:
     """Moments whose metadata has that part, until there are enough or no more."""
     found: list[JsonObject] = []
+    told = await girih.runs.views.talks.on(scope, [thread_id])
     while len(found) < limit:
         most = limit if not metadata else max(limit, _AT_ONCE)
         page = await girih.runs.snapshots.history(scope, thread_id, before=before, limit=most)
-        shown = [state_json(one) for one in page]
+        shown = [state_json(one, told) for one in page]
         found += [one for one in shown if holds(one["metadata"], metadata)]
         if len(page) < most:
             break

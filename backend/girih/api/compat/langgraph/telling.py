@@ -14,8 +14,9 @@ from girih.api.compat.langgraph.mode_tools import told_as_tools
 from girih.api.compat.langgraph.moment import Moment, Said
 from girih.api.compat.langgraph.places import Places
 from girih.engine.events import RunEvent
-from girih.language.spec.tree import JsonObject
+from girih.language.spec.tree import JsonObject, JsonValue
 from girih.services.runs.run_view import RunView
+from girih.services.runs.told_values import ToldValues
 from girih.services.runs.values import values_of
 
 ENDS: Mapping[str, str] = {
@@ -37,7 +38,7 @@ class Telling:
     def __init__(self, view: RunView, modes: frozenset[str], *, subgraphs: bool) -> None:
         self._view = view
         self._subgraphs = subgraphs
-        self._fold = view.fold()
+        self._told = ToldValues(view)
         self._places = Places(view.run.id)
         self._writing = frozenset(node.name for node in view.plan.nodes if node.writes)
         self._last_node = view.plan.start
@@ -61,7 +62,7 @@ class Telling:
     @property
     def values(self) -> JsonObject:
         """The run's values now."""
-        return values_of(self._fold.state, self._fold.outputs)
+        return self._told.values
 
     def take(self, event: RunEvent) -> list[Frame]:
         """The frames of an event, the one that ends an answer among them."""
@@ -81,7 +82,7 @@ class Telling:
 
     def _moment(self, event: RunEvent) -> Moment:
         path, name = event.event.node, event.event.type
-        changed = self._fold.take(event)
+        changed = self._told.take(event)
         where = None
         ends = is_end(event)
         if path is not None:
@@ -95,7 +96,7 @@ class Telling:
             event,
             self._view,
             where,
-            values_of(self._fold.state, self._fold.outputs) if changed or ends or name == "node.started" else {},
+            self._told.values if changed or ends or name == "node.started" else {},
             changed,
             waiting,
             self._places,
@@ -105,9 +106,9 @@ class Telling:
         name, data = moment.type, moment.data
         if name == "node.finished" and moment.where is not None:
             if not (moment.is_own and moment.where.node in self._writing):
-                yield Said("updates", {moment.where.node: data.get("output")}, moment.where.ns)
+                yield Said("updates", {moment.where.node: _output(data)}, moment.where.ns)
             else:
-                self._held = data.get("output") or {}
+                self._held = _output(data) or {}
         elif name == "state.updated" and moment.where is not None:
             values = data["values"]
             if not values:
@@ -130,6 +131,12 @@ class Telling:
     moment: Moment
     """What was taken last."""
     _held: JsonObject = {}  # noqa: RUF012 - replaced, never changed
+
+
+def _output(data: JsonObject) -> JsonValue:
+    """What a node gives; the messages of an agent as LangChain writes them."""
+    output = data.get("output")
+    return values_of(output) if data.get("verb") == "agent" and isinstance(output, dict) else output
 
 
 def _values(moment: Moment) -> Iterator[Said]:

@@ -55,7 +55,8 @@ async def search(girih: Wired, scope: Reader, body: ThreadsWanted, response: Res
     with_values = body.select is None or bool({"values", "interrupts"} & set(body.select))
     found = await girih.runs.thread_views.search(scope, wanted, with_values=with_values)
     paged(response, found, offset=body.offset, total=await girih.runs.thread_views.count(scope, wanted))
-    return selected([thread_json(view) for view in found], body.select)
+    told = await girih.runs.views.talks.on(scope, [UUID(view.thread.id) for view in found] if with_values else [])
+    return selected([thread_json(view, told) for view in found], body.select)
 
 
 @router.post("/count", operation_id="langgraph_count_threads")
@@ -82,7 +83,8 @@ async def get(girih: Wired, scope: Reader, thread_id: UUID, include: str | None 
     if include not in (None, "ttl"):
         raise InvalidInput(f"include: there is nothing called '{include[:60]}' to include", help="there is: ttl")
     view = await girih.runs.thread_views.view(scope, thread_id)
-    return thread_json(view) | ({"ttl": ttl_json(view.thread)} if include else {})
+    told = await girih.runs.views.talks.on(scope, [thread_id])
+    return thread_json(view, told) | ({"ttl": ttl_json(view.thread)} if include else {})
 
 
 @router.patch("/{thread_id}", operation_id="langgraph_update_thread", response_model=None)
@@ -109,7 +111,8 @@ async def copy(girih: Wired, scope: Writer, thread_id: UUID) -> JsonObject:
 
 
 async def _shown(girih: Girih, scope: OrgScope, thread_id: UUID) -> JsonObject:
-    return thread_json(await girih.runs.thread_views.view(scope, thread_id))
+    view = await girih.runs.thread_views.view(scope, thread_id)
+    return thread_json(view, await girih.runs.views.talks.on(scope, [thread_id]))
 
 
 async def _wanted(girih: Girih, scope: OrgScope, body: ThreadFilter) -> ThreadSearch:

@@ -10,6 +10,7 @@ from girih.api.compat.langgraph.interrupts import interrupts_of
 from girih.api.compat.langgraph.shaping import require_fields
 from girih.language.spec.tree import JsonObject
 from girih.services.runs.snapshot_schemas import InnerSnapshot, Snapshot, SnapshotTask
+from girih.services.runs.talks import NOTHING, Told
 from girih.services.runs.thread_schemas import ThreadOut
 from girih.services.runs.thread_search import ThreadView
 from girih.services.runs.values import values_of
@@ -37,9 +38,10 @@ STATE_FIELDS = (
 )
 
 
-def thread_json(view: ThreadView) -> JsonObject:
-    """A thread, what it holds and what its run waits for, by the tasks that wait."""
+def thread_json(view: ThreadView, told: Told = NOTHING) -> JsonObject:
+    """A thread, what it holds and what its run waits for, by the tasks that wait; with what was `told` beside calls."""
     thread, standing = view.thread, view.standing
+    state = told.snapshot(standing) if standing is not None else told.state(view.state)
     tasks = standing.tasks if standing is not None else []
     waiting = {_task_id(standing, task): _interrupts([task]) for task in tasks} if standing is not None else {}
     return {
@@ -50,7 +52,7 @@ def thread_json(view: ThreadView) -> JsonObject:
         "config": {},
         "context": {},
         "status": thread.status,
-        "values": values_of(view.state, view.outputs),
+        "values": values_of(state, view.outputs),
         "interrupts": {task: given for task, given in waiting.items() if given},
     }
 
@@ -62,10 +64,10 @@ def ttl_json(thread: ThreadOut) -> JsonObject | None:
     return {"strategy": "delete", "ttl_minutes": thread.ttl / 60, "expires_at": thread.expires_at}
 
 
-def state_json(snapshot: Snapshot) -> JsonObject:
-    """One moment of a thread."""
+def state_json(snapshot: Snapshot, told: Told) -> JsonObject:
+    """One moment of a thread, with what was told beside calls by then."""
     return {
-        "values": values_of(snapshot.state, snapshot.outputs),
+        "values": values_of(told.snapshot(snapshot), snapshot.outputs),
         "next": [task.node for task in snapshot.tasks],
         "tasks": _tasks_json(snapshot, (), snapshot.tasks),
         "interrupts": _interrupts(snapshot.tasks),

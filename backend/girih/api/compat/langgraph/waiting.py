@@ -10,8 +10,7 @@ from girih.language.spec.tree import JsonObject
 from girih.services.runs.plain import dump
 from girih.services.runs.reader import GAP
 from girih.services.runs.run_view import RunView
-from girih.services.runs.values import values_of
-from girih.services.runs.values_fold import ValuesFold
+from girih.services.runs.told_values import ToldValues
 
 PATIENCE = b"\n"
 """What is sent meanwhile: JSON may begin with it, and proxies keep the connection."""
@@ -23,16 +22,16 @@ class ValuesSpeaker:
     def __init__(self, after: Place) -> None:
         self.over = False
         self._after = after
-        self._fold: ValuesFold | None = None
+        self._told: ToldValues | None = None
 
     @property
     def knows(self) -> bool:
         """Whether it was told about its run."""
-        return self._fold is not None
+        return self._told is not None
 
     def meet(self, view: RunView) -> None:
         """This is the run."""
-        self._fold = view.fold()
+        self._told = ToldValues(view)
 
     def begin(self) -> bytes:
         """Nothing."""
@@ -40,16 +39,15 @@ class ValuesSpeaker:
 
     def say(self, event: RunEvent) -> bytes:
         """The values, at the end."""
-        assert self._fold is not None  # noqa: S101 - see `ViewedTail`
+        assert self._told is not None  # noqa: S101 - see `ViewedTail`
         if event.event.type == GAP:
-            # What the run wrote is no longer kept: what is left of it are its outputs.
-            self._fold.state = {}
+            self._told.forget()
             return b""
-        self._fold.take(event)
+        self._told.take(event)
         if not is_end(event) or Place(event.seq, LAST) <= self._after:
             return b""
         self.over = True
-        return dump(self._values(event, self._fold)).encode()
+        return dump(self._values(event, self._told)).encode()
 
     def ping(self) -> bytes:
         """A blank line."""
@@ -60,13 +58,12 @@ class ValuesSpeaker:
         return b""
 
     @staticmethod
-    def _values(event: RunEvent, fold: ValuesFold) -> JsonObject:
+    def _values(event: RunEvent, told: ToldValues) -> JsonObject:
         name, data = event.event.type, event.event.data
         if name == "run.failed":
             error = data.get("error") or {}
-            told = {"error": error.get("kind", "internal"), "message": error.get("message", "")}
-            return {"__error__": told}
-        values = values_of(fold.state, fold.outputs)
+            return {"__error__": {"error": error.get("kind", "internal"), "message": error.get("message", "")}}
+        values = told.values
         if name == "run.interrupted":
             values |= {INTERRUPT: interrupts_of(data["interrupts"])}
         return values
