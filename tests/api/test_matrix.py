@@ -23,6 +23,7 @@ PAGE = {"kind": "web", "urls": ["https://pages.example/a"]}
 BODIES: dict[str, dict[str, Any]] = {
     "validate_workspace": {"json": {"files": WORKSPACE}},
     "apply_workspace": {"json": {"files": WORKSPACE, "dry_run": True}},
+    "diff_agents": {"json": {"old": "curious", "new": {"files": {"curious.yaml": CURIOUS}, "name": "curious"}}},
     "set_alias": {"json": {"version": "1.0.0"}},
     "run_and_wait": {"json": {"agent": "hello", "inputs": {"question": "x"}}},
     "create_thread_run": {"json": {"agent": "hello", "inputs": {"question": "x"}, "multitask": "enqueue"}},

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.cli.conftest import Girih
 
-from girih.cli.apply import needed
+from girih.cli.sending import needed
 
 
 def test_a_workspace_is_published_and_the_second_time_unchanged(girih: Girih, workspace: Path) -> None:

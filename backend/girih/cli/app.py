@@ -26,6 +26,8 @@ COMMANDS: Mapping[str, str] = {
     "graph": "Draw a graph: as text, Mermaid or SVG.",
     "schema": "Print or write the JSON Schemas that editors use.",
     "lsp": "Serve an editor while specs are written.",
+    "diff": "Compare two versions of a graph by what they do.",
+    "plan": "Say what publishing a workspace would change, and what it would break.",
     "apply": "Publish what changed in a workspace, all or nothing.",
     "publish": "Point an alias such as prod at a version; also the way back.",
     "versions": "List the versions of an agent.",

@@ -26,6 +26,7 @@ _KIND = re.compile(r"""(?:^|[{,\ufeff])\s*["']?kind["']?\s*:""", re.MULTILINE)
 _MISSPELT_KIND = re.compile(r"^\w{2,8}[ \t]*:?[ \t]*(?:graph|model|tool|collection)/v\d+[ \t]*$", re.MULTILINE)
 _NODES = re.compile(r"""^\ufeff?["']?nodes["']?[ \t]*:|"nodes"\s*:\s*\{""", re.MULTILINE)
 _NEXT = re.compile(r"""\bnext["']?[ \t]*:""")
+_PLAN = re.compile(r"""\s*\{\s*"girih_plan"\s*:""")
 _NEVER = frozenset({"node_modules", "__pycache__"})
 
 
@@ -35,9 +36,14 @@ def is_spec(path: str, text: str) -> bool:
     Other YAML and JSON in a workspace is left alone. A JSON Schema that describes specs (`*.schema.json`) is none
     itself.
     """
-    if Path(path).suffix.lower() not in SPEC_SUFFIXES or path.lower().endswith(".schema.json"):
+    if Path(path).suffix.lower() not in SPEC_SUFFIXES or path.lower().endswith(".schema.json") or is_plan(text):
         return False
     return says_kind(text) or (_NODES.search(text) is not None and _NEXT.search(text) is not None)
+
+
+def is_plan(text: str) -> bool:
+    """Whether a text is a kept plan, which names kinds and is no spec itself."""
+    return _PLAN.match(text) is not None
 
 
 def says_kind(text: str) -> bool:

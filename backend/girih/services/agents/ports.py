@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import Work
 from girih.language.compiler.workspace import OtherSpec
 from girih.language.nodes.base import Facility
 from girih.language.spec.tree import JsonSchema
+from girih.services.agents.schemas import PublishedAgent
 from girih.services.registry.schemas import Action
 
 
@@ -25,6 +27,14 @@ class Collections(Protocol):
 
     async def collection_metadata(self, work: Work) -> Mapping[str, JsonSchema]:
         """The types of the documents' metadata of each of the project's collections that declares them, by name."""
+        ...
+
+
+class Resolves(Protocol):
+    """Says what a reference to an agent means."""
+
+    async def resolve(self, scope: OrgScope, ref: str) -> PublishedAgent:
+        """The version, with its plan. Raises `NotFound` and `InvalidInput`."""
         ...
 
 

@@ -8,7 +8,8 @@ from girih.db.base import new_id
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import Work
 from girih.errors import Conflict
-from girih.language.compiler.diff import verdict
+from girih.language.comparing.changes import compare
+from girih.language.compiler.diff import Verdict
 from girih.language.compiler.pipeline import Compilation
 from girih.language.compiler.plan import Plan
 from girih.language.compiler.workspace import OtherSpec
@@ -17,7 +18,7 @@ from girih.language.nodes.registry import kinds
 from girih.services.agents import repository
 from girih.services.agents.ports import Collections, Facilities
 from girih.services.agents.references import FIRST, LATEST, PROD, next_version
-from girih.services.agents.schemas import Change
+from girih.services.agents.schemas import Change, DifferenceOut
 from girih.services.agents.tables import AgentVersion
 from girih.services.pipelines import publishing as pipelines
 from girih.services.registry.schemas import Action
@@ -81,22 +82,26 @@ async def _publish_graph(work: Work, known: AgentVersion | None, plan: Plan, pat
         return _change_of_graph(plan, path, "unchanged", known.version)
     scope = work.speaks_for
     agent_id = known.agent_id if known else await repository.add_agent(work, scope, plan.name)
-    version = _version_after(known, scope, plan)
+    before = Plan.model_validate(known.plan) if known else None
+    found = compare(before, plan) if before else None
+    version = _version_after(known, scope, plan, found.verdict if found else None)
     version.agent_id, version.path, version.source = agent_id, path, source
     await repository.add_version(work, version)
     await repository.put_alias(work, scope, agent_id, LATEST, version.id)
     await repository.put_alias(work, scope, agent_id, PROD, version.id, move=False)
-    return _change_of_graph(plan, path, "update" if known else "create", version.version)
+    change = _change_of_graph(plan, path, "update" if known else "create", version.version)
+    if known is not None and found is not None:
+        change.previous, change.difference = known.version, DifferenceOut(**found.as_dict())
+    return change
 
 
-def _version_after(known: AgentVersion | None, scope: OrgScope, plan: Plan) -> AgentVersion:
-    weight = verdict(Plan.model_validate(known.plan), plan) if known else None
+def _version_after(known: AgentVersion | None, scope: OrgScope, plan: Plan, weight: Verdict | None) -> AgentVersion:
     return AgentVersion(
         id=new_id(),
         org_id=scope.org_id,
         project_id=scope.project_id,
         number=known.number + 1 if known else 1,
-        version=next_version(known.version, weight) if known and weight else FIRST,
+        version=next_version(known.version, weight or "patch") if known else FIRST,
         digest=plan.digest,
         plan=plan.model_dump(mode="json"),
         created_by=scope.actor,

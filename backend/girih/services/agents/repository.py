@@ -73,6 +73,11 @@ async def contracts(work: Work, scope: OrgScope) -> Sequence[Contract]:
     return [Contract(*row) for row in rows]
 
 
+async def digests(work: Work, scope: OrgScope) -> dict[str, str]:
+    """The digest of every agent's latest version, by the agent's name."""
+    return dict((await work.session.execute(_latest(scope, select(Agent.name, AgentVersion.digest)))).all())
+
+
 async def contracts_of(work: Work, scope: OrgScope, versions: Collection[UUID]) -> dict[UUID, Contract]:
     """The contract of each of these versions."""
     columns = (Agent.name, AgentVersion.digest, AgentVersion.plan["inputs"], AgentVersion.plan["outputs"])

@@ -8,21 +8,24 @@ from contextlib import suppress
 
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import UnitOfWork, Work
-from girih.errors import NotFound, SpecInvalid
-from girih.language.compiler.pipeline import Compilation, compile_workspace
+from girih.errors import NotFound
+from girih.language.compiler.pipeline import compile_workspace
 from girih.language.compiler.plan import Plan
 from girih.language.spec.diagnostics import has_errors
 from girih.language.spec.suggest import hint
 from girih.services.agents import listing, repository
 from girih.services.agents.catalog import catalog_of
+from girih.services.agents.comparing import Comparing
 from girih.services.agents.drawing import inner_of
 from girih.services.agents.files import to_workspace
+from girih.services.agents.invalid import findings, invalid
 from girih.services.agents.plans import Plans
 from girih.services.agents.ports import AllFacilities, Collections, Facilities
 from girih.services.agents.publish import publish, require_facilities
 from girih.services.agents.references import Reference, check_movable, is_name, parse_reference, parse_version
 from girih.services.agents.repository import Resolved
 from girih.services.agents.schemas import AgentDetail, AgentOut, ApplyOut, PublishedAgent, VersionOut
+from girih.services.agents.standing import require, standing
 from girih.services.registry.service import RegistryService
 
 
@@ -37,34 +40,40 @@ class AgentService:
         self._collections = knowledge
         self._facilities = facilities or AllFacilities()
         self._plans = Plans()
+        self.comparing = Comparing(uow, registry, knowledge, self)
 
     async def validate(self, scope: OrgScope, files: Mapping[str, str]) -> list[dict[str, object]]:
         """What the compiler finds in the workspace, beside what the project has published. Changes nothing."""
         workspace = to_workspace(files)
         async with self._uow(scope) as work:
             catalog = await catalog_of(work, self._registry, self._collections, workspace)
-        return _findings(await asyncio.to_thread(compile_workspace, workspace, catalog))
+        return findings(await asyncio.to_thread(compile_workspace, workspace, catalog))
 
-    async def apply(self, scope: OrgScope, files: Mapping[str, str], *, dry_run: bool = False) -> ApplyOut:
+    async def apply(
+        self, scope: OrgScope, files: Mapping[str, str], *, dry_run: bool = False, base: str | None = None
+    ) -> ApplyOut:
         """Publish every spec of the workspace, or none: with any error, `SpecInvalid` carries all findings.
 
         A graph whose meaning did not change keeps its version; another one gets the next semantic version, by what the
         change means to its callers. `dry_run` does the same and then takes it back.
 
-        Raises `Conflict` for a graph with a node that needs what this server lacks.
+        Raises `Conflict` where the project no longer stands as `base` says, and for a graph with a node that needs what
+        this server lacks.
         """
         workspace = to_workspace(files)
         async with self._uow(scope) as work:
             await repository.lock_project(work, scope)
+            now = await standing(work, self._registry, self._collections)
+            require(base, now)
             catalog = await catalog_of(work, self._registry, self._collections, workspace)
             compilation = await asyncio.to_thread(compile_workspace, workspace, catalog)
             if has_errors(compilation.diagnostics):
-                raise _invalid(compilation)
+                raise invalid(compilation, "nothing was published")
             await require_facilities(self._facilities, compilation)
             changes = await publish(work, self._registry, self._collections, compilation, workspace.files)
             if dry_run:
                 work.discard()
-        return ApplyOut(changes=changes, diagnostics=_findings(compilation))
+        return ApplyOut(changes=changes, diagnostics=findings(compilation), base=now)
 
     async def agents(self, scope: OrgScope) -> list[AgentOut]:
         """Every agent of the project, by name."""
@@ -160,13 +169,3 @@ async def _unknown(work: Work, scope: OrgScope, name: str) -> NotFound:
     """An agent that is not there, or not the caller's, and what is there."""
     published = await repository.names(work, scope)
     return NotFound(f"no agent `{name}` is published", help=hint(name, published, otherwise="published"))
-
-
-def _findings(compilation: Compilation) -> list[dict[str, object]]:
-    return [diagnostic.as_dict() for diagnostic in compilation.diagnostics]
-
-
-def _invalid(compilation: Compilation) -> SpecInvalid:
-    errors = sum(diagnostic.severity == "error" for diagnostic in compilation.diagnostics)
-    faults = "1 error" if errors == 1 else f"{errors} errors"
-    return SpecInvalid(f"the workspace has {faults}; nothing was published", _findings(compilation))

@@ -29,6 +29,17 @@ async def names(work: Work, scope: OrgScope) -> Sequence[str]:
     return (await work.session.scalars(query.order_by(Pipeline.name))).all()
 
 
+async def digests(work: Work, scope: OrgScope) -> dict[str, str]:
+    """The digest of every pipeline's newest version, by the pipeline's name."""
+    query = (
+        select(Pipeline.name, PipelineVersion.digest)
+        .join(PipelineVersion, _belongs())
+        .where(Pipeline.org_id == scope.org_id, Pipeline.project_id == scope.project_id)
+        .order_by(PipelineVersion.number)
+    )
+    return dict((await work.session.execute(query)).all())
+
+
 async def pointers(work: Work, scope: OrgScope, names: Collection[str]) -> dict[str, list[Pointer]]:
     """Every version of these pipelines, the newest first, by the pipeline's name."""
     query = (

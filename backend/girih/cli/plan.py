@@ -1,0 +1,68 @@
+"""`girih plan DIR`: what publishing a workspace would change on the server, and what it would break."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from girih.cli.client import fail, open_server
+from girih.cli.findings import received, show
+from girih.cli.output import CHANGES, USAGE, data, note
+from girih.cli.planned import Planned, plan_annotations, plan_markdown, plan_text
+from girih.cli.sending import Folder, Form, checked_folder, send
+from girih.language.spec import render
+from girih.language.spec.tree import JsonObject
+
+Format = Literal["text", "json", "markdown", "github"]
+
+
+def plan(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder with the specs.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", dir_okay=False, help="Keep the plan in a file, for `girih apply --plan`.")
+    ] = None,
+    format: Annotated[
+        Format,
+        typer.Option("--format", help="How to print it; `github` is for a workflow's log, `markdown` for a comment."),
+    ] = "text",
+) -> None:
+    """Say what `girih apply` would change, without changing anything: every spec, and of graphs what they would do.
+
+    A kept plan says what was published when it was made and which texts it is for. `girih apply DIR --plan FILE` does
+    exactly that, or nothing: it is refused when somebody has published since (exit code 5), or a text is another one.
+    Exit code 3 if anything would change.
+    """
+    form: Form = "text" if format == "markdown" else format
+    files = checked_folder(folder, form)
+    with open_server() as server:
+        outcome = send(server, files, form, dry_run=True)
+    made = Planned.of(outcome, files.needed())
+    if out is not None:
+        _keep(made, out)
+    _tell(made, outcome, files, format)
+    note(made.summary())
+    if made.changed:
+        raise typer.Exit(CHANGES)
+
+
+def _keep(made: Planned, out: Path) -> None:
+    try:
+        out.write_text(made.as_text(), "utf-8")
+    except OSError as error:
+        fail(f"{out} cannot be written: {error.strerror}", code=USAGE)
+
+
+def _tell(made: Planned, outcome: JsonObject, files: Folder, format: Format) -> None:
+    warnings = received(outcome["diagnostics"])
+    if format == "json":
+        typer.echo(json.dumps(outcome, indent=2, ensure_ascii=False))
+    elif format == "github":
+        data(render.github(warnings) + plan_annotations(made))
+    elif format == "markdown":
+        data(plan_markdown(made))
+    else:
+        show(warnings, files.texts)
+        data(plan_text(made))

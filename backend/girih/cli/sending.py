@@ -1,0 +1,95 @@
+"""A folder of specs on its way to a server: checked here first, then judged there with what is published."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any, Literal, NoReturn
+
+import typer
+
+from girih.cli.client import Failure, Refused, Server, fail
+from girih.cli.findings import counted, received, show
+from girih.cli.output import FINDINGS, USAGE, data, note
+from girih.errors import GirihError
+from girih.language.compiler.folder import NO_SPECS, SPEC_SUFFIXES, is_plan, is_spec, read_folder
+from girih.language.compiler.pipeline import compile_workspace
+from girih.language.compiler.workspace import Workspace
+from girih.language.spec import render
+from girih.language.spec.diagnostics import Diagnostic, has_errors
+from girih.language.spec.tree import JsonObject
+
+ONLY_A_SERVER_KNOWS = frozenset({"E401", "E402"})
+"""Findings about things that may be published already; the server judges those."""
+
+Form = Literal["text", "json", "github"]
+"""How findings are told to whoever called."""
+
+
+@dataclass(frozen=True)
+class Folder:
+    """The texts of a folder by path."""
+
+    texts: Mapping[str, str]
+
+    def needed(self) -> dict[str, str]:
+        """The files a server needs: the specs, and what they name (prompts); documents beside them stay here."""
+        return needed(self.texts)
+
+
+def needed(files: Mapping[str, str]) -> dict[str, str]:
+    """The texts of specs, and of the files that they name."""
+    specs = {
+        name: text
+        for name, text in files.items()
+        if PurePosixPath(name).suffix.lower() in SPEC_SUFFIXES and "kind" in text and not is_plan(text)
+    }
+    named = "\n".join(specs.values())
+    return {name: text for name, text in files.items() if name in specs or PurePosixPath(name).name in named}
+
+
+def checked_folder(folder: Path, form: Form) -> Folder:
+    """The folder's texts, without a fault that can be seen here; ends the command otherwise."""
+    try:
+        found = Folder(read_folder(folder).files)
+    except GirihError as error:
+        fail(error.message, error.help, code=USAGE)
+    if not any(is_spec(name, text) for name, text in found.texts.items()):
+        fail(f"there are no specs in '{folder}'", NO_SPECS)
+    diagnostics = compile_workspace(Workspace(found.texts)).diagnostics
+    local = [finding for finding in diagnostics if finding.code not in ONLY_A_SERVER_KNOWS]
+    if has_errors(local):
+        _refuse(local, found, form)
+    return found
+
+
+def send(server: Server, folder: Folder, form: Form, **more: Any) -> JsonObject:
+    """Have the folder applied; ends the command where the server refuses it."""
+    try:
+        outcome: JsonObject = server.attempt(
+            "POST", "/v1/workspace/apply", json={"files": folder.needed(), **more}, timeout=120
+        )
+    except Refused as refused:
+        found = _diagnostics(refused.failure)
+        if not found:
+            server.give_up(refused.failure)
+        _refuse(found, folder, form)
+    return outcome
+
+
+def _diagnostics(failure: Failure) -> list[Diagnostic]:
+    return received((failure.body or {}).get("diagnostics") or [])
+
+
+def _refuse(found: Sequence[Diagnostic], folder: Folder, form: Form) -> NoReturn:
+    if form == "json":
+        outcome = {"changes": [], "diagnostics": [finding.as_dict() for finding in found]}
+        typer.echo(json.dumps(outcome, indent=2, ensure_ascii=False))
+    else:
+        show(found, folder.texts)
+    if form == "github":
+        data(render.github(found))
+    note(f"{counted(found)}; nothing was published")
+    raise typer.Exit(FINDINGS)
