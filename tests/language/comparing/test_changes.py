@@ -12,7 +12,7 @@ from girih.language.comparing.changes import Comparison, compare
 from girih.language.comparing.shown import headline, lines, markdown
 from girih.language.compiler.folder import read_folder
 from girih.language.compiler.pipeline import compile_workspace
-from girih.language.compiler.plan import Plan
+from girih.language.compiler.plan import Plan, PlanNode
 from girih.language.compiler.workspace import Workspace
 
 EXAMPLES = Path(__file__).parents[3] / "agent_specs"
@@ -154,3 +154,29 @@ def test_examples_differ_exactly_where_their_digests_do() -> None:
             (c.at, repr(c.after), repr(c.before)) for c in back.changes
         }
         assert list(lines(found))
+
+
+def test_nothing_of_a_plan_is_left_out() -> None:
+    """A new field is compared, or said here to follow from others."""
+    compared_in_plans = {"inputs", "outputs", "chat", "start", "nodes", "results", "state", "limits", "redact", "lock"}
+    assert set(Plan.model_fields) == compared_in_plans | {"title", "description", "language", "name"}
+    follows = {"shape", "reads", "returns", "fork", "region"}
+    compared_in_nodes = {
+        "title",
+        "verb",
+        "settings",
+        "values",
+        "routes",
+        "when",
+        "retry",
+        "timeout",
+        "on_error",
+        "cache",
+    }
+    assert set(PlanNode.model_fields) == compared_in_nodes | follows | {
+        "name",
+        "writes",
+        "conditions",
+        "exits",
+        "branches",
+    }
