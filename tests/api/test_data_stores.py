@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
 from tests.api.conftest import SHELF, Client, ClientMaker, is_problem
 
+from girih.cli.stream import frames
 from girih.db.tenancy import OrgScope
 
 WEB = {"kind": "web", "urls": ["https://pages.example/a"]}
@@ -117,3 +119,20 @@ async def test_a_key_that_may_read_may_not_sync(shelf: Client, client_for: Clien
     assert (await reader.get(f"/v1/data-stores/{store['id']}")).is_success
     for path in ("test", "syncs"):
         is_problem(await reader.post(f"/v1/data-stores/{store['id']}/{path}"), 403, "forbidden")
+
+
+async def test_a_sync_is_followed_to_its_end(shelf: Client, client_for: ClientMaker, other_scope: OrgScope) -> None:
+    store = await made(shelf)
+    syncs = f"/v1/data-stores/{store['id']}/syncs"
+    sync = (await shelf.post(syncs)).json()
+    path = f"{syncs}/{sync['id']}/events"
+    following = asyncio.create_task(shelf.get(path))
+    await asyncio.sleep(0.3)
+    assert (await shelf.post(f"{syncs}/{sync['id']}/cancel")).is_success
+    answer = await asyncio.wait_for(following, 60)
+    events = list(frames([answer.content]))
+    assert [event["type"] for event in events] == ["sync.queued", "sync.cancelled"]
+    assert events[-1]["data"] == (await shelf.get(f"{syncs}/{sync['id']}")).json()
+    rest = await shelf.get(path, headers={"last-event-id": str(events[0]["seq"])})
+    assert [event["type"] for event in frames([rest.content])] == ["sync.cancelled"]
+    is_problem(await (await client_for(other_scope)).get(path), 404)

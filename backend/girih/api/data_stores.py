@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import Query, Response
+from fastapi import Depends, Query, Request, Response
 
 from girih.api.deps import GuardedRoute, Wired, requires
 from girih.api.routers import Router
+from girih.api.speakers import PLAIN
+from girih.api.sse import EventStream, resume_after
 from girih.db.tenancy import OrgScope
 from girih.services.sources.schemas import (
     Action,
@@ -30,6 +32,7 @@ Reader = Annotated[OrgScope, requires("sources:read")]
 Writer = Annotated[OrgScope, requires("sources:write")]
 Limit = Annotated[int, Query(ge=1, le=200)]
 Cursor = Annotated[str | None, Query(max_length=64)]
+After = Annotated[int, Depends(resume_after)]
 Ref = Annotated[str | None, Query(max_length=2000, pattern=r"^[^\x00]*$")]
 
 
@@ -121,6 +124,14 @@ async def list_syncs(
 async def get_sync(girih: Wired, scope: Reader, data_store_id: UUID, sync_id: UUID) -> SyncOut:
     """One sync: how far it is, and what it counted."""
     return await girih.sources.one_sync(scope, data_store_id, sync_id)
+
+
+@router.get("/{data_store_id}/syncs/{sync_id}/events", operation_id="follow_sync")
+async def follow_sync(
+    girih: Wired, scope: Reader, data_store_id: UUID, sync_id: UUID, after: After, request: Request
+) -> Response:
+    """How a sync is coming along, with its counts, as server-sent events, until it has ended."""
+    return EventStream(request, await girih.sources.follow(scope, data_store_id, sync_id, after), speaker=PLAIN)
 
 
 @router.post("/{data_store_id}/syncs/{sync_id}/cancel", operation_id="cancel_sync")

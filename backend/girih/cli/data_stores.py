@@ -39,6 +39,7 @@ def data_stores(
         bool, typer.Option("--remove-all", help="For `sync`: remove what is gone, however much it is.")
     ] = False,
     wait: Annotated[bool, typer.Option("--wait", help="For `sync`: wait for its end; 1 if it fails.")] = False,
+    follow: Annotated[bool, typer.Option("--follow", help="The same, and show how far it is.")] = False,
     documents: Annotated[
         Literal["keep", "delete"], typer.Option("--documents", help="For `delete`: what becomes of its documents.")
     ] = "keep",
@@ -54,7 +55,7 @@ def data_stores(
             _print(server.call("POST", "/v1/data-stores", json=_read(store)))
         elif action == "sync":
             asked = {"dry_run": dry_run, "whole": whole, "remove_all": remove_all}
-            _sync(server, _place(server, store), asked, wait=wait, as_json=format == "json")
+            _sync(server, _place(server, store), asked, wait=wait or follow, tells=follow, as_json=format == "json")
         else:
             _act(server, action, _place(server, store), sync, documents)
 
@@ -79,20 +80,35 @@ def _act(server: Server, action: str, place: str, sync: str | None, documents: s
                 _print(answer)
 
 
-def _sync(server: Server, place: str, asked: JsonObject, *, wait: bool, as_json: bool) -> None:
-    found = server.call("POST", f"{place}/syncs", json=asked)
+def _sync(server: Server, place: str, asked: JsonObject, *, wait: bool, tells: bool, as_json: bool) -> None:
+    found, said = server.call("POST", f"{place}/syncs", json=asked), ""
     while wait and found["status"] in _OPEN:
+        if tells and (now := _far(found)) != said:
+            note(harmless(now))
+            said = now
         time.sleep(_LOOK_SECONDS)
         found = server.call("GET", f"{place}/syncs/{found['id']}")
     if as_json:
         _print(found)
     else:
-        counts = ", ".join(f"{found[name]} {name}" for name in _COUNTS)
-        typer.echo(harmless(f"{found['id']}  {found['status']}: {counts}"))
+        typer.echo(harmless(f"{found['id']}  {found['status']}: {_counts(found)}"))
         if found["reason"]:
             note(found["reason"])
     if wait and found["status"] != "done":
         raise typer.Exit(FINDINGS)
+
+
+def _far(sync: JsonObject) -> str:
+    """How far a sync is, in a line."""
+    if sync["status"] == "queued":
+        return f"queued: {sync['reason']}" if sync["reason"] else "queued"
+    of = f" of {sync['total']}" if sync["total"] is not None else ""
+    left = f", about {sync['eta_seconds']:.0f} s left" if sync["eta_seconds"] else ""
+    return f"{sync['listed']}{of} looked at: {_counts(sync)}{left}"
+
+
+def _counts(sync: JsonObject) -> str:
+    return ", ".join(f"{sync[name]} {name}" for name in _COUNTS)
 
 
 def _place(server: Server, store: str) -> str:

@@ -46,7 +46,7 @@ from girih.wiring.database import open_database, require_usable
 from girih.wiring.documents import open_shelves
 from girih.wiring.environment import dispatch_of, origins_of, provider_of, require_no_crash
 from girih.wiring.facilities import InstalledFacilities
-from girih.wiring.ingestion import make_jobs
+from girih.wiring.ingestion import open_news
 from girih.wiring.knowledge import make_embedders, make_knowledge, warm_up
 from girih.wiring.retention import make_retention
 from girih.wiring.runs import make_runs
@@ -153,10 +153,9 @@ async def open_girih(settings: Settings) -> AsyncIterator[Girih]:
         nouns = (identity, registry, knowledge, agents, runs, events, requests, memory, usage, traces, telemetry)
         shelves, said = await open_shelves(stack, settings, uow), (WebhookService(uow), FeedbackService(uow))
         more = make_retention(settings, uow), *said, ScheduleService(uow, runs), StoreService(uow, embedders)
-        sources = make_sources(stack, settings, uow)
-        yield Girih(
-            *nouns, *more, *shelves, sources, make_jobs(stack, settings, uow), facts, readiness, lambda: warm_up(*loads)
-        )
+        news = open_news(stack, settings)
+        sources, jobs = make_sources(stack, settings, uow, news), JobService(uow, news)
+        yield Girih(*nouns, *more, *shelves, sources, jobs, facts, readiness, lambda: warm_up(*loads))
 
 
 def _knowledge(

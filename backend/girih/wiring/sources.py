@@ -10,6 +10,7 @@ from girih.db.unit_of_work import UnitOfWork
 from girih.errors import InvalidInput
 from girih.providers.loaders.reach import Reach
 from girih.providers.outbound import OutboundClient
+from girih.services.knowledge.following import News
 from girih.services.sources.running import SyncRunner
 from girih.services.sources.service import SourceService
 from girih.services.sources.syncing import Syncing
@@ -19,9 +20,9 @@ from girih.wiring.documents import make_shelves
 from girih.wiring.environment import dispatch_of, endpoints_of, secret_of, web_endpoints_of
 
 
-def make_sources(stack: AsyncExitStack, settings: Settings, uow: UnitOfWork) -> SourceService:
+def make_sources(stack: AsyncExitStack, settings: Settings, uow: UnitOfWork, news: News) -> SourceService:
     """The service of data stores; what it reaches is closed with the stack. Raises `InvalidInput` for bad settings."""
-    return SourceService(uow, _reach(stack, settings))
+    return SourceService(uow, _reach(stack, settings), news)
 
 
 @asynccontextmanager

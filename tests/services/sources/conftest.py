@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -16,11 +17,19 @@ from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import UnitOfWork
 from girih.language.compiler.workspace import OtherSpec
 from girih.services.knowledge.documents import DocumentService
+from girih.services.knowledge.following import News
 from girih.services.knowledge.schemas import DocumentOut
 from girih.services.sources.running import SyncRunner
 from girih.services.sources.schemas import DataStoreIn, DataStoreOut, SyncIn, SyncOut
 from girih.services.sources.service import SourceService
 from girih.services.sources.syncing import Syncing
+
+
+class Silent:
+    """A channel on which nothing is ever said."""
+
+    async def listen(self, heard: Callable[[str], None], ready: Callable[[], None]) -> None:
+        await asyncio.Event().wait()
 
 
 @dataclass
@@ -68,4 +77,4 @@ async def make_desk(uow: UnitOfWork, scope: OrgScope, tmp_path: Path, **endpoint
         await knowledge.put_collections(work, [spec])
     at = reach(endpoints, [folder])
     runner = SyncRunner(uow, Syncing(uow, library, at), lease=timedelta(seconds=1))
-    return Desk(uow, scope, SourceService(uow, at), runner, library, folder)
+    return Desk(uow, scope, SourceService(uow, at, News(Silent())), runner, library, folder)

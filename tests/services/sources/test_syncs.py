@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import text, update
@@ -261,12 +262,13 @@ async def test_the_clock_fires_each_moment_once_and_says_what_it_leaves_out(desk
     [one] = (await desk.sources.syncs(desk.scope, store.id)).items
     assert (one.status, one.due_at is not None) == ("queued", True)
     await back(desk, store, minutes=1)
+    before = datetime.now(UTC)
     await asyncio.gather(*(desk.runner.fire_due() for _ in range(5)))
     skipped, _ = (await desk.sources.syncs(desk.scope, store.id)).items
     assert (skipped.status, skipped.reason) == ("skipped", f"the sync {one.id} was still under way")
     await desk.runner.run(str(one.id))
     shown = await desk.sources.data_store(desk.scope, store.id)
-    assert shown.next_at is not None and shown.next_at > datetime.now(UTC)
+    assert shown.next_at is not None and shown.next_at > before
     paused = await desk.sources.change(desk.scope, store.id, DataStoreChange(enabled=False))
     assert paused.next_at is None
 
@@ -359,3 +361,36 @@ async def test_uploads_go_before_what_a_sync_brings(desk: Desk) -> None:
         query = "SELECT d.name, j.priority FROM ingest_jobs j JOIN documents d ON d.id = j.document_id"
         found = {row.name: row.priority for row in await work.session.execute(text(query))}
     assert found["mine.md"] < found["a.md"]
+
+
+async def test_a_sync_is_followed_with_its_counts_and_what_is_left(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(5):
+        desk.write(f"{number}.txt", f"Number {number}.")
+    store = await desk.store()
+    begun = await desk.sources.sync(desk.scope, store.id, SyncIn())
+    tail = await desk.sources.follow(desk.scope, store.id, begun.id, 0)
+    seen = [*await tail.take()]
+    upload = desk.library.upload
+
+    async def watched(*given: Any) -> Any:
+        seen.extend(await tail.take())
+        return await upload(*given)
+
+    monkeypatch.setattr(desk.library, "upload", watched)
+    await desk.runner.run(str(begun.id))
+    seen.extend(await tail.take())
+    assert tail.ended
+    assert await tail.take() == ()
+    assert [each.event.type for each in seen] == ["sync.queued", *["sync.running"] * 5, "sync.done"]
+    numbers = [each.seq for each in seen]
+    assert numbers == sorted(set(numbers))
+    assert [each.event.data["listed"] for each in seen] == [0, 0, 1, 2, 3, 4, 5]
+    assert [each.event.data["total"] for each in seen] == [None, None, 5, 5, 5, 5, 5]
+    assert [each.event.data["eta_seconds"] is None for each in seen] == [True, True, False, False, False, False, True]
+    late = await desk.sources.follow(desk.scope, store.id, begun.id, numbers[-2])
+    assert [each.event.type for each in await late.take()] == ["sync.done"]
+    with pytest.raises(NotFound):
+        await desk.sources.follow(desk.scope, store.id, store.id, 0)
+    for each in (tail, late):
+        each.close()
+    await desk.sources._news.close()

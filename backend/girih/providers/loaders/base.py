@@ -73,12 +73,14 @@ class Content:
 class Page:
     """A part of the listing. `place` is what `Loader.pages` goes on after, if it can.
 
-    `state` is what the loader wants to remember of this listing once all of it went through.
+    `state` is what the loader wants to remember of this listing once all of it went through. `total` is how many items
+    it has in all, where that is known before its end.
     """
 
     items: tuple[Item, ...]
     place: str | None = None
     state: Mapping[str, str] = field(default_factory=dict)
+    total: int | None = None
 
 
 class Loader(Protocol):

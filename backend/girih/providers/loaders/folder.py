@@ -33,9 +33,10 @@ class FolderLoader:
         """See `Loader`."""
         if not await asyncio.to_thread(self._root.is_dir):
             raise SourceFault(f"there is no folder {self._root}", help="check the path; is a disk not mounted?")
+        total = await asyncio.to_thread(lambda: sum(1 for _ in self._files(self._root, "", ())))
         found = self._files(self._root, "", tuple(after.split("/")) if after else ())
         while items := await asyncio.to_thread(lambda: tuple(islice(found, PAGE))):
-            yield Page(items, items[-1].ref)
+            yield Page(items, items[-1].ref, total=total)
 
     @asynccontextmanager
     async def fetch(self, item: Item, known: str | None) -> AsyncIterator[Content]:

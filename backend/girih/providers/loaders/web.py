@@ -59,7 +59,7 @@ class WebLoader:
             )
         items = [Item(ref=url, name=_name(url, "")) for url in addresses]
         for at in range(0, len(items), PAGE):
-            yield Page(tuple(items[at : at + PAGE]))
+            yield Page(tuple(items[at : at + PAGE]), total=len(items))
 
     @asynccontextmanager
     async def fetch(self, item: Item, known: str | None) -> AsyncIterator[Content]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, delete, func, select, union
+from sqlalchemy import and_, delete, func, select
 
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import Work
@@ -18,7 +18,9 @@ Described = tuple[Collection, SearchIndex, int]
 
 async def page(work: Work, scope: OrgScope, *, after: str | None, limit: int) -> list[Described]:
     """Collections of the project by name, beginning after that one."""
-    query = _described().where(Collection.org_id == scope.org_id, Collection.project_id == scope.project_id)
+    query = _described().where(
+        Collection.org_id == scope.org_id, Collection.project_id == scope.project_id, Collection.deleted_at.is_(None)
+    )
     if after is not None:
         query = query.where(Collection.name > after)
     rows = await work.session.execute(query.order_by(Collection.name).limit(limit))
@@ -32,24 +34,30 @@ async def described(work: Work, collection: Collection) -> Described:
     return row[0], row[1], row[2]
 
 
-async def contents(work: Work, collection: Collection) -> list[tuple[UUID, str]]:
-    """The id of each document with the hash of each content that it has or had."""
-    own = Document.org_id == collection.org_id, Document.collection_id == collection.id
-    newest = select(Document.id, Document.sha256).where(*own)
-    kept = (
-        select(DocumentVersion.document_id, DocumentVersion.sha256)
-        .join(Document, and_(Document.org_id == DocumentVersion.org_id, Document.id == DocumentVersion.document_id))
-        .where(*own)
+async def contents(work: Work, collection: Collection, limit: int) -> list[tuple[UUID, str]]:
+    """The id of each of so many documents with the hash of each content that it has or had."""
+    mine = (Document.org_id == collection.org_id, Document.collection_id == collection.id)
+    query = select(Document.id, Document.sha256).where(*mine).order_by(Document.id).limit(limit)
+    newest = [(row[0], row[1]) for row in await work.session.execute(query.with_for_update())]
+    kept = select(DocumentVersion.document_id, DocumentVersion.sha256).where(
+        DocumentVersion.org_id == collection.org_id,
+        DocumentVersion.document_id.in_([document_id for document_id, _ in newest]),
     )
-    return [(row[0], row[1]) for row in await work.session.execute(union(newest, kept))]
+    return newest + [(row[0], row[1]) for row in await work.session.execute(kept)]
 
 
-async def indexes(work: Work, collection: Collection) -> Sequence[SearchIndex]:
-    """All indexes of a collection, held."""
-    query = select(SearchIndex).where(
-        SearchIndex.org_id == collection.org_id, SearchIndex.collection_id == collection.id
-    )
-    return (await work.session.scalars(query.order_by(SearchIndex.number).with_for_update())).all()
+async def remove_documents(work: Work, collection: Collection, ids: Iterable[UUID]) -> None:
+    """Delete the rows of documents, and what hangs on them."""
+    gone = delete(Document).where(Document.org_id == collection.org_id, Document.id.in_(tuple(ids)))
+    await work.session.execute(gone.execution_options(synchronize_session=False))
+
+
+async def is_empty(work: Work, collection: Collection) -> bool:
+    """Whether it has no document, and will have none: it is held, also against new ones."""
+    mine = (Collection.org_id == collection.org_id, Collection.id == collection.id)
+    await work.session.execute(select(Collection.id).where(*mine).with_for_update())
+    held = select(Document.id).where(Document.org_id == collection.org_id, Document.collection_id == collection.id)
+    return await work.session.scalar(held.limit(1)) is None
 
 
 async def remove(work: Work, collection: Collection) -> None:

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import UnitOfWork
 from girih.errors import BadCursor
 from girih.providers.parsers.document import clean
 from girih.providers.storage.base import Storage
-from girih.services.knowledge import collection_repository, discards, document_repository, finding, index
-from girih.services.knowledge.blobs import key_of
+from girih.services.knowledge import collection_repository, document_repository, finding
 from girih.services.knowledge.discards import Collector
+from girih.services.knowledge.removing import Removing
 from girih.services.knowledge.schemas import CollectionDetail, CollectionOut
 from girih.services.knowledge.tables import Collection, SearchIndex
+
+_STEPS = 20
+"""Steps that whoever deletes a collection waits for; what is left then goes in the background."""
 
 
 class CollectionService:
     """What can be done with collections that are there."""
 
-    def __init__(self, uow: UnitOfWork, storage: Storage) -> None:
+    def __init__(self, uow: UnitOfWork, storage: Storage, removing: Removing | None = None) -> None:
         self._uow = uow
+        self._removing = removing or Removing(uow)
         self._collector = Collector(uow, storage)
 
     async def collections(
@@ -41,26 +47,28 @@ class CollectionService:
         return CollectionDetail.model_validate(_facts(*found) | {"by_status": by_status})
 
     async def delete(self, scope: OrgScope, name: str) -> None:
-        """Delete a collection with its documents, their passages, versions and files. Raises `NotFound`."""
-        async with self._uow(scope) as work:
-            row = await finding.collection(work, scope, name, lock=True)
-            held = await collection_repository.contents(work, row)
-            keys = {key_of(scope.org_id, sha256) for _, sha256 in held} | {pieces_of(row)}
-            gone = await discards.discard(work, keys)
-            # Indexes before documents: see `Ingestion`.
-            for one in await collection_repository.indexes(work, row):
-                await index.drop(work, one)
-            await collection_repository.remove(work, row)
-        await self._collector.collect(scope, gone)
+        """Delete a collection with its documents, their passages, versions and files. Raises `NotFound`.
+
+        It is not there from now on. What a large one holds goes in steps, here and in `sweep`, whoever is stopped.
+        """
+        await self._remove(scope, await self._removing.begin(scope, name))
 
     async def sweep(self) -> int:
-        """Remove files that were given up by processes that then ended; gives how many were seen to."""
-        return await self._collector.sweep()
+        """Go on with what others began: collections on their way out, files that were given up.
 
+        Gives how many were seen to.
+        """
+        found = await self._removing.begun()
+        for scope, collection_id in found:
+            await self._remove(scope, collection_id)
+        return len(found) + await self._collector.sweep()
 
-def pieces_of(collection: Collection) -> str:
-    """Where the pieces of uploads into the collection lie, all of them."""
-    return f"uploads/{collection.org_id}/{collection.id}/"
+    async def _remove(self, scope: OrgScope, id: UUID) -> None:
+        for _ in range(_STEPS):
+            files = await self._removing.step(scope, id)
+            if files is None:
+                return
+            await self._collector.collect(scope, files)
 
 
 def _facts(row: Collection, active: SearchIndex, documents: int) -> dict[str, object]:

@@ -199,7 +199,9 @@ def _described(scope: OrgScope) -> Any:
                 IngestJob.index_id == Collection.index_id,
             ),
         )
-        .where(Document.org_id == scope.org_id, Document.project_id == scope.project_id)
+        .where(
+            Document.org_id == scope.org_id, Document.project_id == scope.project_id, Collection.deleted_at.is_(None)
+        )
     )
 
 

@@ -127,7 +127,9 @@ def _listed(scope: OrgScope) -> Select[Any]:
         .join(Document, and_(Document.org_id == IngestJob.org_id, Document.id == IngestJob.document_id))
         .join(Collection, and_(Collection.org_id == Document.org_id, Collection.id == Document.collection_id))
         .join(SearchIndex, and_(SearchIndex.org_id == IngestJob.org_id, SearchIndex.id == IngestJob.index_id))
-        .where(IngestJob.org_id == scope.org_id, IngestJob.project_id == scope.project_id)
+        .where(
+            IngestJob.org_id == scope.org_id, IngestJob.project_id == scope.project_id, Collection.deleted_at.is_(None)
+        )
     )
 
 

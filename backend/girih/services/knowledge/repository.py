@@ -22,7 +22,10 @@ _LOCK_BLOB = text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))")
 async def collection_named(work: Work, scope: OrgScope, name: str, *, lock: bool = False) -> Collection | None:
     """The project's collection of that name; with `lock`, held to the end of the transaction."""
     query = select(Collection).where(
-        Collection.org_id == scope.org_id, Collection.project_id == scope.project_id, Collection.name == name
+        Collection.org_id == scope.org_id,
+        Collection.project_id == scope.project_id,
+        Collection.name == name,
+        Collection.deleted_at.is_(None),
     )
     return await work.session.scalar(query.with_for_update(key_share=True) if lock else query)
 
@@ -61,7 +64,11 @@ async def collections(work: Work, scope: OrgScope) -> list[tuple[Collection, Sea
     query = (
         select(Collection, SearchIndex, counted)
         .join(SearchIndex, and_(SearchIndex.org_id == Collection.org_id, SearchIndex.id == Collection.index_id))
-        .where(Collection.org_id == scope.org_id, Collection.project_id == scope.project_id)
+        .where(
+            Collection.org_id == scope.org_id,
+            Collection.project_id == scope.project_id,
+            Collection.deleted_at.is_(None),
+        )
     )
     return [(row[0], row[1], row[2]) for row in await work.session.execute(query.order_by(Collection.name))]
 
@@ -69,7 +76,7 @@ async def collections(work: Work, scope: OrgScope) -> list[tuple[Collection, Sea
 async def collection_digests(work: Work, scope: OrgScope) -> dict[str, str]:
     """The digest of every collection's document, by the collection's name."""
     query = select(Collection.name, Collection.digest).where(
-        Collection.org_id == scope.org_id, Collection.project_id == scope.project_id
+        Collection.org_id == scope.org_id, Collection.project_id == scope.project_id, Collection.deleted_at.is_(None)
     )
     return dict((await work.session.execute(query)).all())
 
@@ -80,6 +87,7 @@ async def collection_metadata(work: Work, scope: OrgScope) -> dict[str, JsonSche
         Collection.org_id == scope.org_id,
         Collection.project_id == scope.project_id,
         Collection.metadata_schema.is_not(None),
+        Collection.deleted_at.is_(None),
     )
     return {row[0]: row[1] for row in await work.session.execute(query) if row[1] is not None}
 
@@ -120,9 +128,20 @@ async def put_document(work: Work, scope: OrgScope, collection_id: UUID, name: s
 
 
 async def document(work: Work, scope: OrgScope, id: UUID, *, lock: bool = False) -> Document | None:
-    """The project's document with that id; with `lock`, held to the end of the transaction."""
+    """The project's document with that id; with `lock`, held to the end of the transaction.
+
+    Those of a collection that is being deleted are not there any more.
+    """
+    going = select(Collection.id).where(
+        Collection.org_id == scope.org_id,
+        Collection.id == Document.collection_id,
+        Collection.deleted_at.is_not(None),
+    )
     query = select(Document).where(
-        Document.org_id == scope.org_id, Document.project_id == scope.project_id, Document.id == id
+        Document.org_id == scope.org_id,
+        Document.project_id == scope.project_id,
+        Document.id == id,
+        ~going.correlate(Document).exists(),
     )
     return await work.session.scalar(query.with_for_update() if lock else query)
 

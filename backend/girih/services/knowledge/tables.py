@@ -27,6 +27,7 @@ class Collection(ProjectOwned, Base):
         UniqueConstraint("org_id", "id"),
         ForeignKeyConstraint(["org_id", "pipeline_version_id"], [PipelineVersion.org_id, PipelineVersion.id]),
         UniqueConstraint("org_id", "project_id", "name"),
+        Index(None, "deleted_at", postgresql_where="deleted_at IS NOT NULL"),
     )
 
     name: Mapped[str] = mapped_column(Text)
@@ -37,6 +38,8 @@ class Collection(ProjectOwned, Base):
     """The version its pipeline was resolved to when it was published."""
     metadata_schema: Mapped[dict[str, Any] | None]
     """The fields that its documents may carry, as a JSON Schema; `None`: any."""
+    deleted_at: Mapped[datetime | None]
+    """Since when it is being removed: nothing of it is shown any more, and its name is free."""
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 

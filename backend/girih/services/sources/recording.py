@@ -30,14 +30,17 @@ class Outcome:
     reason: str | None = None
 
 
-async def record(work: Work, held: Held, outcomes: Sequence[Outcome], place: str | None = None) -> None:
-    """Note what was done, and that the listing goes on after `place`. Raises `LeaseLost`."""
+async def record(
+    work: Work, held: Held, outcomes: Sequence[Outcome], place: str | None = None, *, total: int | None = None
+) -> None:
+    """Note what was done, that the listing goes on after `place`, and how long it is in all. Raises `LeaseLost`."""
     counted = Counter(outcome.action for outcome in outcomes)
     values: dict[str, Any] = {action: getattr(Sync, action) + number for action, number in counted.items()}
     if outcomes:
         # Attempts count against a sync that does not get on, not against a long one.
         values |= {"listed": Sync.listed + len(outcomes), "attempts": 1}
-    await leases.change(work, held, **values, **({"place": place} if place is not None else {}))
+    values |= {name: value for name, value in (("place", place), ("total", total)) if value is not None}
+    await leases.change(work, held, **values)
     if held.dry_run:
         await _see(work, held, [outcome.ref for outcome in outcomes])
     else:

@@ -56,7 +56,9 @@ async def described(
         select(DataStore, Collection.name, func.coalesce(counted.c.taken, 0), func.coalesce(counted.c.failed, 0))
         .join(Collection, (Collection.org_id == DataStore.org_id) & (Collection.id == DataStore.collection_id))
         .outerjoin(counted, counted.c.store_id == DataStore.id)
-        .where(DataStore.org_id == scope.org_id, DataStore.project_id == scope.project_id)
+        .where(
+            DataStore.org_id == scope.org_id, DataStore.project_id == scope.project_id, Collection.deleted_at.is_(None)
+        )
     )
     query = query.where(DataStore.id == id) if id is not None else query
     query = query.where(DataStore.id < before) if before is not None else query
@@ -65,8 +67,10 @@ async def described(
 
 
 async def collection_name(work: Work, row: DataStore) -> str | None:
-    """The name of its collection."""
-    query = select(Collection.name).where(Collection.org_id == row.org_id, Collection.id == row.collection_id)
+    """The name of its collection; `None` where that is being deleted."""
+    query = select(Collection.name).where(
+        Collection.org_id == row.org_id, Collection.id == row.collection_id, Collection.deleted_at.is_(None)
+    )
     return await work.session.scalar(query)
 
 

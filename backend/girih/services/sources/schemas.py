@@ -112,6 +112,8 @@ class SyncOut(_Out):
     unchanged: int
     removed: int
     failed: int
+    total: int | None = Field(description="What the source names in all, where that is known.")
+    eta_seconds: float | None = Field(description="How long the rest of it may take, where `total` is known.")
     attempts: int
     reason: str | None
     created_at: datetime

@@ -16,8 +16,10 @@ from girih.providers.loaders.opening import open_loader
 from girih.providers.loaders.options import Source
 from girih.providers.loaders.reach import Reach
 from girih.services.knowledge import finding
+from girih.services.knowledge.following import News
 from girih.services.schedules.cron import next_moment
 from girih.services.sources import repository, sync_repository
+from girih.services.sources.following import SyncTail
 from girih.services.sources.schemas import (
     DataStoreChange,
     DataStoreIn,
@@ -43,9 +45,10 @@ TRIAL_ITEMS = 10
 class SourceService:
     """Keeps data stores and their syncs; a worker runs them."""
 
-    def __init__(self, uow: UnitOfWork, reach: Reach) -> None:
+    def __init__(self, uow: UnitOfWork, reach: Reach, news: News) -> None:
         self._uow = uow
         self._reach = reach
+        self._news = news
 
     async def create(self, scope: OrgScope, body: DataStoreIn) -> DataStoreOut:
         """A new data store. Raises `NotFound` (collection), `Conflict` (name), `InvalidInput` (source, cron)."""
@@ -146,6 +149,10 @@ class SourceService:
         """One sync as it stands. Raises `NotFound`."""
         async with self._uow(scope) as work:
             return await _sync(work, scope, id, sync_id)
+
+    async def follow(self, scope: OrgScope, id: UUID, sync_id: UUID, after: int) -> SyncTail:
+        """The sync's changes after that number, up to the one that ends it. Raises `NotFound`."""
+        return await SyncTail(self._uow, self._news, scope, id, sync_id, after).open()
 
     async def syncs(self, scope: OrgScope, id: UUID, *, cursor: str | None = None, limit: int = 50) -> SyncPage:
         """A data store's syncs, the newest first. Raises `NotFound`, `BadCursor`."""

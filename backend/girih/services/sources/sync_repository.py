@@ -124,5 +124,12 @@ async def forget_old(work: Work, scope: OrgScope, store_id: UUID) -> None:
 
 def out(row: Sync) -> SyncOut:
     """The row as doors see it."""
-    own = {"data_store_id": row.store_id}
+    own = {"data_store_id": row.store_id, "eta_seconds": _eta_seconds(row)}
     return SyncOut.model_validate(own | {name: getattr(row, name) for name in SyncOut.model_fields if name not in own})
+
+
+def _eta_seconds(row: Sync) -> float | None:
+    if row.status != "running" or row.stage != "list" or row.total is None or row.started_at is None or not row.listed:
+        return None
+    took = (row.updated_at - row.started_at).total_seconds()
+    return round(took / row.listed * max(row.total - row.listed, 0), 1)

@@ -91,9 +91,9 @@ class Syncing:
                 same.append(outcome)
             elif outcome is not None:
                 async with self._uow(held.scope) as work:
-                    await record(work, held, [outcome])
+                    await record(work, held, [outcome], total=page.total)
         async with self._uow(held.scope) as work:
-            await record(work, held, same, page.place)
+            await record(work, held, same, page.place, total=page.total)
 
     async def _known(self, held: Held, store: DataStore, refs: Sequence[str]) -> tuple[dict[str, SourceItem], set[str]]:
         """What is known of items, and which of them this sync has done before it was interrupted."""

@@ -6,7 +6,17 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, Text, UniqueConstraint, Uuid, func, text
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ForeignKeyConstraint,
+    Index,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    func,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from girih.db.base import Base, ProjectOwned, project_key
@@ -105,6 +115,10 @@ class Sync(ProjectOwned, Base):
     unchanged: Mapped[int] = mapped_column(server_default="0")
     removed: Mapped[int] = mapped_column(server_default="0")
     failed: Mapped[int] = mapped_column(server_default="0")
+    total: Mapped[int | None]
+    """How many items the source names, as far as the listing says so before it ends."""
+    revision: Mapped[int] = mapped_column(BigInteger, server_default="1")
+    """Counts the changes that are told (by a trigger, see migration 0028)."""
     attempts: Mapped[int] = mapped_column(server_default="0")
     fence: Mapped[int] = mapped_column(server_default="0")
     lease_until: Mapped[datetime | None]
