@@ -94,7 +94,7 @@ async def test_the_hnsw_index_is_what_answers(uow: UnitOfWork, scope: OrgScope, 
             text(
                 "EXPLAIN "
                 + meaning.NEAREST.format(
-                    dims=DIMS, own=meaning.OWN.format(shelf=held.shelf), documents="", where="true"
+                    dims=DIMS, tuples=100, own=meaning.OWN.format(shelf=held.shelf), documents="", where="true"
                 )
             ),
             {"org_id": scope.org_id, "index_id": held.id, "vector": halfvec(made[0]), "depth": 10},
@@ -121,6 +121,17 @@ async def test_conditions_leave_all_their_hits(
     assert await shelf.shelve()
     assert await recall(shelf, made, where, left) >= 0.97
     assert len(await shelf.say("rule of parcels", 50, where)) == min(50, left)
+
+
+async def test_few_among_many_are_compared_one_by_one(
+    uow: UnitOfWork, scope: OrgScope, made: list[list[float]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(meaning, "FEW", LARGE // 2)
+    monkeypatch.setattr(meaning, "_SHORT", 150)
+    shelf = await filled(uow, scope, made)
+    assert await shelf.shelve()
+    for left in (200, 60, 20):
+        assert await recall(shelf, made, Where("c.start < :where_left", {"where_left": left}), left) == 1.0
 
 
 async def test_what_is_written_while_the_index_is_built_is_there(

@@ -55,7 +55,7 @@ SELECT c.id, c.document_id, c.start, 1 - v.distance AS score
 FROM (
   SELECT v.chunk_id, v.embedding::halfvec({dims}) <=> CAST(:vector AS halfvec({dims})) AS distance
   FROM chunk_vectors v WHERE {own}
-  ORDER BY v.embedding::halfvec({dims}) <=> CAST(:vector AS halfvec({dims}))
+  ORDER BY v.embedding::halfvec({dims}) <=> CAST(:vector AS halfvec({dims})) LIMIT {tuples}
 ) v CROSS JOIN LATERAL (
   SELECT c.id, c.document_id, c.start FROM chunks c {documents}
   WHERE c.org_id = :org_id AND c.id = v.chunk_id AND ({where}) OFFSET 0
@@ -106,7 +106,7 @@ class _Search:
     async def _nearest_among(self, depth: int) -> Sequence[Row[Any]]:
         wanted = _SPARE * depth
         if self._index.passages > FEW:
-            # So few of its passages that whoever is among them often enough is more than a few in all.
+            # What is often enough among so few of its passages is more than a few in all.
             rows = await self._by_index(wanted, max(_SHORT, wanted))
             if len(rows) >= wanted:
                 return rows
@@ -116,11 +116,12 @@ class _Search:
         options = {
             "hnsw.ef_search": min(max(100, 2 * depth), _WIDEST),
             "hnsw.iterative_scan": "relaxed_order",
-            "hnsw.max_scan_tuples": tuples,
+            # Not `tuples`: from there on it would give, in no order, whatever else it came by.
+            "hnsw.max_scan_tuples": _LONG,
         }
         # A plan that sorts would compare all vectors.
         await tune(self._work, enable_sort="off", **options)
-        rows = await self._rows(NEAREST, depth, dims=self._index.embedder_dims)
+        rows = await self._rows(NEAREST, depth, dims=self._index.embedder_dims, tuples=tuples)
         await tune(self._work, enable_sort="on")
         return rows
 
