@@ -8,6 +8,7 @@ from uuid import UUID
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from girih.db.base import new_id
 from girih.db.engine import LONGEST_SILENCE, make_engine, make_sessions
@@ -36,6 +37,24 @@ async def test_a_transaction_sees_its_own_organization_only(
         assert await names(work) == ["main"]
     async with uow.reading_for("reconcile") as work:
         assert await names(work) == []
+
+
+async def test_a_snapshot_is_of_one_moment_and_changes_nothing(
+    uow: UnitOfWork, scope: OrgScope, other_scope: OrgScope
+) -> None:
+    async with uow.snapshot(scope) as still, uow(scope) as work:
+        assert await names(still) == ["main"]
+        await add_project(work, scope, "new")
+        await work.session.commit()
+        assert await names(still) == ["main"]
+        with pytest.raises(DBAPIError, match="read-only"):
+            await add_project(still, scope, "other")
+        still.discard()
+    async with uow(scope) as work:
+        assert await names(work) == ["main", "new"]
+        await add_project(work, scope, "newer")
+    async with uow.snapshot(other_scope) as still:
+        assert await names(still) == ["main"]
 
 
 async def test_a_transaction_cannot_write_into_another_organization(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Any, TypeAlias
 from uuid import UUID
 
 from sqlalchemy import text
@@ -19,6 +19,9 @@ Dispatch: TypeAlias = Callable[[str, str], None]
 """Rings for a job: its name and its id. A message lost here costs latency only; the job's row is the record."""
 
 _SCOPE = text("SELECT set_config('app.org_id', :org_id, true), set_config('app.purpose', :purpose, true)")
+
+_PLAIN: Mapping[str, Any] = {}
+_SNAPSHOT: Mapping[str, Any] = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
 
 
 @dataclass
@@ -60,6 +63,15 @@ class UnitOfWork:
             yield work
 
     @asynccontextmanager
+    async def snapshot(self, scope: OrgScope) -> AsyncIterator[Work]:
+        """The same for what is read in several statements that have to agree; nothing can be written.
+
+        All of them see what was committed when the first of them began.
+        """
+        async with self._open(scope, purpose="", options=_SNAPSHOT) as work:
+            yield work
+
+    @asynccontextmanager
     async def reading_for(self, purpose: str, row: UUID | None = None) -> AsyncIterator[Work]:
         """A transaction of no organization: it sees only what a policy lets be read for `purpose`.
 
@@ -69,11 +81,14 @@ class UnitOfWork:
             yield work
 
     @asynccontextmanager
-    async def _open(self, scope: OrgScope | None, purpose: str) -> AsyncIterator[Work]:
+    async def _open(
+        self, scope: OrgScope | None, purpose: str, options: Mapping[str, Any] = _PLAIN
+    ) -> AsyncIterator[Work]:
         with outages_named():
             async with self._sessions() as session, session.begin() as transaction:
                 org_id = str(scope.org_id) if scope else ""
                 async with in_time():
+                    await session.connection(execution_options=options)
                     await session.execute(_SCOPE, {"org_id": org_id, "purpose": purpose})
                 work = Work(session, scope)
                 yield work

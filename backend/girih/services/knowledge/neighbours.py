@@ -14,7 +14,7 @@ from girih.language.nodes.ports import Hit
 from girih.services.knowledge.tables import SearchIndex
 
 _AROUND = text("""
-SELECT DISTINCT h.id AS hit, c.start, c."end", c.text, c.page
+SELECT DISTINCT h.id AS hit, c.start, c."end", c.text, c.page, c.id = h.id AS is_hit
 FROM chunks h
 JOIN chunks c ON c.org_id = h.org_id AND c.index_id = h.index_id AND c.document_id = h.document_id
   AND c.ordinal BETWEEN h.ordinal - :reach AND h.ordinal + :reach
@@ -34,15 +34,22 @@ class Around:
 
 
 async def with_neighbours(work: Work, index: SearchIndex, hits: Sequence[Hit], reach: int) -> list[Hit]:
-    """The hits with `reach` passages before and after each; one that a better hit shows by then is left out."""
+    """The hits with `reach` passages before and after each; one that a better hit shows by then is left out.
+
+    Where passages of a document were swapped since its hits were found, these stay as they are.
+    """
     values = {"org_id": index.org_id, "index_id": index.id, "ids": [UUID(hit.chunk_id) for hit in hits]}
     around: dict[str, list[Around]] = {}
+    places: dict[str, tuple[int, int]] = {}
     for row in await work.session.execute(_AROUND, values | {"reach": reach}):
         around.setdefault(str(row.hit), []).append(Around(row.start, row.end, row.text, row.page))
+        if row.is_hit:
+            places[str(row.hit)] = row.start, row.end
+    swapped = {hit.document_id for hit in hits if places.get(hit.chunk_id) != (hit.place["start"], hit.place["end"])}
     shown: list[Hit] = []
     for hit in hits:
         if not any(_shows(other, hit) for other in shown):
-            shown.append(joined(hit, around.get(hit.chunk_id, [])))
+            shown.append(hit if hit.document_id in swapped else joined(hit, around[hit.chunk_id]))
     return shown
 
 

@@ -122,7 +122,8 @@ class SearchService:
             vectors = [question.vector for question in questions if question.vector is not None]
             with course.timed("store"):
                 view = await self._outside.look(scope, asked.source, asked.where, vectors, looking.depth)
-            async with self._uow(scope) as work:
+            # Both rankings and the texts of their hits are read at one moment: passages are swapped meanwhile.
+            async with self._uow.snapshot(scope) as work:
                 now = await _asked(work, scope, request)
                 is_same = now.source.id == asked.source.id
                 if is_same and (left == 0 or await self._outside.holds(work, now.source, view)):
