@@ -6,7 +6,7 @@ from typing import Protocol
 
 from girih.engine.events import RunEvent
 from girih.language.spec.tree import JsonValue
-from girih.services.runs.plain import dump
+from girih.services.runs.plain import encoded
 
 RETRY = b"retry: 1000\n\n"
 PING = b": ping\n\n"
@@ -21,7 +21,7 @@ def frame(event: RunEvent) -> bytes:
 
 def one_line(data: JsonValue) -> bytes:
     """JSON that no client takes for more than one line."""
-    text = dump(data).encode()
+    text = encoded(data)
     if text.isascii():
         return text
     for character, escape in _LINE_ENDS:

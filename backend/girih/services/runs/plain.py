@@ -11,10 +11,15 @@ from girih.language.spec.tree import JsonValue
 
 def dump(value: JsonValue) -> str:
     """JSON text of plain data, also of what strict UTF-8 cannot hold (half a surrogate pair) and of big integers."""
+    return encoded(value).decode()
+
+
+def encoded(value: JsonValue) -> bytes:
+    """The same text as bytes, for what goes over a wire."""
     try:
-        return orjson.dumps(value).decode()
+        return orjson.dumps(value)
     except TypeError:
-        return json.dumps(value)
+        return json.dumps(value).encode()
 
 
 def load(text: str) -> JsonValue:

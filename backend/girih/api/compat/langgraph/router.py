@@ -16,15 +16,16 @@ from girih.api.compat.langgraph import (
 from girih.api.routers import Router
 
 router = Router(prefix="/langgraph")
+# The first ones are asked first: runs are what most requests are about.
 for part in (
-    server,
-    assistant_routes,
-    store_routes,
-    cron_routes,
-    thread_routes,
-    state_routes,
     runs,
     runs_alone,
+    thread_routes,
     thread_streams,
+    state_routes,
+    cron_routes,
+    assistant_routes,
+    store_routes,
+    server,
 ):
     router.include_router(part.router)

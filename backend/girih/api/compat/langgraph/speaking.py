@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
-from girih.api.compat.langgraph.frames import HEAD, LAST, Frame, Place, encode
+from girih.api.compat.langgraph.frames import HEAD, LAST, PING, Frame, Place, encode
 from girih.api.compat.langgraph.telling import Telling, is_end
-from girih.api.speakers import PING
 from girih.db.tenancy import OrgScope
 from girih.engine.events import RunEvent
 from girih.services.runs.reader import GAP, Tail
@@ -60,13 +59,17 @@ class RunSpeaker:
         if event.event.type == GAP:
             self._is_cut = True
             return b""
-        least = (event.seq, LAST) if self._is_cut else self._after
-        frames = [frame for frame in self._telling.take(event) if frame.place > self._after and frame.place >= least]
-        ends = is_end(event) and Place(event.seq, LAST) > self._after
-        self.over = self.over or ends or event.seq == self._until
-        said = Place(event.seq, LAST - 1)
-        if ends and self._feedback and said > self._after:
-            frames.insert(-1, Frame(said, "feedback", dict(self._feedback)))
+        frames = self._telling.take(event)
+        if self._is_cut or event.seq <= self._after.seq:
+            least = (event.seq, LAST) if self._is_cut else self._after
+            frames = [frame for frame in frames if frame.place > self._after and frame.place >= least]
+        if event.seq == self._until:
+            self.over = True
+        if is_end(event) and Place(event.seq, LAST) > self._after:
+            self.over = True
+            said = Place(event.seq, LAST - 1)
+            if self._feedback and said > self._after:
+                frames.insert(-1, Frame(said, "feedback", dict(self._feedback)))
         return b"".join(map(Frame.encoded, frames))
 
     def ping(self) -> bytes:

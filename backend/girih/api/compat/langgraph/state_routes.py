@@ -5,19 +5,20 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 
 from girih.api.compat.langgraph.shaping import holds, refused
 from girih.api.compat.langgraph.thread_bodies import HistoryWanted, StateUpdate, StateWanted
 from girih.api.compat.langgraph.thread_shapes import checkpoint_json, selected_state, state_json
 from girih.api.compat.langgraph.values import state_from
 from girih.api.deps import GuardedRoute, Wired, requires
+from girih.api.routers import Router
 from girih.db.tenancy import OrgScope
 from girih.language.spec.model import END
 from girih.language.spec.tree import JsonObject
 from girih.wiring.server import Girih
 
-router = APIRouter(prefix="/threads/{thread_id}", route_class=GuardedRoute)
+router = Router(prefix="/threads/{thread_id}", route_class=GuardedRoute)
 
 Reader = Annotated[OrgScope, requires("threads:read")]
 Writer = Annotated[OrgScope, requires("threads:write")]

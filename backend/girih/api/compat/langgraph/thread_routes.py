@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Header, Response
+from fastapi import Header, Response
 
 from girih.api.compat.langgraph.assistants import name_of
 from girih.api.compat.langgraph.shaping import paged, refused, require_fields, selected
@@ -20,6 +20,7 @@ from girih.api.compat.langgraph.thread_bodies import (
 )
 from girih.api.compat.langgraph.thread_shapes import THREAD_FIELDS, thread_json, ttl_json
 from girih.api.deps import GuardedRoute, Wired, requires
+from girih.api.routers import Router
 from girih.db.tenancy import OrgScope
 from girih.errors import InvalidInput
 from girih.language.spec.tree import JsonObject
@@ -28,7 +29,7 @@ from girih.services.runs.thread_search import ThreadView
 from girih.services.runs.thread_search_repository import ThreadSearch
 from girih.wiring.server import Girih
 
-router = APIRouter(prefix="/threads", route_class=GuardedRoute)
+router = Router(prefix="/threads", route_class=GuardedRoute)
 
 Reader = Annotated[OrgScope, requires("threads:read")]
 Writer = Annotated[OrgScope, requires("threads:write")]
