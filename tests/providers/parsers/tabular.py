@@ -143,6 +143,24 @@ def touching() -> Sample:
     return _made(document, (1, [["AB12", "04"], ["CD34", "05"], ["EF56", "06"]]))
 
 
+def half_ruled() -> Sample:
+    """A header in one box, whose cells no line parts, over cells with lines; and words on small round boxes."""
+    document = _document()
+    document.set_fill_color(230)
+    for number in range(8):
+        document.rect(30 + 17 * number, 99 + 6 * (number % 3), 12, 5, style="F", round_corners=True, corner_radius=1)
+    for number in range(3):
+        document.text(20, 103 + 6 * number, prose(18, number))
+    for row, cells in enumerate(PRICES):
+        top = 20 + 8 * row
+        document.rect(20, top, 150, 8)
+        for column, text in enumerate(cells):
+            if row:
+                document.rect(20 + 50 * column, top, 50, 8)
+            document.text(22 + 50 * column, top + 5.5, text)
+    return _made(document, (1, PRICES))
+
+
 def turned() -> Sample:
     """A table on a page that is written from the bottom up and shown turned."""
     document = _document()
@@ -246,6 +264,7 @@ SAMPLES: dict[str, Callable[[], Sample]] = {
     "wrapped cells": wrapped,
     "merged cells": merged,
     "touching cells": touching,
+    "half of the lines": half_ruled,
     "turned page": turned,
     "three pages, header on each": lambda: long(headings=True),
     "three pages, one header": lambda: long(headings=False),

@@ -22,17 +22,15 @@ _LEAST_FULL = 0.6
 _SAME = 0.35
 """How far the edges of a column's cells may be from each other, in heights of a line."""
 _STRAYS = 0.2
-_FEW_STRAYS = 1
 _MOST_WORDS = 8
 """Words of a cell on average; columns of a text have more."""
 _PROSE_WORDS = 4
 _PROSE_WIDTH = 0.8
 _PROSE_SHARE = 0.5
-_MARKER = re.compile(r"[^\w\s]|[(\[]?(?:\d{1,3}|[a-zA-Z]|[ivxIVX]{1,5})(?:\.\d{1,3})*[.)\]]*:?")
+_MARKER = re.compile(r"[^\w\s]{1,3}|[(\[]?(?:\d{1,3}|[a-zA-Z]|[ivxIVX]{1,5})(?:\.\d{1,3})*[.)\]]*:?")
 """What stands before the items of a list."""
 _LEADER = re.compile(r"(?:[.·…] ?){4,}")
 """What leads to a page's number in a table of contents."""
-_NUMBER = re.compile(r"[-+\u2212]?[(]?[^\w\s]?[\d.,'\u202f\u00a0 ]*\d[)]?\s*[%€$£]?")
 _ONE_WIDTH = 0.03
 
 Gap = tuple[float, float]
@@ -157,13 +155,10 @@ def _table(rows: list[_Row], gaps: list[Gap]) -> Table | None:
 
 
 def _is_typed(columns: list[list[list[Word]]]) -> bool:
-    """Whether all letters are of one width, as in code, and no column but the first has numbers."""
-    words = [word for column in columns for cell in column for word in cell if not _NUMBER.fullmatch(word.text)]
+    """Whether all letters are of one width, as in code: one space may part its columns, and none may be meant."""
+    words = [word for column in columns for cell in column for word in cell]
     widths = [(word.box[2] - word.box[0]) / len(word.text) for word in words if len(word.text) > 1]
-    if len(widths) < 2 or max(widths) - min(widths) > _ONE_WIDTH * fmean(widths):
-        return False
-    numbers = [[bool(_NUMBER.fullmatch(joined(cell))) for cell in column[1:] if cell] for column in columns[1:]]
-    return len(columns) < 3 or not any(column and fmean(column) > _LEAST_FULL for column in numbers)
+    return len(widths) > 1 and max(widths) - min(widths) <= _ONE_WIDTH * fmean(widths)
 
 
 def _is_table(columns: list[list[list[Word]]], height: float) -> bool:
@@ -190,7 +185,7 @@ def _even(column: list[list[Word]], height: float) -> bool:
     cells = [_Cell(words) for words in column if words]
     if len(cells) < 2:
         return False
-    most = max(_FEW_STRAYS, int(_STRAYS * len(cells)))
+    most = int(_STRAYS * len(cells))
     for places in (
         [cell.left for cell in cells],
         [cell.right for cell in cells],

@@ -19,6 +19,8 @@ _LONGEST_REPEATED = 80
 """Characters up to which a cell over several rows is said in each of them."""
 _FEWEST_FULL_ROWS = 2
 _LEAST_FULL = 0.25
+_APART = 0.6
+"""How far texts of two cells are apart that no line parts, in heights of a line; words of one text are closer."""
 
 
 @dataclass(frozen=True)
@@ -106,11 +108,15 @@ class _Grid:
                     rest.append(piece)
                 else:
                     inside[cells.of(field)].append(piece)
-        texts = {cell: joined(pieces) for cell, pieces in inside.items()}
+        texts = {
+            (cell, column): joined(part)
+            for cell, pieces in inside.items()
+            for column, part in self._parts(pieces).items()
+        }
         if any(len(text) > _LONGEST_CELL for text in texts.values()):
             return None, list(words)
         rows = self._rows(cells, texts)
-        if sum(sum(map(bool, row)) > 1 for row in rows) < _FEWEST_FULL_ROWS or self._empty(cells, texts):
+        if sum(sum(map(bool, row)) > 1 for row in rows) < _FEWEST_FULL_ROWS or self._empty(cells, len(inside)):
             return None, list(words)
         used = [column for column in range(self._width) if any(row[column] for row in rows)]
         return Table(
@@ -119,10 +125,22 @@ class _Grid:
             frozenset(piece.at for pieces in inside.values() for piece in pieces),
         ), rest
 
-    def _empty(self, cells: _Groups, texts: dict[int, str]) -> bool:
+    def _empty(self, cells: _Groups, filled: int) -> bool:
         """Whether there is hardly anything in it, as between the lines of a chart."""
-        all_cells = {cells.of(field) for field in range(self.size)}
-        return len(texts) < _LEAST_FULL * len(all_cells)
+        return filled < _LEAST_FULL * len({cells.of(field) for field in range(self.size)})
+
+    def _parts(self, words: list[Word]) -> dict[int, list[Word]]:
+        """The words of a cell by the column they begin in; of several columns, if they stand apart as those do."""
+        first = min(self._column(word.middle[0]) for word in words)
+        last = max(self._column(word.middle[0]) for word in words)
+        starts = [first, *(column for column in range(first + 1, last + 1) if _stand_apart(words, self._xs[column]))]
+        parts: dict[int, list[Word]] = defaultdict(list)
+        for word in words:
+            parts[starts[bisect_right(starts, self._column(word.middle[0])) - 1]].append(word)
+        return parts
+
+    def _column(self, x: float) -> int:
+        return bisect_right(self._xs, x) - 1
 
     def _cells(self) -> _Groups:
         """Fields, numbered from the top left, joined where no line parts them."""
@@ -160,16 +178,25 @@ class _Grid:
                     word = both[1]
         yield word
 
-    def _rows(self, cells: _Groups, texts: dict[int, str]) -> list[list[str]]:
+    def _rows(self, cells: _Groups, texts: dict[tuple[int, int], str]) -> list[list[str]]:
         """The texts; one of several columns stands in the first, a short one of several rows in all of them."""
         rows = [[""] * self._width for _ in range(self._height)]
-        for field in range(self.size):
-            cell = cells.of(field)
-            text = texts.get(cell, "")
-            row, column = divmod(field, self._width)
-            if column == cell % self._width and (field == cell or len(text) <= _LONGEST_REPEATED):
+        for (cell, column), text in texts.items():
+            first = cell // self._width
+            for row in range(first, self._height):
+                if row > first and (cells.of(row * self._width + column) != cell or len(text) > _LONGEST_REPEATED):
+                    break
                 rows[row][column] = text
         return rows
+
+
+def _stand_apart(words: list[Word], x: float) -> bool:
+    """Whether words are on both sides of `x` and further from each other than words of one text."""
+    before, after = [word for word in words if word.middle[0] < x], [word for word in words if word.middle[0] >= x]
+    if not before or not after:
+        return False
+    room = min(word.box[0] for word in after) - max(word.box[2] for word in before)
+    return room >= _APART * max(word.height for word in words)
 
 
 def _places(lines: list[float], ends: list[float]) -> list[float]:

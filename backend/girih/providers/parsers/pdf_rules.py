@@ -81,7 +81,7 @@ def _edges(drawn: Any) -> Iterator[Edge]:
     """The lines that a path draws: what is filled shows one where it is thin, what is drawn around shows its edges."""
     fill, stroke = c_int(), c_int()
     pdfium.FPDFPath_GetDrawMode(drawn, fill, stroke)
-    for points in _pieces(drawn):
+    for points in _pieces(drawn, bent=not stroke.value):
         xs, ys = [x for x, _ in points], [y for _, y in points]
         left, low, right, high = min(xs), min(ys), max(xs), max(ys)
         if right - left < NEAR and high - low > NEAR:
@@ -93,17 +93,18 @@ def _edges(drawn: Any) -> Iterator[Edge]:
                 yield min(x, to_x), min(y, to_y), max(x, to_x), max(y, to_y)
 
 
-def _pieces(drawn: Any) -> Iterator[list[Point]]:
-    """The points of each piece of a path, on the page, that straight lines lead through."""
+def _pieces(drawn: Any, *, bent: bool) -> Iterator[list[Point]]:
+    """The points of each piece of a path, on the page. A curve ends a piece, unless pieces may be bent."""
     matrix, x, y = pdfium.FS_MATRIX(), c_float(), c_float()
     if not pdfium.FPDFPageObj_GetMatrix(drawn, matrix):
         return
     a, b, c, d, e, f = matrix.a, matrix.b, matrix.c, matrix.d, matrix.e, matrix.f
+    goes_on = (pdfium.FPDF_SEGMENT_LINETO, pdfium.FPDF_SEGMENT_BEZIERTO) if bent else (pdfium.FPDF_SEGMENT_LINETO,)
     piece: list[Point] = []
     for index in range(pdfium.FPDFPath_CountSegments(drawn)):
         segment = pdfium.FPDFPath_GetPathSegment(drawn, index)
         pdfium.FPDFPathSegment_GetPoint(segment, x, y)
-        if pdfium.FPDFPathSegment_GetType(segment) != pdfium.FPDF_SEGMENT_LINETO:  # a curve's points begin anew, too
+        if pdfium.FPDFPathSegment_GetType(segment) not in goes_on:
             if len(piece) > 1:
                 yield piece
             piece = []
