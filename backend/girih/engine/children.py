@@ -129,7 +129,7 @@ class Children:
         ns = f"{self._ns}{name}/"
         return Frame(
             plan, frame.run, budget=budget, owner=frame.owner, path=path, ns=ns, region=region,
-            resume=self.resume, is_own=frame.is_own and region is not None, **more,
+            resume=self.resume, is_own=frame.is_own and region is not None, redact=frame.redact, **more,
         )  # fmt: skip
 
     async def run(self, name: str, frame: Frame, work: Callable[[], Awaitable[T]], *, counts_steps: bool) -> T:

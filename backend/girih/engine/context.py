@@ -163,6 +163,11 @@ class Frame:
     state: JsonObject = field(default_factory=dict)
     """For a whole graph that has ended: its `state:`."""
     inputs: JsonObject = field(default_factory=dict)
+    redact: frozenset[str] = frozenset()
+    """What is left out of the record: what the graph wants left out, and those that run it."""
+
+    def __post_init__(self) -> None:
+        self.redact = self.redact.union(self.plan.redact)
 
     @property
     def usage(self) -> Usage:
@@ -187,7 +192,7 @@ class Frame:
 
     def emit(self, node: str, type: str, data: JsonObject) -> None:
         """Emit an event of a node of this graph."""
-        self.run.emit(NewEvent(type, data, datetime.now(UTC), f"{self.path}{node}", self.ns))
+        self.run.emit(NewEvent(type, data, datetime.now(UTC), f"{self.path}{node}", self.ns, self.redact))
 
 
 def usage_dict(usage: Usage) -> JsonObject:

@@ -50,6 +50,7 @@ def lower(unit: Unit) -> Plan:
         results={name: PlanOutput(values=_sources(output)) for name, output in graph.outputs.items()},
         state={name: _state(value) for name, value in graph.state.items()},
         limits=PlanLimits(**graph.head.limits.model_dump()),
+        redact=tuple(sorted(set(graph.head.trace.redact))),
         lock=tuple(sorted(unit.resolved.lock, key=lambda entry: entry.alias)),
     )
 

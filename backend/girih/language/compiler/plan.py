@@ -152,6 +152,8 @@ class Plan(Frozen):
     results: dict[str, PlanOutput]
     state: dict[str, PlanState] = {}
     limits: PlanLimits = PlanLimits()
+    redact: tuple[Literal["outputs", "prompts"], ...] = ()
+    """See `Tracing`."""
     lock: tuple[LockEntry, ...] = ()
 
     @cached_property

@@ -90,6 +90,7 @@ _HEAD_KEYS = {
     "state": "Values that nodes share: a type each, or `{ type, merge, default }`; any node writes them with `write:`.",
     "outputs": "What a run gives: values with `${ … }`, or `from:` a list of references, the first that ran.",
     "limits": "Bounds on one run.",
+    "trace": "What of its runs is not recorded: `redact: [prompts, outputs]`.",
     "language": "The version of the language; `graph/v1` implies 1.",
     "tests": "What `girih test` runs: inputs, results that stand in for nodes, and what must come of it.",
 }

@@ -77,6 +77,18 @@ class Limits(Strict):
     depth: Annotated[int, Field(ge=1, le=32)] = 8
 
 
+class Tracing(Strict):
+    """What of its runs is not recorded, and so stands in no trace: `prompts`, `outputs`, or both.
+
+    `prompts` are inputs, what is searched for and found, what tools are called with, and what people are asked and
+    answer; `outputs` are results of nodes, answers of models, what tools give and what is written under `state:`. The
+    run itself keeps its inputs, outputs and checkpoints. What a graph wants left out is left out of the graphs that it
+    runs as well.
+    """
+
+    redact: Annotated[list[Literal["prompts", "outputs"]], Field(max_length=2)] = Field(default_factory=list)
+
+
 MergeRule = Literal["last", "append", "sum", "min", "max", "union"]
 
 
@@ -126,6 +138,7 @@ class GraphHead(Strict):
     state: dict[Name, Any] = Field(default_factory=dict)
     outputs: dict[Name, Any] = Field(default_factory=dict)
     limits: Limits = Limits()
+    trace: Tracing = Tracing()
     tests: list[Any] = Field(default_factory=list)
     language: Annotated[int, AfterValidator(known_language)] = LANGUAGE
 

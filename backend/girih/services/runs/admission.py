@@ -11,7 +11,7 @@ from uuid import UUID
 from girih.db.direct import DirectPool
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import UnitOfWork
-from girih.engine.events import NewEvent, RunEvent
+from girih.engine.events import RunEvent
 from girih.engine.inputs import checked_inputs
 from girih.errors import Conflict, InvalidInput, ThreadBusy
 from girih.language.spec.tree import JsonObject
@@ -19,10 +19,9 @@ from girih.providers.telemetry.context import TRACEPARENT
 from girih.services.runs import repository
 from girih.services.runs.chats import asked_inputs, stored_chat
 from girih.services.runs.crash import CrashPoints
-from girih.services.runs.executor import started
 from girih.services.runs.feed import Hub
 from girih.services.runs.links import Link, Opened
-from girih.services.runs.new_run import hash_of, new_run
+from girih.services.runs.new_run import beginning, hash_of, new_run
 from girih.services.runs.options import CheckUrl, Options
 from girih.services.runs.plain import dump
 from girih.services.runs.ports import Agents
@@ -35,6 +34,7 @@ from girih.services.runs.schemas import RunIn, RunOut
 from girih.services.runs.shown import out
 from girih.services.runs.unstoppable import to_its_end
 from girih.services.runs.watch import Watch
+from girih.services.runs.withheld import withheld
 
 LONGEST_KEY = 200
 """Characters of an idempotency key."""
@@ -226,7 +226,7 @@ class Admission:
             self._worker if is_here else None,
             self._timing.lease_time,
             run.created_at,
-            dump(started(run.agent, run.version, run.digest, run.inputs)),
+            dump(withheld(beginning(run), found.agent.plan.redact)),
             run.background,
             run.user,
             run.tags,
@@ -263,10 +263,8 @@ class Admission:
             has_webhook=options.webhook is not None,
         )
         feed = self._hub.open(scope, claim.run_id, 0)
-        data = started(run.agent, run.version, run.digest, run.inputs)
-        feed.publish(
-            [RunEvent(run.id, 1, 1, NewEvent("run.started", data, run.created_at))], [len(dump(data))], is_new=True
-        )
+        first = beginning(run)
+        feed.publish([RunEvent(run.id, 1, 1, first)], [len(dump(first.data))], is_new=True)
         self._roster.start(claim, feed)
 
 

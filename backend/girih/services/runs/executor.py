@@ -31,6 +31,7 @@ from girih.services.runs.feed import Hub
 from girih.services.runs.held import Held
 from girih.services.runs.interruption import Interruption
 from girih.services.runs.journal import QUEUED, REFUSED, Journal, Pace
+from girih.services.runs.new_run import started
 from girih.services.runs.plain import dump
 from girih.services.runs.ports import (
     Agents,
@@ -165,8 +166,11 @@ class Executor:
             held.beyond_stopping = True
 
     async def _execute(self, claim: Claim, journal: Journal) -> Ending:
-        self._announce(claim, journal)
-        plan = await self._plan(claim)
+        try:
+            plan = await self._plan(claim)
+            journal.redact = plan.redact
+        finally:
+            self._announce(claim, journal)
         outcome = await self._engine.execute(plan, run=self._context(claim, journal))
         journal.check()
         if outcome.status != "interrupted":
@@ -279,11 +283,6 @@ def _name(claim: Claim) -> None:
 
 async def _go_on(_: Claim) -> None:
     """Nothing begins."""
-
-
-def started(agent: str, version: str, digest: str, inputs: JsonObject) -> JsonObject:
-    """The data of a run's first event."""
-    return {"agent": agent, "version": version, "digest": digest, "inputs": inputs}
 
 
 def _usage(journal: Journal, ending: Ending) -> JsonObject:

@@ -19,6 +19,7 @@ from girih.services.runs.repository import Claim
 from girih.services.runs.unstoppable import to_its_end
 from girih.services.runs.usage import CALL, Tally
 from girih.services.runs.watch import RunWatch
+from girih.services.runs.withheld import withheld
 
 BATCH = 10
 """So many events are written at once."""
@@ -93,6 +94,8 @@ class Journal:
         self._pace = pace or Pace()
         self.tally = Tally(claim.spent.usage, claim.models)
         """What all model calls so far have used, over all attempts."""
+        self.redact: tuple[str, ...] = ()
+        """What the run's graph wants left out of what is kept; whoever reads along here sees all."""
         self.crash = CrashPoints()
         """Where a test ends the process around a write of events alone, and behind one of what was put off."""
         self.fault: LeaseLost | Unavailable | None = None
@@ -204,7 +207,7 @@ class Journal:
         self._disarm()
         taken = self._backlog.take(covers)
         events = [entry.event for entry in taken] + ([last] if last is not None else [])
-        texts = [dump(event.data) for event in events]
+        texts = [dump(withheld(event, self.redact)) for event in events]
         began = asyncio.get_running_loop().time()
         try:
             verdict = await self._commit(function, events, texts, arguments)

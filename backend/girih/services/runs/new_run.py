@@ -7,6 +7,7 @@ import json
 from datetime import datetime, timedelta
 
 from girih.db.base import new_id
+from girih.engine.events import NewEvent
 from girih.language.spec.tree import JsonObject
 from girih.services.agents.schemas import PublishedAgent
 from girih.services.runs.links import Link
@@ -50,6 +51,16 @@ def new_run(
         created_at=now,
         started_at=now if is_here else None,
     )
+
+
+def beginning(run: RunOut) -> NewEvent:
+    """The first event of a run that begins at once."""
+    return NewEvent("run.started", started(run.agent, run.version, run.digest, run.inputs), run.created_at)
+
+
+def started(agent: str, version: str, digest: str, inputs: JsonObject) -> JsonObject:
+    """The data of a run's first event."""
+    return {"agent": agent, "version": version, "digest": digest, "inputs": inputs}
 
 
 def hash_of(body: RunIn) -> str:

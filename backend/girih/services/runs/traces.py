@@ -17,6 +17,7 @@ from girih.services.runs.reader import no_such_run
 from girih.services.runs.redaction import Redaction
 from girih.services.runs.spans import TraceOut
 from girih.services.runs.waterfall import spans_of
+from girih.services.runs.withheld import LEFT_OUT
 
 MOST_EVENTS = 20_000
 """More events of a run are not read; its trace then ends early and says so."""
@@ -56,6 +57,8 @@ class Traces:
             root.attributes["truncated"] = True
         # Looking for personal data takes time that others would wait for.
         content = await asyncio.to_thread(self._redaction.apply, root, shown=CONTENTS in scope.permissions)
+        if content == "full" and any(LEFT_OUT in event.event.data for event in events):
+            content = "redacted"
         trace_id = of_run(str(run_id), found.traceparent).trace_id
         return TraceOut(run_id=str(run_id), trace_id=trace_id, content=content, root=root)
 

@@ -10,6 +10,7 @@ from girih.engine.events import RunEvent
 from girih.language.spec.tree import JsonObject, JsonValue
 from girih.providers.telemetry.context import span_id_of
 from girih.services.runs.spans import Span, SpanKind, SpanStatus, measure
+from girih.services.runs.withheld import told
 
 
 def spans_of(run_id: str, events: Iterable[RunEvent]) -> Span | None:
@@ -41,6 +42,7 @@ class Waterfall:
 
     def take(self, event: RunEvent) -> None:
         """One event, in order."""
+        event = told(event)
         if self.root is None:
             self.root = self._new("run", "run", event)
         if self._attempt is None:
