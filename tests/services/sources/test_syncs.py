@@ -10,11 +10,15 @@ from typing import Any
 import pytest
 from sqlalchemy import text, update
 from tests.providers.loaders.site import site
+from tests.services.knowledge.conftest import make_service
 from tests.services.sources.conftest import Desk, make_desk
 
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import UnitOfWork
 from girih.errors import Conflict, InvalidInput, NotFound
+from girih.jobs import EMBED, INGEST
+from girih.language.compiler.workspace import OtherSpec
+from girih.services.pipelines import publishing
 from girih.services.sources import syncing
 from girih.services.sources.schemas import DataStoreChange, DataStoreOut, SyncIn, SyncOut
 from girih.services.sources.tables import DataStore, Sync
@@ -394,3 +398,27 @@ async def test_a_sync_is_followed_with_its_counts_and_what_is_left(desk: Desk, m
     for each in (tail, late):
         each.close()
     await desk.sources._news.close()
+
+
+async def test_what_the_pipelines_loader_does_not_take_is_named_with_the_reason(
+    desk: Desk, tmp_path: Path, dispatched: list[tuple[str, str]]
+) -> None:
+    loader: dict[str, Any] = {"loader": {"formats": ["markdown"], "max_mb": 0.001}}
+    pipeline = {"kind": "pipeline/v1", "name": "notes"} | loader
+    collection = {"kind": "collection/v1", "name": "docs", "pipeline": "pipeline://notes"}
+    knowledge = make_service(desk.uow, tmp_path / "data")
+    async with desk.uow(desk.scope) as work:
+        await publishing.put(work, [OtherSpec("pipeline/v1", "notes", "notes.yaml", pipeline, "notes")])
+        await knowledge.put_collections(work, [OtherSpec("collection/v1", "docs", "docs.yaml", collection, "changed")])
+    desk.write("a.md", "# A")
+    desk.write("b.csv", "a;b")
+    desk.write("c.md", "long " * 1000)
+    await desk.sync(await desk.store())
+    for job, id_ in dispatched:
+        if job in (INGEST, EMBED):
+            await knowledge.ingest(id_)
+    found = {name: (one.status, one.reason or "") for name, one in (await desk.documents()).items()}
+    assert found["a.md"] == ("ready", "")
+    assert [found[name][0] for name in ("b.csv", "c.md")] == ["failed", "failed"]
+    assert "the collection's pipeline takes no csv files" in found["b.csv"][1]
+    assert "takes at most 0.001 MB" in found["c.md"][1]

@@ -135,7 +135,15 @@ def unknown_key(subject: Subject, path: Path) -> Diagnostic:
     keys, key = _keys(subject, path[:-1]), str(path[-1])
     taken = subject.tree.get(path[:-1], ())
     way_out = _elsewhere(subject, key, keys, taken) or hint(key, keys, "keys", taken=taken)
+    if did_you_mean(key, keys) is None and (beyond := _beyond(subject, path[:-1])):
+        way_out = f"{beyond}; keys: {one_of(keys)}"
     return Diagnostic("E002", message, subject.tree.key_at(path), help=way_out)
+
+
+def _beyond(subject: Subject, path: Path) -> str | None:
+    """What the mapping at `path` is taken for, and where that belongs: its model's `elsewhere`."""
+    beyond: str | None = getattr(model_at(subject.model, path[len(subject.path) :]), "elsewhere", None)
+    return beyond
 
 
 _CALLED: Mapping[str, str] = {
@@ -209,7 +217,8 @@ def _instead(subject: Subject, path: Path, value: JsonValue, expected: Sequence[
     if isinstance(value, str) and "a name" in expected and "://" in value:
         return f"give it a name under use:, as in 'use: {{ x: {value} }}', and write that name here"
     if "a mapping" in expected and (keys := _keys(subject, path)):
-        return f"write {{ {keys[0]}: … }}; keys: {one_of(keys)}"
+        beyond = _beyond(subject, path)
+        return f"{f'{beyond}; ' if beyond else ''}write {{ {keys[0]}: … }}; keys: {one_of(keys)}"
     return None
 
 

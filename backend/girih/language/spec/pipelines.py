@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
@@ -46,6 +46,10 @@ Pattern = Annotated[str, Field(min_length=1, max_length=512), AfterValidator(_so
 
 class LoaderStep(Strict):
     """Which documents are taken: of these `formats` (all, if none are named), of at most `max_mb` megabytes."""
+
+    elsewhere: ClassVar[str] = (
+        "where documents come from is said by a data store (girih data-stores create), and here which of them are taken"
+    )
 
     formats: Annotated[list[Format], Field(min_length=1)] | None = None
     max_mb: Annotated[float, Field(gt=0, le=10_000)] | None = None
