@@ -71,7 +71,14 @@ PARAMETERS: dict[str, dict[str, Any]] = {
 }
 """What an operation needs that takes no body."""
 
-MAY_CONFLICT = {"redeliver_webhook", "retry_run", "retry_document", "cancel_document", "cancel_index", "delete_index"}
+MAY_CONFLICT = {
+    "redeliver_webhook",
+    "retry_run",
+    "retry_document",
+    "cancel_document",
+    "cancel_index",
+    "delete_index",
+} | {"roll_back_alias"}
 """What is refused to its owner where the thing is in a state that does not allow it: the run ended well, say."""
 
 OF_NO_THING = {
@@ -248,6 +255,7 @@ async def test_the_owner_gets_through(app: FastAPI, published: Client, work: Cal
         "delete_document",
         "end_upload",
         "delete_collection",
+        "delete_alias",
         "revoke_key",
     ]
     for path, method, operation in sorted(cases(app), key=lambda case: turn(case[2]["operationId"], last)):

@@ -76,6 +76,13 @@ def test_versions_count_and_an_alias_moves_and_comes_back(girih: Girih, publishe
     found = json.loads(girih("versions", "hello", "--format", "json").out)["versions"]
     assert [set(item["aliases"]) for item in found] == [{"latest", "prod"}, {"stable"}]
     assert girih("publish", "hello", "--version", "latest").out == f"hello@prod is now {version}\n"
+    assert girih("rollback", "hello").out == "hello@prod is 1.0.0 again\n"
+    assert girih("rollback", "hello").code == 5
+    newest, second, first = girih("history", "hello").out.splitlines()
+    assert ("back to 1.0.0" in newest, f"set to {version}" in second, "set to 1.0.0" in first) == (True, True, True)
+    moves = json.loads(girih("history", "hello", "--format", "json").out)["moves"]
+    assert [move["reason"] for move in moves] == ["rolled_back", "set", "set"]
+    assert girih("history", "hello", "--alias", "nowhere").code == 1
     assert girih("publish", "hello", "--version", "7.0.0").code == 1
     assert girih("publish", "nobody").code == 1
 

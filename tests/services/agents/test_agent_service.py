@@ -65,10 +65,10 @@ async def test_a_plan_survives_storage_to_the_letter(
 
 
 async def test_an_alias_moves_to_any_version(published: AgentService, scope: OrgScope) -> None:
-    moved = await published.set_alias(scope, "hello", "prod", "1.0.1")
+    moved = await published.aliases.set(scope, "hello", "prod", "1.0.1")
     assert moved.aliases == {"latest": "1.0.1", "prod": "1.0.1"}
-    await published.set_alias(scope, "hello", "canary", "1.0.0")
-    await published.set_alias(scope, "hello", "prod", "canary")
+    await published.aliases.set(scope, "hello", "canary", "1.0.0")
+    await published.aliases.set(scope, "hello", "prod", "canary")
     assert (await published.resolve(scope, "hello@prod")).version == "1.0.0"
     await published.apply(scope, {"hello.yaml": HELLO})
     assert (await published.resolve(scope, "hello@prod")).version == "1.0.0"
@@ -76,11 +76,11 @@ async def test_an_alias_moves_to_any_version(published: AgentService, scope: Org
 
 async def test_an_alias_does_not_move_where_there_is_nothing(published: AgentService, scope: OrgScope) -> None:
     with pytest.raises(InvalidInput):
-        await published.set_alias(scope, "hello", "latest", "1.0.0")
+        await published.aliases.set(scope, "hello", "latest", "1.0.0")
     with pytest.raises(NotFound, match=r"9\.9\.9"):
-        await published.set_alias(scope, "hello", "prod", "9.9.9")
+        await published.aliases.set(scope, "hello", "prod", "9.9.9")
     with pytest.raises(NotFound, match="nobody"):
-        await published.set_alias(scope, "nobody", "prod", "1.0.0")
+        await published.aliases.set(scope, "nobody", "prod", "1.0.0")
     assert (await published.resolve(scope, "hello@prod")).version == "1.0.0"
 
 
@@ -113,7 +113,7 @@ async def test_foreign_and_absent_agents_look_the_same(
         lambda: published.versions(other_scope, "hello"),
         lambda: published.resolve(other_scope, "hello"),
         lambda: published.resolve(other_scope, f"hello@{digest}"),
-        lambda: published.set_alias(other_scope, "hello", "prod", "1.0.0"),
+        lambda: published.aliases.set(other_scope, "hello", "prod", "1.0.0"),
     ):
         with pytest.raises(NotFound) as caught:
             await ask()
@@ -134,7 +134,7 @@ async def test_every_method_needs_one_connection(scope: OrgScope, database_url: 
     await service.agents(scope)
     await service.agent(scope, "hello")
     await service.versions(scope, "hello")
-    await service.set_alias(scope, "hello", "prod", "1.0.0")
+    await service.aliases.set(scope, "hello", "prod", "1.0.0")
     found = await service.resolve(scope, "hello@prod")
     await service.plan(scope, found.digest)
     await engine.dispose()
@@ -155,4 +155,4 @@ async def test_what_no_agent_can_be_called_is_not_found(agents: AgentService, sc
         with pytest.raises(NotFound):
             await ask(scope, name)
     with pytest.raises(NotFound):
-        await agents.set_alias(scope, name, "prod", "1.0.0")
+        await agents.aliases.set(scope, name, "prod", "1.0.0")

@@ -102,12 +102,12 @@ async def test_an_apply_that_breaks_half_way_publishes_nothing(
     agents: AgentService, registry: RegistryService, scope: OrgScope, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The last statement fails: what was written before it in the same transaction is gone."""
-    import girih.services.agents.repository as repository
+    import girih.services.agents.alias_repository as repository
 
     async def fail(*_: object, **__: object) -> None:
         raise LookupError
 
-    monkeypatch.setattr(repository, "put_alias", fail)
+    monkeypatch.setattr(repository, "move", fail)
     with pytest.raises(LookupError):
         await agents.apply(scope, EVERYTHING)
     monkeypatch.undo()

@@ -15,7 +15,7 @@ from girih.language.compiler.plan import Plan
 from girih.language.compiler.workspace import OtherSpec
 from girih.language.nodes.base import Facility
 from girih.language.nodes.registry import kinds
-from girih.services.agents import repository
+from girih.services.agents import alias_repository, repository
 from girih.services.agents.ports import Collections, Facilities
 from girih.services.agents.references import FIRST, LATEST, PROD, next_version
 from girih.services.agents.schemas import Change, DifferenceOut
@@ -87,8 +87,9 @@ async def _publish_graph(work: Work, known: AgentVersion | None, plan: Plan, pat
     version = _version_after(known, scope, plan, found.verdict if found else None)
     version.agent_id, version.path, version.source = agent_id, path, source
     await repository.add_version(work, version)
-    await repository.put_alias(work, scope, agent_id, LATEST, version.id)
-    await repository.put_alias(work, scope, agent_id, PROD, version.id, move=False)
+    await alias_repository.point(work, scope, agent_id, LATEST, version.id)
+    if known is None:
+        await alias_repository.move(work, scope, agent_id, PROD, version.id, "set")
     change = _change_of_graph(plan, path, "update" if known else "create", version.version)
     if known is not None and found is not None:
         change.previous, change.difference = known.version, DifferenceOut(**found.as_dict())

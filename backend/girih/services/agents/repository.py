@@ -7,7 +7,6 @@ from typing import NamedTuple, TypeVarTuple
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, func, select, text
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import defer
 
 from girih.db.base import new_id
@@ -198,28 +197,6 @@ async def add_version(work: Work, version: AgentVersion) -> None:
     """Store a version, for good."""
     work.session.add(version)
     await work.session.flush()
-
-
-async def put_alias(
-    work: Work, scope: OrgScope, agent_id: UUID, alias: str, version_id: UUID, *, move: bool = True
-) -> None:
-    """Point an alias at a version; with `move=False` one that exists stays where it is."""
-    statement = insert(AgentAlias).values(
-        id=new_id(),
-        org_id=scope.org_id,
-        project_id=scope.project_id,
-        agent_id=agent_id,
-        alias=alias,
-        version_id=version_id,
-    )
-    key = ["org_id", "agent_id", "alias"]
-    if move:
-        statement = statement.on_conflict_do_update(
-            index_elements=key, set_={"version_id": version_id, "updated_at": func.now()}
-        )
-    else:
-        statement = statement.on_conflict_do_nothing(index_elements=key)
-    await work.session.execute(statement)
 
 
 def _latest(scope: OrgScope, query: Select[*Columns]) -> Select[*Columns]:

@@ -111,6 +111,16 @@ class VersionOut(BaseModel):
     created_at: datetime
 
 
+class MoveOut(BaseModel):
+    """One move of an alias: the version it was led to, null where it was removed; why, by whom and when."""
+
+    version: str | None
+    reason: str
+    """`set`, `rolled_back` or `removed`."""
+    by: str
+    at: datetime
+
+
 @dataclass(frozen=True)
 class PublishedAgent:
     """What a reference means right now: one version, and the plan it runs."""

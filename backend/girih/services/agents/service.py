@@ -12,18 +12,18 @@ from girih.errors import NotFound
 from girih.language.compiler.pipeline import compile_workspace
 from girih.language.compiler.plan import Plan
 from girih.language.spec.diagnostics import has_errors
-from girih.language.spec.suggest import hint
 from girih.services.agents import listing, repository
+from girih.services.agents.aliases import Aliases
 from girih.services.agents.catalog import catalog_of
 from girih.services.agents.comparing import Comparing
 from girih.services.agents.drawing import inner_of
 from girih.services.agents.files import to_workspace
+from girih.services.agents.finding import check_name, find, unknown
 from girih.services.agents.invalid import findings, invalid
 from girih.services.agents.plans import Plans
 from girih.services.agents.ports import AllFacilities, Collections, Facilities
 from girih.services.agents.publish import publish, require_facilities
-from girih.services.agents.references import Reference, check_movable, is_name, parse_reference, parse_version
-from girih.services.agents.repository import Resolved
+from girih.services.agents.references import parse_reference
 from girih.services.agents.schemas import AgentDetail, AgentOut, ApplyOut, PublishedAgent, VersionOut
 from girih.services.agents.standing import require, standing
 from girih.services.registry.service import RegistryService
@@ -41,6 +41,7 @@ class AgentService:
         self._facilities = facilities or AllFacilities()
         self._plans = Plans()
         self.comparing = Comparing(uow, registry, knowledge, self)
+        self.aliases = Aliases(uow)
 
     async def validate(self, scope: OrgScope, files: Mapping[str, str]) -> list[dict[str, object]]:
         """What the compiler finds in the workspace, beside what the project has published. Changes nothing."""
@@ -82,40 +83,29 @@ class AgentService:
 
     async def agent(self, scope: OrgScope, ref: str) -> AgentDetail:
         """One agent, with the contract and the text of the version that the reference means; no `@` means `latest`."""
-        _check_name(ref.partition("@")[0])
+        check_name(ref.partition("@")[0])
         reference = parse_reference(ref)
         async with self._uow(scope) as work:
-            version_id = (await _find(work, scope, reference)).version_id if "@" in ref else None
+            version_id = (await find(work, scope, reference)).version_id if "@" in ref else None
             found = await listing.agent(work, scope, reference.name, version_id)
             if found is None:
-                raise await _unknown(work, scope, reference.name)
+                raise await unknown(work, scope, reference.name)
             return found
 
     async def versions(self, scope: OrgScope, name: str) -> list[VersionOut]:
         """Every version of an agent, the newest first."""
-        _check_name(name)
+        check_name(name)
         async with self._uow(scope) as work:
             found = await listing.versions(work, scope, name)
             if not found:
-                raise await _unknown(work, scope, name)
+                raise await unknown(work, scope, name)
             return found
-
-    async def set_alias(self, scope: OrgScope, name: str, alias: str, version: str) -> AgentOut:
-        """Point an alias (any but `latest`) at a version, named by itself, its digest or another alias."""
-        _check_name(name)
-        check_movable(alias)
-        reference = parse_version(name, version)
-        async with self._uow(scope) as work:
-            target = await _find(work, scope, reference)
-            await repository.put_alias(work, scope, target.agent_id, alias, target.version_id)
-            (agent,) = await listing.agents(work, scope, name)
-            return agent
 
     async def resolve(self, scope: OrgScope, ref: str) -> PublishedAgent:
         """What `name`, `name@alias`, `name@1.2.0` or `name@sha256:…` means right now; no `@` means `latest`."""
         reference = parse_reference(ref)
         async with self._uow(scope) as work:
-            found = await _find(work, scope, reference)
+            found = await find(work, scope, reference)
             plan = await self._plan(work, scope, found.digest)
         return PublishedAgent(found.agent_id, found.version_id, reference.name, found.version, found.digest, plan)
 
@@ -145,27 +135,3 @@ class AgentService:
         if document is None:
             raise NotFound(f"no published graph has the digest `{digest}`", help="publish the graph again")
         return self._plans.keep(scope, Plan.model_validate(document))
-
-
-async def _find(work: Work, scope: OrgScope, reference: Reference) -> Resolved:
-    found = await repository.resolve(work, scope, reference)
-    if found is not None:
-        return found
-    versions = await listing.versions(work, scope, reference.name)
-    if not versions:
-        raise await _unknown(work, scope, reference.name)
-    spoken = [version.version for version in versions] + [alias for version in versions for alias in version.aliases]
-    raise NotFound(
-        f"the agent `{reference.name}` has no {reference.by} `{reference.value}`", help=hint(reference.value, spoken)
-    )
-
-
-def _check_name(name: str) -> None:
-    if not is_name(name):
-        raise NotFound("no agent has such a name", help="agents are named in lower-case words joined by `-` or `.`")
-
-
-async def _unknown(work: Work, scope: OrgScope, name: str) -> NotFound:
-    """An agent that is not there, or not the caller's, and what is there."""
-    published = await repository.names(work, scope)
-    return NotFound(f"no agent `{name}` is published", help=hint(name, published, otherwise="published"))

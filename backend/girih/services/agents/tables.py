@@ -70,3 +70,27 @@ class AgentAlias(ProjectOwned, Base):
     alias: Mapped[str] = mapped_column(Text)
     version_id: Mapped[UUID]
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class AgentMove(ProjectOwned, Base):
+    """Where an alias was led, by whom and when. A trigger refuses every change."""
+
+    __tablename__ = "agent_moves"
+    __table_args__ = (
+        project_key(),
+        ForeignKeyConstraint(
+            ["org_id", "agent_id", "version_id"],
+            ["agent_versions.org_id", "agent_versions.agent_id", "agent_versions.id"],
+            ondelete="CASCADE",
+        ),
+        ForeignKeyConstraint(["org_id", "agent_id"], ["agents.org_id", "agents.id"], ondelete="CASCADE"),
+        Index(None, "org_id", "agent_id", "alias", "created_at"),
+    )
+
+    agent_id: Mapped[UUID]
+    alias: Mapped[str] = mapped_column(Text)
+    version_id: Mapped[UUID | None]
+    """`None`: the alias was removed."""
+    reason: Mapped[str] = mapped_column(Text)
+    """`set`, `rolled_back` or `removed`."""
+    actor: Mapped[str] = mapped_column(Text)

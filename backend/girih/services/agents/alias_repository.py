@@ -1,0 +1,98 @@
+"""The rows of aliases, and of every move of one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Literal, NamedTuple, TypeAlias
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, delete, func, select
+from sqlalchemy.dialects.postgresql import insert
+
+from girih.db.base import new_id
+from girih.db.tenancy import OrgScope
+from girih.db.unit_of_work import Work
+from girih.services.agents.tables import AgentAlias, AgentMove, AgentVersion
+
+Conditions: TypeAlias = tuple[ColumnElement[bool], ColumnElement[bool], ColumnElement[bool], ColumnElement[bool]]
+Reason = Literal["set", "rolled_back", "removed"]
+
+
+class Moved(NamedTuple):
+    """One move: the version an alias was led to (`None`: it was removed), why, by whom and when."""
+
+    id: UUID
+    version_id: UUID | None
+    version: str | None
+    reason: str
+    actor: str
+    at: datetime
+
+
+async def point(work: Work, scope: OrgScope, agent_id: UUID, alias: str, version_id: UUID) -> None:
+    """Point an alias at a version, without noting it: `latest` follows from the versions."""
+    owned = {"org_id": scope.org_id, "project_id": scope.project_id, "agent_id": agent_id}
+    statement = insert(AgentAlias).values(id=new_id(), **owned, alias=alias, version_id=version_id)
+    changed = {"version_id": version_id, "updated_at": func.now()}
+    await work.session.execute(
+        statement.on_conflict_do_update(index_elements=["org_id", "agent_id", "alias"], set_=changed)
+    )
+
+
+async def move(work: Work, scope: OrgScope, agent_id: UUID, alias: str, version_id: UUID, reason: Reason) -> None:
+    """Point an alias at a version and note it."""
+    await point(work, scope, agent_id, alias, version_id)
+    await _note(work, scope, agent_id, alias, version_id, reason)
+
+
+async def remove(work: Work, scope: OrgScope, agent_id: UUID, alias: str) -> bool:
+    """Remove an alias and note it; whether there was one."""
+    query = delete(AgentAlias).where(*_of(scope, AgentAlias, agent_id, alias)).returning(AgentAlias.id)
+    if await work.session.scalar(query) is None:
+        return False
+    await _note(work, scope, agent_id, alias, None, "removed")
+    return True
+
+
+async def held(work: Work, scope: OrgScope, agent_id: UUID, alias: str) -> UUID | None:
+    """The version an alias points at, held to the end of the transaction; `None` where there is none."""
+    query = select(AgentAlias.version_id).where(*_of(scope, AgentAlias, agent_id, alias))
+    found: UUID | None = await work.session.scalar(query.with_for_update())
+    return found
+
+
+async def moves(work: Work, scope: OrgScope, agent_id: UUID, alias: str) -> Sequence[Moved]:
+    """Every move of an alias, the first one first."""
+    query = (
+        select(
+            AgentMove.id,
+            AgentMove.version_id,
+            AgentVersion.version,
+            AgentMove.reason,
+            AgentMove.actor,
+            AgentMove.created_at,
+        )
+        .outerjoin(AgentVersion, (AgentVersion.org_id == AgentMove.org_id) & (AgentVersion.id == AgentMove.version_id))
+        .where(*_of(scope, AgentMove, agent_id, alias))
+        .order_by(AgentMove.created_at, AgentMove.id)
+    )
+    return [Moved(*row) for row in await work.session.execute(query)]
+
+
+async def _note(
+    work: Work, scope: OrgScope, agent_id: UUID, alias: str, version_id: UUID | None, reason: Reason
+) -> None:
+    owned = {"org_id": scope.org_id, "project_id": scope.project_id, "agent_id": agent_id}
+    moved = AgentMove(id=new_id(), **owned, alias=alias, version_id=version_id, reason=reason, actor=scope.actor)
+    work.session.add(moved)
+    await work.session.flush()
+
+
+def _of(scope: OrgScope, table: type[AgentAlias] | type[AgentMove], agent_id: UUID, alias: str) -> Conditions:
+    return (
+        table.org_id == scope.org_id,
+        table.project_id == scope.project_id,
+        table.agent_id == agent_id,
+        table.alias == alias,
+    )
