@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,13 +49,15 @@ def environment(database_url: str, data_dir: Path, **more: str) -> dict[str, str
 
 
 @contextmanager
-def api_process(database_url: str, folder: Path, port: int | None = None, **more: str) -> Iterator[ApiProcess]:
-    """Start the API on a free port and wait until it answers."""
+def api_process(
+    database_url: str, folder: Path, port: int | None = None, program: Sequence[str] = ("-m", "girih.api"), **more: str
+) -> Iterator[ApiProcess]:
+    """Start the API on a free port and wait until it answers; `program` is what Python is told to run."""
     port = port or free_port()
     log = folder / f"api-{port}.log"
     with log.open("ab") as file:
         process = subprocess.Popen(
-            [sys.executable, "-m", "girih.api"],
+            [sys.executable, *program],
             env=environment(database_url, folder / "data", GIRIH_PORT=str(port), **more),
             stdout=file,
             stderr=file,

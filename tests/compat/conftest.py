@@ -18,6 +18,7 @@ from tests.conftest import fresh_database, make_scope
 
 from girih.db.engine import make_engine, make_sessions
 from girih.db.migrations import upgrade
+from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import UnitOfWork
 from girih.services.identity.schemas import PERMISSIONS
 from girih.services.identity.service import IdentityService
@@ -32,6 +33,7 @@ class Served:
     url: str
     key: str
     database_url: str
+    scope: OrgScope | None = None
 
     def client(self, **headers: str) -> httpx.Client:
         """A plain HTTP client with the key."""
@@ -74,10 +76,11 @@ async def _serving(folder: Path, **settings: str) -> AsyncIterator[Served]:
         await upgrade(database.owner)
         engine = make_engine(database.app)
         uow = UnitOfWork(make_sessions(engine), lambda *_: None)
-        key = (await IdentityService(uow).create_key(await make_scope(uow), "clients", PERMISSIONS)).key
+        scope = await make_scope(uow)
+        key = (await IdentityService(uow).create_key(scope, "clients", PERMISSIONS)).key
         await engine.dispose()
         with api_process(database.app, folder, **settings) as api:
-            served = Served(api.url, key, database.app)
+            served = Served(api.url, key, database.app, scope)
             publish(served, AGENTS)
             yield served
 

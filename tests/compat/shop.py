@@ -22,22 +22,23 @@ class Shop:
 
     url: str = ""
     orders: list[dict[str, Any]] = field(default_factory=list)
-    told: list[tuple[dict[str, str], dict[str, Any]]] = field(default_factory=list)
+    told: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
 
     @property
     def bound(self) -> str:
         """The setting that binds it as the endpoint `shop`: its tools and hooks may be reached then."""
         return json.dumps({"shop": self.url})
 
-    def of_run(self, run_id: str, number: int) -> list[dict[str, Any]]:
-        """What the hook was told of a run, once it is so much."""
+    def of_run(self, run_id: str, last: str) -> list[dict[str, Any]]:
+        """What the hook was told of a run, once it was told an event of that type."""
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
-            found = [body for _, body in self.told if body["data"]["run"]["id"] == run_id]
-            if len(found) >= number:
+            bodies = [json.loads(sent) for _, sent in self.told]
+            found = [body for body in bodies if body["data"]["run"]["id"] == run_id]
+            if any(body["type"] == last for body in found):
                 return found
             time.sleep(0.05)
-        raise TimeoutError(f"the hook was told {len(found)} of {number} things of run {run_id}")
+        raise TimeoutError(f"the hook was not told {last} of run {run_id}, but {found}")
 
 
 @contextmanager
@@ -51,9 +52,9 @@ def open_shop() -> Iterator[Shop]:
             self._say(404, {}) if price is None else self._say(200, {"price": price})
 
         def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+            body = self.rfile.read(int(self.headers["content-length"]))
             if self.path.startswith("/orders"):
-                shop.orders.append(body)
+                shop.orders.append(json.loads(body))
                 self._say(200, {"order": f"o-{len(shop.orders)}"})
             else:
                 shop.told.append(({name.lower(): value for name, value in self.headers.items()}, body))

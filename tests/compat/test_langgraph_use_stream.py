@@ -14,6 +14,7 @@ import pytest
 from tests.api.process import api_process
 from tests.compat.conftest import Served
 from tests.compat.pages import Page, open_browser, open_page, pages
+from tests.compat.shop import Shop
 
 IDLE = "document.querySelector('#state')?.textContent === 'idle'"
 BUSY = "document.querySelector('#state')?.textContent === 'busy'"
@@ -37,15 +38,18 @@ class Place:
 
 
 @pytest.fixture(scope="module")
-def place(served: Served, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+def place(trading: Served, shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     with (
         pages("langgraph_page.jsx", tmp_path_factory.mktemp("page")) as origin,
         api_process(
-            served.database_url, tmp_path_factory.mktemp("cors"), GIRIH_CORS_ORIGINS=json.dumps([origin])
+            trading.database_url,
+            tmp_path_factory.mktemp("cors"),
+            GIRIH_CORS_ORIGINS=json.dumps([origin]),
+            GIRIH_ENDPOINTS=shop.bound,
         ) as api,
         open_browser(tmp_path_factory.mktemp("browser")) as protocol,
     ):
-        yield Place(origin, api.url, served.key, protocol)
+        yield Place(origin, api.url, trading.key, protocol)
 
 
 def say(page: Page, text: str) -> None:
@@ -177,6 +181,40 @@ def test_an_answer_is_given_anew_on_a_branch_of_its_own(place: Place) -> None:
         page.click("[data-branch='0']")
         page.until(f"stream.messages[1].id !== {json.dumps(ids[1])}")
         assert page.run("stream.messages[0].id") == ids[0]
+
+
+TYPES = "[...document.querySelectorAll('section')].map((one) => one.dataset.type)"
+STATES = "[...document.querySelectorAll('[data-tool]')].map((one) => [one.dataset.tool, one.dataset.state])"
+
+
+def test_calls_of_tools_and_their_results_are_shown_and_stay(place: Place) -> None:
+    with place.page("lgt-buyer") as page:
+        say(page, "How much?")
+        answered(page, 5)
+        for _ in range(2):
+            page.until(f"{TYPES}.join() === 'human,ai,tool,tool,ai' && {IDLE}")
+            assert page.run(STATES) == [["price", "completed"], ["price", "error"]]
+            assert json.loads(page.run("document.querySelector('[data-tool]').textContent")) == {"price": 4}
+            page.call("Page.reload")
+        say(page, "And now?")
+        assert answered(page, 10)[-1] == "Tea costs four."
+        assert len(set(page.run("stream.messages.map((one) => one.id)"))) == 10
+        assert page.run("seen.errors") == []
+
+
+@pytest.mark.parametrize(("decision", "state"), [("approve", "completed"), ("reject", "error")])
+def test_a_call_is_decided_on_in_the_page(place: Place, decision: str, state: str) -> None:
+    with place.page("lgt-clerk") as page:
+        say(page, "Please.")
+        page.until(f"{IDLE} && document.querySelector('[data-decision={decision}]') !== null")
+        assert page.run(TYPES) == ["human", "ai"]
+        assert page.run(STATES) == [["order", "pending"]]
+        page.click(f"[data-decision={decision}]")
+        assert answered(page, 4)[-1] == "It is done."
+        assert page.run(TYPES) == ["human", "ai", "tool", "ai"]
+        assert page.run(STATES) == [["order", state]]
+        assert page.run("stream.interrupts") == []
+        assert page.run("seen.errors") == []
 
 
 def test_a_failure_is_shown(place: Place) -> None:

@@ -105,7 +105,7 @@ def test_silences_are_broken_by_what_is_no_frame() -> None:
     chunks = TurnSpeaker(Turn(RUN, plan()), Chunks("m", {"runId": RUN}))
     for one in (speaker("values"), chunks):
         assert one.ping().startswith(b":")
-        assert one.ping().endswith(b"\n\n")
+        assert one.ping().endswith(b"\n")
     waiting = ValuesSpeaker(START)
     waiting.meet(view())
     # What is sent meanwhile may stand before JSON.

@@ -48,9 +48,17 @@ function Chat() {
           </section>
         );
       })}
+      {stream.toolCalls.map(({ id, call, state, result }) => (
+        <pre key={id} data-tool={call.name} data-state={state}>{result?.content}</pre>
+      ))}
       {interrupts.map((one) => (
         <form key={one.id} data-interrupt={one.id} onSubmit={(event) => event.preventDefault()}>
           <p>{one.value.message}</p>
+          {(one.value.review_configs?.[0]?.allowed_decisions ?? []).map((type) => (
+            <button key={type} data-decision={type} onClick={() => stream.submit(undefined, { command: { resume: { [one.id]: { decisions: [{ type }] } } } })}>
+              {type}
+            </button>
+          ))}
           {(one.value.details?.choices ?? []).map((choice) => (
             <button key={choice} data-choice={choice} onClick={() => stream.submit(undefined, { command: { resume: { choice } } })}>
               {choice}

@@ -31,6 +31,9 @@ HEAD = LAST + 1
 """The place of the frame that begins the next answer."""
 PLACES = HEAD + 1
 
+PING = b": ping\n"
+"""What breaks a silence: a comment without a blank line, for which LangGraph's JavaScript client gives out a part."""
+
 _CURSOR = re.compile(r"([0-9]{1,15})(?:-([0-9]{1,6}))?")
 
 

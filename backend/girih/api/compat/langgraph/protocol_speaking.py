@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from girih.api.compat.langgraph.frames import Place, encode
+from girih.api.compat.langgraph.frames import PING, Place, encode
 from girih.api.compat.langgraph.protocol_frames import Protocol
 from girih.api.compat.langgraph.protocol_wanted import EventsIn
 from girih.api.compat.langgraph.thread_places import ThreadPlace
 from girih.api.compat.langgraph.told import Told
-from girih.api.speakers import PING
 from girih.engine.events import RunEvent
 from girih.language.spec.tree import JsonObject
 from girih.services.runs.reader import GAP

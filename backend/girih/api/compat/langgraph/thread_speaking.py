@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from girih.api.compat.langgraph.frames import Place, encode
+from girih.api.compat.langgraph.frames import PING, Place, encode
 from girih.api.compat.langgraph.run_shapes import STATUS
 from girih.api.compat.langgraph.telling import ENDS, Telling, is_end
 from girih.api.compat.langgraph.thread_places import ThreadPlace
-from girih.api.speakers import PING
 from girih.engine.events import TERMINAL, RunEvent
 from girih.language.spec.tree import JsonValue
 from girih.services.runs.reader import GAP
