@@ -120,7 +120,7 @@ def _state(plan: Plan) -> Pieces:
 def _limits(plan: Plan) -> Pieces:
     limits = plan.limits.model_dump(mode="json")
     redact: Pieces = {"trace.redact": list(plan.redact)} if plan.redact else {}
-    return {f"limits.{name}": value for name, value in limits.items() if value is not None} | redact
+    return {**{f"limits.{name}": value for name, value in limits.items() if value is not None}, **redact}
 
 
 def _texts(plan: Plan) -> Pieces:
