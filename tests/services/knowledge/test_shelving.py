@@ -123,6 +123,21 @@ async def test_conditions_leave_all_their_hits(
     assert len(await shelf.say("rule of parcels", 50, where)) == min(50, left)
 
 
+async def test_no_more_than_the_nearest_are_looked_at_by_index(
+    uow: UnitOfWork, scope: OrgScope, made: list[list[float]]
+) -> None:
+    shelf = await filled(uow, scope, made)
+    assert await shelf.shelve()
+    nearest = sorted(range(LARGE), key=lambda n: -cosine(made[n], made[7]))[:150]
+    async with uow(scope) as work:
+        await take_halfvecs(work.session)
+        search = meaning.Search(work, await shelf.index(work), made[7], Where("c.start % 2 = 0"))
+        starts = {row.start for row in await search.by_index(200, 150)}
+    left = {start for start in nearest if start % 2 == 0}
+    assert len(starts) <= 90
+    assert len(starts & left) >= 0.95 * len(left)
+
+
 async def test_few_among_many_are_compared_one_by_one(
     uow: UnitOfWork, scope: OrgScope, made: list[list[float]], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -71,7 +71,7 @@ async def by_meaning(
 
     Exact, but for an index with a shelf of its own; there as well where a condition leaves few passages.
     """
-    search = _Search(work, index, vector, where)
+    search = Search(work, index, vector, where)
     await take_halfvecs(work.session)
     if index.shelf == 0:
         await tune(work)
@@ -79,7 +79,7 @@ async def by_meaning(
     return await distinct(search.nearest, depth)
 
 
-class _Search:
+class Search:
     """One question to one index."""
 
     def __init__(self, work: Work, index: SearchIndex, vector: Sequence[float], where: Where) -> None:
@@ -98,7 +98,7 @@ class _Search:
 
     async def nearest(self, depth: int) -> Sequence[Row[Any]]:
         """By the HNSW index; where a condition leaves so few that it finds too few, by comparing those."""
-        rows = await (self._nearest_among(depth) if self._where.narrows else self._by_index(depth, _LONG))
+        rows = await (self._nearest_among(depth) if self._where.narrows else self.by_index(depth, _LONG))
         if len(rows) < min(depth, self._index.passages):
             rows = await (self.exact_among(depth) if self._where.narrows else self.exact(depth))
         return sorted(rows, key=lambda row: (-row.score, row.id))[:depth]
@@ -107,12 +107,13 @@ class _Search:
         wanted = _SPARE * depth
         if self._index.passages > FEW:
             # What is often enough among so few of its passages is more than a few in all.
-            rows = await self._by_index(wanted, max(_SHORT, wanted))
+            rows = await self.by_index(wanted, max(_SHORT, wanted))
             if len(rows) >= wanted:
                 return rows
-        return await self.exact_among(depth, FEW) or await self._by_index(wanted, _LONG)
+        return await self.exact_among(depth, FEW) or await self.by_index(wanted, _LONG)
 
-    async def _by_index(self, depth: int, tuples: int) -> Sequence[Row[Any]]:
+    async def by_index(self, depth: int, tuples: int) -> Sequence[Row[Any]]:
+        """What the condition leaves of the `tuples` passages that the HNSW index takes for the nearest."""
         options = {
             "hnsw.ef_search": min(max(100, 2 * depth), _WIDEST),
             "hnsw.iterative_scan": "relaxed_order",
