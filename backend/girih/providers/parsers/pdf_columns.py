@@ -84,8 +84,8 @@ def open_tables(words: Sequence[Word]) -> Iterator[Table]:
         if len(rows[first].cells) < 2:
             first += 1
             continue
-        last, gaps = _reach(rows, first)
-        table = _table(rows[first:last], gaps) if last - first >= _FEWEST_ROWS else None
+        last = _reach(rows, first)
+        table = _table(rows[first:last]) if last - first >= _FEWEST_ROWS else None
         if table is not None:
             yield table
         first = max(last, first + 1)
@@ -118,8 +118,8 @@ def _row(line: list[Word]) -> _Row:
     return _Row(cells, line[0].middle[1], height)
 
 
-def _reach(rows: list[_Row], first: int) -> tuple[int, list[Gap]]:
-    """Where the rows end in which all gaps of the first stay clear, and what stays clear of them."""
+def _reach(rows: list[_Row], first: int) -> int:
+    """Where the rows end in which all gaps of the first stay clear."""
     gaps, last = rows[first].gaps(), first + 1
     while last < len(rows):
         row, above = rows[last], rows[last - 1]
@@ -133,25 +133,39 @@ def _reach(rows: list[_Row], first: int) -> tuple[int, list[Gap]]:
         gaps, last = clear, last + 1
     while last > first + 1 and _only_first(rows[last - 1], gaps):
         last -= 1
-    return last, gaps
+    return last
 
 
 def _only_first(row: _Row, gaps: list[Gap]) -> bool:
     return row.cells[-1].left < gaps[0][0]
 
 
-def _table(rows: list[_Row], gaps: list[Gap]) -> Table | None:
+def _table(rows: list[_Row]) -> Table | None:
     """The table of these rows, unless its cells say that it is none."""
-    starts = [gap[1] - 0.01 for gap in gaps]
+    starts = [gap[1] - 0.01 for gap in _clear(rows)]
     grid = [[list[Word]() for _ in range(len(starts) + 1)] for _ in rows]
     for row, columns in zip(rows, grid, strict=True):
-        for cell in row.cells:
-            columns[bisect_right(starts, cell.left)] += cell.words
+        for word in (word for cell in row.cells for word in cell.words):
+            columns[bisect_right(starts, word.box[0])].append(word)
     if not _is_table([list(column) for column in zip(*grid, strict=True)], fmean(row.height for row in rows)):
         return None
     left = min(row.cells[0].left for row in rows)
     words = frozenset(word.at for row in rows for cell in row.cells for word in cell.words)
     return Table(tuple(tuple(joined(cell) for cell in row) for row in grid), (left, *starts), words)
+
+
+def _clear(rows: list[_Row]) -> list[Gap]:
+    """What is clear in all rows: cells of a header may be closer to each other than those of the first gaps."""
+    least = _CLEAR * max(row.height for row in rows)
+    gaps: list[Gap] = []
+    right: float | None = None
+    for word in sorted(
+        (word for row in rows for cell in row.cells for word in cell.words), key=lambda word: word.box[0]
+    ):
+        if right is not None and word.box[0] - right >= least:
+            gaps.append((right, word.box[0]))
+        right = word.box[2] if right is None else max(right, word.box[2])
+    return gaps
 
 
 def _is_typed(columns: list[list[list[Word]]]) -> bool:
