@@ -12,7 +12,7 @@ from girih.providers.parsers.pdf_rules import NEAR, Rule, Rules
 from girih.providers.parsers.pdf_words import Letters, Word, joined, parted
 
 _MOST_CROSSINGS = 250_000
-_MOST_CELLS = 20_000
+_MOST_CELLS = 5_000
 _LONGEST_CELL = 1_500
 """Characters; boxes that hold more are a page's layout and no table."""
 _LONGEST_REPEATED = 80

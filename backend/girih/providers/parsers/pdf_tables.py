@@ -16,6 +16,7 @@ from girih.providers.parsers.pdf_words import Letters, Word, joined, words_of
 _MOST_STEPS = 20_000_000
 """What looking for tables may cost in a document, about half a microsecond each; after it lines stay lines."""
 _STEPS_OF_A_WORD = 10
+_STEPS_OF_A_GRID = 200_000
 _MOST_WORDS = 20_000
 _SPARSE = 0.58
 """Width of a line for each letter of it, in heights of the line, from which on there are gaps in it."""
@@ -87,7 +88,8 @@ class Tables:
         tables: list[Table] = []
         left = words
         if rules is not None:
-            self._left -= len(rules.level) * len(rules.upright) // 4
+            level, upright = len(rules.level), len(rules.upright)
+            self._left -= min(level * upright * (level + upright) // 4, _STEPS_OF_A_GRID)
             tables, left = ruled_tables(rules, words, letters)
         tables += open_tables(left)
         return tables, left
