@@ -7,7 +7,7 @@ from alembic import op
 
 from girih.db.tenancy import APP_ROLE, guard
 
-revision = "0031"
+revision = "0029"
 down_revision = "0028"
 branch_labels = None
 depends_on = None
