@@ -99,6 +99,8 @@ def distributions(name: str) -> set[str]:
     return {PART_OF.get(normal(found), normal(found)) for found in DISTRIBUTIONS.get(name, [name])}
 
 
+COMPARED_WITH = {"pdfplumber", "pdf_oxide"}
+"""What benchmarks measure beside ours where somebody has installed it."""
 ALL = [*PACKAGE.rglob("*.py"), *(ROOT / "alembic").rglob("*.py")]
 LIGHT = reachable(
     [
@@ -116,7 +118,7 @@ def test_every_import_is_declared() -> None:
 
 def test_every_import_of_the_tests_is_declared() -> None:
     files = [*(ROOT / "tests").rglob("*.py"), *(ROOT / ".ci").glob("*.py"), *(ROOT / "docs").glob("*.py")]
-    neighbours = {"tests"} | {path.stem for path in files}
+    neighbours = {"tests"} | {path.stem for path in files} | COMPARED_WITH
     declared = CORE | SERVER | names(DECLARED["dependency-groups"]["dev"])
     used = {name: files for name, files in packages(files).items() if name not in neighbours}
     undeclared = {name: files for name, files in used.items() if not distributions(name) & declared}

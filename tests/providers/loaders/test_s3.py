@@ -7,9 +7,9 @@ from uuid import uuid4
 
 import httpx
 import pytest
-from moto.server import ThreadedMotoServer
 from pydantic import ValidationError
 from tests.providers.loaders.listing import fetched, listed, loader, reach
+from tests.providers.s3_server import s3_server
 
 from girih.providers.loaders import s3
 from girih.providers.loaders.base import Item, ItemFault, ItemGone, ItemSame, Loader, SourceFault
@@ -19,11 +19,8 @@ KEYS = {"s3.access": "someone", "s3.secret": "their secret"}
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
-    running = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    running.start()
-    host, port = running.get_host_and_port()
-    yield f"http://{host}:{port}"
-    running.stop()
+    with s3_server() as address:
+        yield address
 
 
 @pytest.fixture

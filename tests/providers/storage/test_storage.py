@@ -10,8 +10,8 @@ from uuid import uuid4
 import httpx
 import obstore
 import pytest
-from moto.server import ThreadedMotoServer
 from obstore.store import S3Store
+from tests.providers.s3_server import s3_server
 
 from girih.errors import InvalidInput, NotFound, Unavailable
 from girih.providers.storage.base import PIECE, Storage
@@ -25,11 +25,8 @@ LARGE = b"".join(hashlib.sha256(b"%d" % number).digest() for number in range(600
 @pytest.fixture(scope="module")
 def s3() -> Iterator[str]:
     """The address of an S3 server of this module's own."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    with s3_server() as address:
+        yield address
 
 
 @pytest.fixture
