@@ -249,9 +249,9 @@ def check_whole(found: list[dict[str, Any]], steps: tuple[str, ...] = STEPS, aft
     assert [event["node"] for event in found if event["type"] == "node.finished"] == list(steps)
 
 
-def until(condition: Callable[[], object], seconds: float = 40) -> None:
-    """Wait until something holds."""
+def until(condition: Callable[[], object], seconds: float = 40, pause: float = 0.02) -> None:
+    """Wait until something holds; look again after a pause (in seconds)."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, f"not within {seconds} s"
-        time.sleep(0.02)
+        time.sleep(pause)

@@ -22,6 +22,12 @@ from girih.providers.embeddings.shared import SharedMiniLM
 from girih.services.identity.schemas import PERMISSIONS
 from girih.services.identity.service import IdentityService
 
+PAUSE = 0.5
+"""Seconds between two looks whether all is done: a look takes processor time of what is measured."""
+
+_PASSAGES = "SELECT ARRAY(SELECT jsonb_array_elements_text(heading)), text FROM chunks WHERE document_id = ANY($1)"
+"""What is embedded of a passage: it, below its headings (and the document's title, which these leave out)."""
+
 
 def _second_tenant(at: Desk) -> httpx.Client:
     """A client of another organization with a collection of its own."""
@@ -82,7 +88,7 @@ def many(n: int) -> Found:
         ids = [at.bring(f"{number}.md", prose(number, 1)) for number in range(count)]
         uploaded = time.monotonic() - began
         open_jobs = "SELECT count(*) FROM ingest_jobs WHERE status IN ('queued', 'running')"
-        until(lambda: at.fleet.sql(open_jobs) == [(0,)], 7200)
+        until(lambda: at.fleet.sql(open_jobs) == [(0,)], 7200, PAUSE)
         whole = time.monotonic() - began
         stop.set()
         asking.join()
@@ -128,10 +134,10 @@ def speed(n: int) -> Found:
         at.ended([at.bring("first.md", prose("first", 2))])
         began = time.monotonic()
         ids = [at.bring(f"{number}.md", prose(("speed", number), 100)) for number in range(n)]
-        at.ended(ids, 3600)
+        at.ended(ids, 3600, PAUSE)
         whole = time.monotonic() - began
-        rows = at.fleet.sql("SELECT text FROM chunks WHERE document_id = ANY($1)", [UUID(each) for each in ids])
-        texts = [text for (text,) in rows]
+        rows = at.fleet.sql(_PASSAGES, [UUID(each) for each in ids])
+        texts = [f"{' › '.join(heading)}\n\n{text}" for heading, text in rows]
         embedder = SharedMiniLM(Household(at.fleet.folder / "data"))
 
         async def alone() -> float:

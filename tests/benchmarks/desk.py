@@ -53,8 +53,8 @@ class Desk:
         assert answer.status_code == 202, answer.text
         return str(answer.json()["id"])
 
-    def ended(self, ids: Sequence[str], seconds: float = 300) -> dict[str, str]:
-        """Wait until these documents are ready or failed; gives their statuses."""
+    def ended(self, ids: Sequence[str], seconds: float = 300, pause: float = 0.02) -> dict[str, str]:
+        """Wait until these documents are ready or failed; gives their statuses. Each look costs a new connection."""
         found: dict[str, str] = {}
 
         def all_ended() -> bool:
@@ -62,7 +62,7 @@ class Desk:
             found.update(rows)
             return all(found.get(i) in ("ready", "failed") for i in ids)
 
-        until(all_ended, seconds)
+        until(all_ended, seconds, pause)
         return found
 
     def worker(self) -> Member:
