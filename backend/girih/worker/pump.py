@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Mapping
 from contextlib import asynccontextmanager
 from typing import TypeVar
 from uuid import UUID
@@ -48,6 +48,9 @@ class Pump:
         self._busy: dict[asyncio.Task[None], Held] = {}
         self._changed = {lane: asyncio.Event() for lane in places}
         self._alone: Held | None = None
+        self._suspect: Held | None = None
+        """Waits until nothing else is in hand; nothing is taken before it."""
+        self._taking = asyncio.Lock()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Pump]:
@@ -75,9 +78,17 @@ class Pump:
         changed = self._changed[lane]
         while True:
             changed.clear()
-            held = await self._next(lane)
+            # One lane at a time: what the other one takes meanwhile could be a suspect, and then nothing goes beside.
+            async with self._taking:
+                held = await self._next(lane)
+                if held is not None and self._is_to_be_alone(held) and self._busy:
+                    # Handed back at once: it must not be blamed for what the others do to this process.
+                    self._suspect = held
+                    await self._quietly(self._ingestion.put_back(held))
+                    held = None
+                if held is not None:
+                    self._begin(held)
             if held is not None:
-                self._begin(held)
                 continue
             try:
                 async with asyncio.timeout(self._look):
@@ -89,23 +100,32 @@ class Pump:
         mine = [held for held in self._busy.values() if held.lane == lane]
         if self._alone is not None or len(mine) >= self._places[lane]:
             return None
+        if self._suspect is not None:
+            return await self._wanted(self._suspect) if not self._busy else None
         counts = Counter(held.scope.org_id for held in mine)
         room = max(1, self._places[lane] - 1)
         return await self._quietly(self._ingestion.next(lane, _full(counts, room)))
 
+    async def _wanted(self, suspect: Held) -> Held | None:
+        """The suspect that all others have ended for; nothing where somebody else has taken it meanwhile."""
+        self._suspect = None
+        return await self._quietly(self._ingestion.take(suspect.scope, suspect.id))
+
+    def _is_to_be_alone(self, held: Held) -> bool:
+        return held.crashes >= _SUSPECT
+
     def _begin(self, held: Held) -> None:
-        ready: Callable[[], Awaitable[None]] | None = None
-        if held.crashes >= _SUSPECT and self._alone is None:
-            self._alone, ready = held, self._others_ended
-        task = asyncio.create_task(self._work(held, ready), name=f"ingestion {held.id}")
+        if self._is_to_be_alone(held):
+            self._alone = held
+        task = asyncio.create_task(self._work(held), name=f"ingestion {held.id}")
         self._busy[task] = held
         task.add_done_callback(self._ended)
 
-    async def _work(self, held: Held, ready: Callable[[], Awaitable[None]] | None) -> None:
+    async def _work(self, held: Held) -> None:
         began = time.monotonic()
         with structlog.contextvars.bound_contextvars(job_id=str(held.id), lane=held.lane):
             _log.debug("job begun")
-            await self._ingestion.work(held, ready)
+            await self._ingestion.work(held)
             _log.info("job ended", seconds=round(time.monotonic() - began, 3))
 
     def _ended(self, task: asyncio.Task[None]) -> None:
@@ -116,12 +136,6 @@ class Pump:
             # Its lease runs out, and the row says how often that happened.
             _log.warning("job was left as it was", job_id=str(held.id), reason=str(fault))
         self.wake()
-
-    async def _others_ended(self) -> None:
-        """Wait until the suspect is alone in this process."""
-        me = asyncio.current_task()
-        while others := [task for task, held in self._busy.items() if held is not self._alone and task is not me]:
-            await asyncio.wait(others)
 
     async def _recover(self) -> None:
         while True:

@@ -248,17 +248,13 @@ async def test_a_pump_works_on_both_lanes_at_once_and_lets_a_suspect_be_alone(sc
     work = place.ingestion.work
     busy: dict[UUID, str] = {}
 
-    async def watched(held: Any, ready: Any = None) -> None:
-        async def entered() -> None:
-            if ready is not None:
-                await ready()
-            busy[held.id] = held.lane
-            together.append(set(busy.values()))
-            if held.id == suspect and held.lane == "parse":
-                alone.append(len(busy))
-
+    async def watched(held: Any) -> None:
+        busy[held.id] = held.lane
+        together.append(set(busy.values()))
+        if held.id == suspect and held.lane == "parse":
+            alone.append(len(busy))
         try:
-            await work(held, entered)
+            await work(held)
         finally:
             busy.pop(held.id, None)
 
@@ -271,6 +267,37 @@ async def test_a_pump_works_on_both_lanes_at_once_and_lets_a_suspect_be_alone(sc
     assert await place.jobs(scope, "status") == ["done"] * 12
     assert {"parse", "embed"} in together
     assert alone == [1]
+
+
+async def test_suspects_of_both_lanes_are_each_alone(scope: OrgScope, place: Place) -> None:
+    """Whichever of them takes the worker with it, the other is not there to be blamed."""
+    await place.publish(scope)
+    for number in range(2):
+        await place.documents.upload(scope, "docs", f"{number}.md", LONG + b"\n\nnumber %d" % number)
+    held = await place.ingestion.next("parse")
+    assert held is not None
+    await place.ingestion.work(held)
+    assert sorted(await place.jobs(scope, "lane")) == ["embed", "parse"]
+    await place.change(scope, "UPDATE ingest_jobs SET crashes = 2")
+    work, claimed, most = place.ingestion.work, set[UUID](), 0
+
+    async def watched(held: Any) -> None:
+        nonlocal most
+        claimed.add(held.id)
+        most = max(most, len(claimed))
+        try:
+            await work(held)
+        finally:
+            claimed.discard(held.id)
+
+    place.ingestion.work = watched  # type: ignore[method-assign] - to look on
+    async with Pump(place.ingestion, look=0.2).running():
+        for _ in range(600):
+            if set(await place.jobs(scope, "status")) == {"done"}:
+                break
+            await asyncio.sleep(0.1)
+    assert await place.jobs(scope, "status") == ["done"] * 2
+    assert most == 1
 
 
 async def test_a_stop_hands_work_on_without_counting_it(scope: OrgScope, place: Place) -> None:

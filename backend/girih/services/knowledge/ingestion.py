@@ -84,8 +84,7 @@ class Ingestion:
         async with self._uow.reading_for("ingest", job_id) as work:
             scope = await leases.scope_of(work, job_id)
         while scope is not None:
-            async with self._uow(scope) as work:
-                held = await leases.claim(work, scope, job_id, self._lease, self._attempts)
+            held = await self.take(scope, job_id)
             if held is None:
                 return
             await self.work(held)
@@ -98,11 +97,19 @@ class Ingestion:
         async with self._uow.reading_for("reconcile") as work:
             candidates = await picking.waiting(work, lane, _CANDIDATES, without)
         for each in candidates:
-            async with self._uow(each.scope) as work:
-                held = await leases.claim(work, each.scope, each.id, self._lease, self._attempts)
+            held = await self.take(each.scope, each.id)
             if held is not None:
                 return held
         return None
+
+    async def take(self, scope: OrgScope, job_id: UUID) -> Held | None:
+        """Take this job, if it is free."""
+        async with self._uow(scope) as work:
+            return await leases.claim(work, scope, job_id, self._lease, self._attempts)
+
+    async def put_back(self, held: Held) -> None:
+        """Leave a job that was taken to whoever takes it next; that does not count as an attempt."""
+        await self._end(held, leases.hand_on)
 
     async def recover(self) -> int:
         """Put back what was held by processes that died; returns how many jobs that were.
@@ -119,13 +126,13 @@ class Ingestion:
         await self._cache.trim()
         return recovered
 
-    async def work(self, held: Held, ready: Callable[[], Awaitable[None]] | None = None) -> None:
-        """Do the stages of the job's lane, once it is `ready`. Never raises for what is wrong with the document."""
+    async def work(self, held: Held) -> None:
+        """Do the stages of the job's lane. Never raises for what is wrong with the document."""
         noted = _Noted()
         try:
-            await self._while_held(held, noted, ready)
+            await self._while_held(held, noted)
         except asyncio.CancelledError:
-            await self._end(held, leases.hand_on)
+            await self.put_back(held)
             raise
         except LeaseLost as fault:
             _log.info("job %s: %s", held.id, fault.message)
@@ -145,9 +152,9 @@ class Ingestion:
         except Exception:  # noqa: BLE001 - the document is in; the worker looks after the index every few seconds
             _log.warning("index %s could not be looked at", held.index_id, exc_info=True)
 
-    async def _while_held(self, held: Held, noted: _Noted, ready: Callable[[], Awaitable[None]] | None) -> None:
+    async def _while_held(self, held: Held, noted: _Noted) -> None:
         """Work and beat at once. A lease that is lost ends the work; work that has ended its job ends the beating."""
-        work = asyncio.create_task(self._stages(held, noted, ready))
+        work = asyncio.create_task(self._stages(held, noted))
         beat = asyncio.create_task(self._beat(held))
         try:
             await asyncio.wait({work, beat}, return_when=asyncio.FIRST_COMPLETED)
@@ -167,9 +174,7 @@ class Ingestion:
             async with self._uow(held.scope) as work:
                 held_still = await leases.beat(work, held, self._lease)
 
-    async def _stages(self, held: Held, noted: _Noted, ready: Callable[[], Awaitable[None]] | None) -> None:
-        if ready is not None:
-            await ready()
+    async def _stages(self, held: Held, noted: _Noted) -> None:
         subject, source = await self._subject(held)
         if held.lane == "parse":
             await self._parse(subject)
