@@ -176,12 +176,16 @@ def test_without_any_worker_an_api_does_it_in_the_end(place: Fleet, client: http
 def test_an_api_without_slots_only_accepts_until_too_many_wait(place: Fleet, client: httpx.Client) -> None:
     accepting = place.api(GIRIH_RUN_SLOTS="0", GIRIH_QUEUED_RUNS_PER_ORG="3", GIRIH_QUEUED_RUNS="5")
     with place.client(accepting) as there:
-        runs = [begin(there, "quick", background=True) for _ in range(3)]
-        full = there.post("/v1/runs", json={"agent": "quick", "background": True})
-        assert full.status_code == 429, (full.text, [there.get(f"/v1/runs/{run}").json() for run in runs])
-        assert full.json()["code"] == "queue_full"
+        runs: list[str] = []
+        for _ in range(50):  # should anybody take one meanwhile, one more may wait
+            full = there.post("/v1/runs", json={"agent": "quick", "background": True})
+            if full.status_code == 429:
+                break
+            runs.append(full.json()["id"])
+        assert (full.status_code, full.json()["code"]) == (429, "queue_full")
+        assert len(runs) >= 3
         assert int(full.headers["retry-after"]) > 0
-        assert place.sql("SELECT count(*) FROM runs WHERE status = 'queued'") == [(3,)]
+        assert place.sql("SELECT count(*) <= 3 FROM runs WHERE status = 'queued'") == [(True,)]
         place.worker()  # nobody rings for what waits already
         for run in runs:
             check_whole(events(there, run))
