@@ -1,0 +1,16 @@
+"""An empty step, to be filled."""
+
+from __future__ import annotations
+
+revision = "0037"
+down_revision = "0036"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    pass
+
+
+def downgrade() -> None:
+    pass
