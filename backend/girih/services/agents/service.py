@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
 
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import UnitOfWork, Work
 from girih.errors import NotFound
-from girih.language.compiler.pipeline import compile_workspace
 from girih.language.compiler.plan import Plan
-from girih.language.spec.diagnostics import has_errors
 from girih.services.agents import listing, repository
 from girih.services.agents.aliases import Aliases
-from girih.services.agents.catalog import catalog_of
+from girih.services.agents.applying import Applying
 from girih.services.agents.comparing import Comparing
 from girih.services.agents.drawing import inner_of
-from girih.services.agents.files import to_workspace
 from girih.services.agents.finding import check_name, find, unknown
-from girih.services.agents.invalid import findings, invalid
 from girih.services.agents.plans import Plans
 from girih.services.agents.ports import AllFacilities, Collections, Facilities
-from girih.services.agents.publish import publish, require_facilities
 from girih.services.agents.references import parse_reference
 from girih.services.agents.schemas import AgentDetail, AgentOut, ApplyOut, PublishedAgent, VersionOut
-from girih.services.agents.standing import require, standing
 from girih.services.registry.service import RegistryService
 
 
@@ -36,45 +29,20 @@ class AgentService:
         self, uow: UnitOfWork, registry: RegistryService, knowledge: Collections, facilities: Facilities | None = None
     ) -> None:
         self._uow = uow
-        self._registry = registry
-        self._collections = knowledge
-        self._facilities = facilities or AllFacilities()
         self._plans = Plans()
+        self.applying = Applying(uow, registry, knowledge, facilities or AllFacilities())
         self.comparing = Comparing(uow, registry, knowledge, self)
         self.aliases = Aliases(uow)
 
     async def validate(self, scope: OrgScope, files: Mapping[str, str]) -> list[dict[str, object]]:
-        """What the compiler finds in the workspace, beside what the project has published. Changes nothing."""
-        workspace = to_workspace(files)
-        async with self._uow(scope) as work:
-            catalog = await catalog_of(work, self._registry, self._collections, workspace)
-        return findings(await asyncio.to_thread(compile_workspace, workspace, catalog))
+        """See `Applying.validate`."""
+        return await self.applying.validate(scope, files)
 
     async def apply(
         self, scope: OrgScope, files: Mapping[str, str], *, dry_run: bool = False, base: str | None = None
     ) -> ApplyOut:
-        """Publish every spec of the workspace, or none: with any error, `SpecInvalid` carries all findings.
-
-        A graph whose meaning did not change keeps its version; another one gets the next semantic version, by what the
-        change means to its callers. `dry_run` does the same and then takes it back.
-
-        Raises `Conflict` where the project no longer stands as `base` says, and for a graph with a node that needs what
-        this server lacks.
-        """
-        workspace = to_workspace(files)
-        async with self._uow(scope) as work:
-            await repository.lock_project(work, scope)
-            now = await standing(work, self._registry, self._collections)
-            require(base, now)
-            catalog = await catalog_of(work, self._registry, self._collections, workspace)
-            compilation = await asyncio.to_thread(compile_workspace, workspace, catalog)
-            if has_errors(compilation.diagnostics):
-                raise invalid(compilation, "nothing was published")
-            await require_facilities(self._facilities, compilation)
-            changes = await publish(work, self._registry, self._collections, compilation, workspace.files)
-            if dry_run:
-                work.discard()
-        return ApplyOut(changes=changes, diagnostics=findings(compilation), base=now)
+        """See `Applying.apply`."""
+        return await self.applying.apply(scope, files, dry_run=dry_run, base=base)
 
     async def agents(self, scope: OrgScope) -> list[AgentOut]:
         """Every agent of the project, by name."""
