@@ -5,39 +5,24 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, Self
-from urllib.parse import urlsplit
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, Field, WithJsonSchema, model_validator
+from pydantic import BaseModel, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from girih.language.spec.canonical import digest_of
 from girih.language.spec.collection import CollectionDocument
 from girih.language.spec.diagnostics import Diagnostic, has_errors, in_order
 from girih.language.spec.findings import Subject, shaped
+from girih.language.spec.logical_models import ModelDocument
 from girih.language.spec.model import Name, Slug, Strict, TypeSpec
+from girih.language.spec.outward import SecretRef, is_public_url
 from girih.language.spec.pipelines import PipelineDocument
 from girih.language.spec.suggest import did_you_mean, hint
 from girih.language.spec.tree import JsonObject, JsonSchema, Tree, renamed
 from girih.language.spec.types import object_schema, schema_of
 from girih.language.spec.versions import version_fault
 from girih.language.spec.words import found
-
-_SECRET = re.compile(r"secret://[a-z][a-z0-9]*([-._][a-z0-9]+)*\Z")
-
-
-def _secret_name(text: str) -> str:
-    if not _SECRET.match(text):
-        raise PydanticCustomError("secret", "must name a secret: secret://NAME, never its value")
-    return text
-
-
-SecretRef = Annotated[
-    str,
-    AfterValidator(_secret_name),
-    WithJsonSchema({"type": "string", "pattern": r"^secret://[a-z][a-z0-9]*([-._][a-z0-9]+)*$"}),
-]
-"""The name of a secret as the operator has set it: `secret://NAME`. Its value is never part of a spec."""
 
 _PARAMETER = re.compile(r"\{([^{}]*)\}")
 
@@ -54,45 +39,6 @@ class OtherSpec:
     path: str
     document: JsonObject
     digest: str
-
-
-Ability = Literal["native", "prompted", "none"]
-
-
-class Capabilities(Strict):
-    """What a model can do: by the provider's own means, by a `prompted` envelope that is checked, or not at all."""
-
-    tools: Ability = "native"
-    structured_output: Ability = "native"
-    images: Literal["native", "none"] = "native"
-
-
-class PriceList(Strict):
-    """What a model costs, in USD per million tokens; nothing where it is not said."""
-
-    input_per_million: Annotated[float, Field(ge=0, le=1_000_000)] = 0.0
-    output_per_million: Annotated[float, Field(ge=0, le=1_000_000)] = 0.0
-
-
-class ModelDocument(Strict):
-    """A logical model: what `model://NAME` stands for.
-
-    `provider` says who answers: `openai` (any OpenAI-compatible server), `demo` (the built-in model that needs no key),
-    or `default`: `openai` where a key is set, else `demo`. `model` is the provider's own name of the model. `params` go
-    to the provider as they are. `capabilities` say what the model can do, `price` what it costs, which
-    `limits.cost_usd` counts, `context_tokens` how much it reads at once.
-    """
-
-    kind: Literal["model/v1"]
-    name: Slug
-    title: str | None = None
-    description: str | None = None
-    provider: Literal["default", "openai", "demo"] = "default"
-    model: Annotated[str, Field(min_length=1, max_length=200)] | None = None
-    params: dict[str, Any] = Field(default_factory=dict)
-    capabilities: Capabilities | None = None
-    price: PriceList | None = None
-    context_tokens: Annotated[int, Field(ge=1)] | None = None
 
 
 class Auth(Strict):
@@ -129,7 +75,7 @@ class HttpBinding(Strict):
     def _one_base(self) -> Self:
         if (self.endpoint is None) == (self.url is None):
             raise PydanticCustomError("one_base", "needs either 'endpoint' or 'url', and not both")
-        if self.url is not None and not _is_public_url(self.url):
+        if self.url is not None and not is_public_url(self.url):
             raise PydanticCustomError("bad_url", "'url' must be an https:// address without user, query or fragment")
         if not self.path.startswith("/") or "?" in self.path or "#" in self.path:
             raise PydanticCustomError("bad_path", "'path' must begin with '/', without query or fragment")
@@ -245,13 +191,3 @@ def _said_twice(tree: Tree) -> Iterator[Diagnostic]:
         if key in tree.value:
             message = f"'{key}' stands beside 'pipeline', which says it already"
             yield Diagnostic("E002", message, tree.key_at((key,)), help=f"take '{key}:' or 'pipeline:' out")
-
-
-def _is_public_url(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        port_is_sound = parts.port is None or parts.port > 0
-    except ValueError:
-        return False
-    plain = not (parts.username or parts.password or parts.query or parts.fragment)
-    return parts.scheme == "https" and bool(parts.hostname) and plain and port_is_sound

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from girih.language.spec.documents import SecretRef
+from girih.language.spec.outward import SecretRef
 from girih.language.spec.tree import JsonObject
 
 _READS = re.compile(r"\s*(select|with|values|table)\b", re.IGNORECASE)
