@@ -8,8 +8,9 @@ import pytest
 from tests.providers.servers import Answer, breaks_off, cuts, drips, hangs, says, serving, streams
 
 from girih.errors import NodeError
+from girih.providers.credentials import Secrets, secret_variable
 from girih.providers.outbound import OutboundClient
-from girih.providers.tools.http import HttpTools, secret_variable
+from girih.providers.tools.http import HttpTools
 
 CRM: dict[str, Any] = {
     "kind": "tool/v1",
@@ -21,6 +22,15 @@ CRM: dict[str, Any] = {
     "idempotent": True,
 }
 ADA = {"name": "Ada", "tier": "gold"}
+
+
+def knowing(values: dict[str, str]) -> Secrets:
+    """The secrets of one project."""
+
+    async def value(name: str) -> str | None:
+        return values.get(name)
+
+    return value
 
 
 async def call(*answers: Answer, arguments: dict[str, Any], tool: dict[str, Any] = CRM, timeout: float = 2) -> Any:
@@ -157,7 +167,7 @@ async def test_a_secret_goes_into_its_header(auth: dict[str, str], header: str, 
     async with serving(says(200, ADA)) as server:
         client = OutboundClient([server.url])
         given = {"customer_id": "7", "tags": []}
-        tools = HttpTools(client, {"crm": server.url}, {"crm.key": "s3cr3t"}.get)
+        tools = HttpTools(client, {"crm": server.url}, knowing({"crm.key": "s3cr3t"}))
         assert await tools.call(tool, given, timeout=2, idempotency_key="k") == ADA
         assert server.asked[0].headers[header] == sent
         for secrets, message in [
@@ -165,7 +175,7 @@ async def test_a_secret_goes_into_its_header(auth: dict[str, str], header: str, 
             ({"crm.key": "s3cr3t\r\nx: y"}, "cannot be sent in the header"),
         ]:
             with pytest.raises(NodeError, match=message) as caught:
-                await HttpTools(client, {"crm": server.url}, secrets.get).call(
+                await HttpTools(client, {"crm": server.url}, knowing(secrets)).call(
                     tool, given, timeout=2, idempotency_key="k"
                 )
             assert caught.value.can_pass is False

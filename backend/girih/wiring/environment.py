@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from urllib.parse import urlsplit
 
 from pydantic import ValidationError
@@ -11,7 +10,6 @@ from girih.db.unit_of_work import Dispatch
 from girih.errors import InvalidInput
 from girih.jobs import make_dispatch
 from girih.providers.outbound import ProviderClients, provider_clients
-from girih.providers.tools.http import secret_variable
 from girih.settings import Settings
 
 
@@ -91,11 +89,6 @@ def worker_roles(settings: Settings) -> list[str]:
             help=f"write one or more of {', '.join(ROLES)}, separated by commas",
         )
     return list(dict.fromkeys(roles))
-
-
-def secret_of(name: str) -> str | None:
-    """A secret that tools name as `secret://NAME`, as the operator has set it in the environment."""
-    return os.environ.get(secret_variable(name))
 
 
 def dispatch_of(settings: Settings) -> Dispatch:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from girih.db.direct import DirectPool
 from girih.db.engine import make_sessions
 from girih.db.listening import Channel
+from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import UnitOfWork
 from girih.engine.engine import Engine
+from girih.language.nodes.ports import Tools
 from girih.language.nodes.registry import kinds
 from girih.providers.models.chat import load_openai
 from girih.providers.outbound import OutboundClient, ProviderClients
@@ -29,13 +31,15 @@ from girih.services.runs.queue import Limits
 from girih.services.runs.reconciler import Timing
 from girih.services.runs.service import RunService
 from girih.services.runs.watch import Watch
+from girih.services.secrets.service import SecretService
 from girih.services.usage.service import UsageService
 from girih.settings import Settings
 from girih.wiring.database import open_database
-from girih.wiring.environment import dispatch_of, provider_of, secret_of, web_endpoints_of
+from girih.wiring.environment import dispatch_of, provider_of, web_endpoints_of
 from girih.wiring.knowledge import make_embedders, make_knowledge, warm_up
 from girih.wiring.retention import make_retention, start_sweeper
 from girih.wiring.searching import make_searches, models_of
+from girih.wiring.secrets import make_secrets
 from girih.wiring.stores import open_stores
 from girih.wiring.watching import Telemetry, make_usage, open_telemetry
 from girih.wiring.webhooks import check_of, start_courier
@@ -78,6 +82,7 @@ async def open_runs(settings: Settings) -> AsyncIterator[RunService]:
             memory,
             usage,
             await open_telemetry(stack, settings, engine, uow, port=settings.worker_metrics_port),
+            secrets=make_secrets(),
             background_after=0,
         )
         warm_up(embedders.load_default)
@@ -101,6 +106,7 @@ async def make_runs(
     usage: UsageService,
     telemetry: Telemetry,
     *,
+    secrets: SecretService,
     background_after: float,
 ) -> RunService:
     """The service over an open database. What it holds open is closed with the stack."""
@@ -123,9 +129,14 @@ async def make_runs(
         Engine(kinds(), telemetry.graph_needed),
         make_models=models_of(settings, provider),
         events=events,
-        world=make_world(HttpTools(outbound, settings.endpoints, secret_of), memory, ResultService(uow), sandbox),
+        world=make_world(tools_of(settings, outbound, secrets), memory, ResultService(uow), sandbox),
         conditions=_conditions(settings, watch, background_after, retention.checkpoints_since, check_of(outbound)),
     )
+
+
+def tools_of(settings: Settings, outbound: OutboundClient, secrets: SecretService) -> Callable[[OrgScope], Tools]:
+    """The tools of each project, with its own secrets."""
+    return lambda scope: HttpTools(outbound, settings.endpoints, secrets.of(scope))
 
 
 def _conditions(

@@ -20,7 +20,8 @@ from girih.services.usage.allowances import Allowances
 from girih.services.usage.metered_models import MeteredModels
 from girih.services.usage.metering import Metering
 from girih.settings import Settings
-from girih.wiring.environment import secret_of, web_endpoints_of
+from girih.wiring.environment import web_endpoints_of
+from girih.wiring.secrets import secret_of
 
 SEARCHES = "(search)", "(search)"
 """What usage of searches outside of runs is listed under, as agent and as node; neither can have such a name."""

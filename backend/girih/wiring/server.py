@@ -51,6 +51,7 @@ from girih.wiring.knowledge import make_embedders, make_knowledge, warm_up
 from girih.wiring.retention import make_retention
 from girih.wiring.runs import make_runs
 from girih.wiring.searching import make_searches
+from girih.wiring.secrets import make_secrets
 from girih.wiring.sources import make_sources
 from girih.wiring.stores import open_stores
 from girih.wiring.watching import Telemetry, make_traces, make_usage, open_telemetry
@@ -145,6 +146,7 @@ async def open_girih(settings: Settings) -> AsyncIterator[Girih]:
             memory,
             usage,
             telemetry,
+            secrets=make_secrets(),
             background_after=after,
         )
         readiness = _readiness(engine, settings.redis_url)

@@ -17,7 +17,8 @@ from girih.services.sources.syncing import Syncing
 from girih.settings import Settings
 from girih.wiring.database import open_database
 from girih.wiring.documents import make_shelves
-from girih.wiring.environment import dispatch_of, endpoints_of, secret_of, web_endpoints_of
+from girih.wiring.environment import dispatch_of, endpoints_of, web_endpoints_of
+from girih.wiring.secrets import secret_of
 
 
 def make_sources(stack: AsyncExitStack, settings: Settings, uow: UnitOfWork, news: News) -> SourceService:

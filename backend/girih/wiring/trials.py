@@ -22,7 +22,8 @@ from girih.providers.pii.scanner import PiiScanner
 from girih.providers.sandbox.monty import MontySandbox
 from girih.providers.tools.http import HttpTools
 from girih.settings import Settings
-from girih.wiring.environment import provider_of, read_settings, secret_of, web_endpoints_of
+from girih.wiring.environment import provider_of, read_settings, web_endpoints_of
+from girih.wiring.secrets import operators_secret
 
 _SECRET_NAMES = ("KEY", "SECRET", "TOKEN", "PASSWORD")
 
@@ -95,7 +96,7 @@ async def open_trials(models: Mapping[str, JsonObject], plans: Mapping[str, Plan
             openai_model=settings.openai_model,
             clients=provider,
         )
-        tools = HttpTools(outbound, settings.endpoints, secret_of)
+        tools = HttpTools(outbound, settings.endpoints, operators_secret)
         yield TrialWorld(make_models(models, options), tools, sandbox, plans, Hiding(_secrets(settings)))
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from girih.db.tenancy import OrgScope
 from girih.language.nodes.ports import Tools
 from girih.providers.pii.scanner import PiiScanner
 from girih.providers.sandbox.monty import MontySandbox
@@ -10,6 +13,8 @@ from girih.services.results.service import ResultService
 from girih.services.runs.ports import World
 
 
-def make_world(tools: Tools, memory: MemoryService, results: ResultService, sandbox: MontySandbox) -> World:
-    """The world around runs."""
+def make_world(
+    tools: Callable[[OrgScope], Tools], memory: MemoryService, results: ResultService, sandbox: MontySandbox
+) -> World:
+    """The world around runs; `tools` gives those of a project."""
     return World(tools, memory.of, sandbox=sandbox, scanner=PiiScanner(), cache=results.of)

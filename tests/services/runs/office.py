@@ -43,7 +43,7 @@ PATIENT = Timing(lease=30, renewal=3600, look=3600)
 def small_world() -> World:
     """The world around runs, without anything that lasts."""
     memory, cache = InProcessMemory(), InProcessCache()
-    return World(NoTools(), lambda scope: memory, NoSandbox(), NoScanner(), lambda scope: cache)
+    return World(lambda scope: NoTools(), lambda scope: memory, NoSandbox(), NoScanner(), lambda scope: cache)
 
 
 class Shelf:

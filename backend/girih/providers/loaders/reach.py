@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from girih.providers.credentials import secret_variable
 from girih.providers.loaders.base import SourceFault
 from girih.providers.outbound import OutboundClient
-from girih.providers.tools.http import secret_variable
 
 
 @dataclass(frozen=True)

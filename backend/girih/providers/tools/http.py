@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -12,6 +12,7 @@ from girih.errors import NodeError, RunErrorKind
 from girih.language.spec import conform, strict_json
 from girih.language.spec.documents import tool_schemas
 from girih.language.spec.tree import JsonObject, JsonSchema, JsonValue
+from girih.providers.credentials import Secrets, no_secrets, secret_variable
 from girih.providers.outbound import OutboundClient, OutboundError, OutboundResponse, Reason
 from girih.providers.retry_after import retry_after
 from girih.providers.telemetry.context import TRACEPARENT
@@ -41,15 +42,15 @@ _PASSING: frozenset[Reason] = frozenset({"timeout", "unreachable", "unreadable"}
 class HttpTools:
     """The `Tools` port for `http:` tools.
 
-    `endpoints` are the operator's base URLs by name; `secrets` gives the value of a secret by name, if it is set. A
-    value goes into its header and nowhere else: no failure, event or result holds it.
+    For one project: `endpoints` are the operator's base URLs by name; `secrets` gives the value of a secret by name, if
+    it is set. A value goes into its header and nowhere else: no failure, event or result holds it.
     """
 
     def __init__(
         self,
         client: OutboundClient,
         endpoints: Mapping[str, str],
-        secrets: Callable[[str], str | None] = lambda _: None,
+        secrets: Secrets = no_secrets,
     ) -> None:
         self._client = client
         self._endpoints = endpoints
@@ -76,7 +77,7 @@ class HttpTools:
         headers = {"accept": "application/json", "idempotency-key": idempotency_key, "user-agent": "girih"}
         if (trace := TRACEPARENT.get()) is not None:
             headers["traceparent"] = trace
-        headers |= self._credential(contract)
+        headers |= await self._credential(contract)
         if content is not None:
             headers["content-type"] = "application/json"
         try:
@@ -103,14 +104,14 @@ class HttpTools:
             return (f"{url}?{_query(rest)}" if rest else url), None
         return url, json.dumps(rest, ensure_ascii=False).encode()
 
-    def _credential(self, document: JsonObject) -> dict[str, str]:
+    async def _credential(self, document: JsonObject) -> dict[str, str]:
         """The header that `auth` asks for. Raises `NodeError` for a secret that is not set or cannot be sent."""
         auth = document["http"].get("auth")
         if not auth:
             return {}
         name = str(auth.get("bearer") or auth.get("value")).removeprefix("secret://")
         header = "authorization" if auth.get("bearer") else str(auth["header"]).lower()
-        secret, tool = self._secrets(name), document["name"]
+        secret, tool = await self._secrets(name), document["name"]
         if not secret:
             raise NodeError(
                 "unavailable",
@@ -135,11 +136,6 @@ class HttpTools:
                 can_pass=False,
             )
         return self._endpoints[http["endpoint"]]
-
-
-def secret_variable(name: str) -> str:
-    """The variable of the environment that holds a secret: `crm.key` → `GIRIH_SECRET_CRM_KEY`."""
-    return f"GIRIH_SECRET_{re.sub('[^A-Za-z0-9]', '_', name).upper()}"
 
 
 def _segment(tool: str, name: str, arguments: JsonObject) -> str:

@@ -194,7 +194,7 @@ class Executor:
             inputs=claim.inputs,
             models=RunModels(self._models, scope, claim.models_stamp, journal.watch.allowance),
             retriever=RunRetriever(self._knowledge, scope, RunAsker(self._uow, scope, claim.run_id)),
-            tools=self._world.tools,
+            tools=self._world.tools(scope),
             memory=self._world.memory(scope),
             sandbox=self._world.sandbox,
             scanner=self._world.scanner,

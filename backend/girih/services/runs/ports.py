@@ -79,7 +79,7 @@ class DomainEvents(Protocol):
 class World:
     """What runs reach besides models, knowledge and events: one for all, or one for each project."""
 
-    tools: Tools
+    tools: Callable[[OrgScope], Tools]
     memory: Callable[[OrgScope], Memory]
     sandbox: Sandbox
     scanner: Scanner
