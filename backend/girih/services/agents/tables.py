@@ -6,10 +6,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import JSON, ForeignKeyConstraint, Index, Text, UniqueConstraint, func
+from sqlalchemy import JSON, CheckConstraint, ForeignKeyConstraint, Index, Text, UniqueConstraint, false, func
 from sqlalchemy.orm import Mapped, mapped_column
 
-from girih.db.base import Base, ProjectOwned, project_key
+from girih.db.base import Base, OrgOwned, ProjectOwned, project_key
 
 
 class Agent(ProjectOwned, Base):
@@ -23,6 +23,8 @@ class Agent(ProjectOwned, Base):
     )
 
     name: Mapped[str] = mapped_column(Text)
+    retired_at: Mapped[datetime | None]
+    """Since when nobody finds it by its name: its runs go on, and who applies the name again finds all of it."""
 
 
 class AgentVersion(ProjectOwned, Base):
@@ -49,7 +51,24 @@ class AgentVersion(ProjectOwned, Base):
     """JSON, not JSONB: the order of an output schema's properties is the order a model writes them in."""
     path: Mapped[str] = mapped_column(Text)
     source: Mapped[str] = mapped_column(Text)
+    lock: Mapped[list[dict[str, Any]] | None] = mapped_column(JSON(none_as_null=True))
+    """What every reference was resolved to; see `LockOut`. `None` for what was published before there were locks."""
+    commit: Mapped[str | None] = mapped_column(Text)
+    """The commit that whoever published it had in their folder, if they said so."""
+    dirty: Mapped[bool | None]
+    """Whether that folder held changes beside the commit."""
+    message: Mapped[str | None] = mapped_column(Text)
     created_by: Mapped[str] = mapped_column(Text)
+    report: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    """What its tests said when it was published; `None` for what was published before there were reports."""
+    forced: Mapped[bool] = mapped_column(server_default=false())
+    """Whether it was published although a test failed."""
+    signature: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    """Of the server that published it first: `alg`, `kid` and `value`."""
+    imported: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    """By whom and when it was brought here in a bundle, and whose signature held: `by`, `at` and `signer`."""
+    collected_at: Mapped[datetime | None]
+    """When its plan and its text were removed: nothing referred to it. Its number and its digest stay taken."""
 
 
 class AgentAlias(ProjectOwned, Base):
@@ -94,3 +113,20 @@ class AgentMove(ProjectOwned, Base):
     reason: Mapped[str] = mapped_column(Text)
     """`set`, `rolled_back` or `removed`."""
     actor: Mapped[str] = mapped_column(Text)
+
+
+class SigningKey(OrgOwned, Base):
+    """A public key that versions of the organization are signed with, kept for good. A trigger refuses every change."""
+
+    __tablename__ = "signing_keys"
+    __table_args__ = (
+        UniqueConstraint("org_id", "kid"),
+        CheckConstraint("origin IN ('own', 'imported')", name="origin"),
+    )
+
+    kid: Mapped[str] = mapped_column(Text)
+    """The thumbprint of the key."""
+    x: Mapped[str] = mapped_column(Text)
+    """The key itself, as a JWK has it."""
+    origin: Mapped[str] = mapped_column(Text)
+    """`own`, or `imported` with a bundle whose signer was trusted."""
