@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from girih.language.spec.diagnostics import Diagnostic
-from girih.language.spec.documents import OtherSpec, parse_document, tool_schemas
+from girih.language.spec.documents import OtherSpec, parse_document
 from girih.language.spec.reader import read
 from girih.language.spec.source import Source
+from girih.language.spec.tools import tool_schemas
 
 TOOL = "kind: tool/v1\nname: crm.lookup\ndescription: d\n"
 

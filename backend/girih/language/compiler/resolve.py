@@ -10,7 +10,7 @@ from girih.language.compiler.plan import LockEntry
 from girih.language.compiler.workspace import Catalog, OtherSpec
 from girih.language.nodes.base import GraphContract, ModelContract, Scheme, ToolContract
 from girih.language.spec.diagnostics import Diagnostic
-from girih.language.spec.documents import tool_schemas
+from girih.language.spec.tools import tool_schemas
 from girih.language.spec.suggest import did_you_mean, one_of
 from girih.language.spec.tree import JsonSchema, Path, Tree
 from girih.language.spec.types import object_schema
@@ -75,7 +75,8 @@ def known_from(specs: Specs, catalog: Catalog) -> Known:
         known.digests[scheme_of[other.kind], other.name] = other.digest
         if other.kind == "model/v1":
             known.models.add(other.name)
-            known.model_contracts[other.name] = model_contract(other)
+            says = {**other.document, **catalog.bound.get(other.name, {})}
+            known.model_contracts[other.name] = ModelContract.of(other.name, says)
         elif other.kind == "collection/v1":
             known.knowledge.add(other.name)
             known.metadata.pop(other.name, None)
@@ -90,11 +91,6 @@ def known_from(specs: Specs, catalog: Catalog) -> Known:
     for name in specs.graphs:
         known.graphs.pop(name, None)
     return known
-
-
-def model_contract(model: OtherSpec) -> ModelContract:
-    """What a `model/v1` document says of its model."""
-    return ModelContract(model.name, **(model.document.get("capabilities") or {}))
 
 
 def tool_contract(tool: OtherSpec) -> ToolContract:

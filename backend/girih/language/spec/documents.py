@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, Field, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel
 
 from girih.language.spec.canonical import digest_of
 from girih.language.spec.collection import CollectionDocument
 from girih.language.spec.diagnostics import Diagnostic, has_errors, in_order
 from girih.language.spec.findings import Subject, shaped
 from girih.language.spec.logical_models import ModelDocument
-from girih.language.spec.model import Name, Slug, Strict, TypeSpec
-from girih.language.spec.outward import SecretRef, is_public_url
 from girih.language.spec.pipelines import PipelineDocument
 from girih.language.spec.suggest import did_you_mean, hint
-from girih.language.spec.tree import JsonObject, JsonSchema, Tree, renamed
-from girih.language.spec.types import object_schema, schema_of
+from girih.language.spec.tool_checks import tool_findings
+from girih.language.spec.tools import BINDINGS, ToolDocument
+from girih.language.spec.tree import JsonObject, Tree, renamed
 from girih.language.spec.versions import version_fault
 from girih.language.spec.words import found
-
-_PARAMETER = re.compile(r"\{([^{}]*)\}")
 
 
 @dataclass(frozen=True)
@@ -39,64 +33,6 @@ class OtherSpec:
     path: str
     document: JsonObject
     digest: str
-
-
-class Auth(Strict):
-    """The secret that goes with each call: a token in the `Authorization` header, or a header of its own."""
-
-    bearer: SecretRef | None = None
-    header: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9-]*$", max_length=100)] | None = None
-    value: SecretRef | None = None
-
-    @model_validator(mode="after")
-    def _one_form(self) -> Self:
-        has_header = self.header is not None and self.value is not None
-        if has_header is (self.bearer is not None) or (self.header is None) != (self.value is None):
-            raise PydanticCustomError("auth", "needs either 'bearer', or 'header' and 'value'")
-        return self
-
-
-class HttpBinding(Strict):
-    """How a tool is called over HTTP.
-
-    The base URL is either an `endpoint`, a name that the operator has bound to a URL, or a public `url`. `{name}` in
-    `path` takes a parameter; the others go into the query (GET, DELETE) or into a JSON body. `auth` is
-    `{ bearer: secret://NAME }` or `{ header: X-Api-Key, value: secret://NAME }`: a secret that the operator has set,
-    sent with each call and seen by nobody else.
-    """
-
-    endpoint: Slug | None = None
-    url: Annotated[str, Field(max_length=2000)] | None = None
-    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = "GET"
-    path: Annotated[str, Field(max_length=2000)] = "/"
-    auth: Auth | None = None
-
-    @model_validator(mode="after")
-    def _one_base(self) -> Self:
-        if (self.endpoint is None) == (self.url is None):
-            raise PydanticCustomError("one_base", "needs either 'endpoint' or 'url', and not both")
-        if self.url is not None and not is_public_url(self.url):
-            raise PydanticCustomError("bad_url", "'url' must be an https:// address without user, query or fragment")
-        if not self.path.startswith("/") or "?" in self.path or "#" in self.path:
-            raise PydanticCustomError("bad_path", "'path' must begin with '/', without query or fragment")
-        return self
-
-
-class ToolDocument(Strict):
-    """A tool: a call with a typed contract.
-
-    `parameters` and `returns` are fields with types. `idempotent: true` says that calling it twice does no more than
-    calling it once.
-    """
-
-    kind: Literal["tool/v1"]
-    name: Slug
-    title: str | None = None
-    description: Annotated[str, Field(min_length=1)]
-    http: HttpBinding
-    parameters: dict[Name, TypeSpec] = Field(default_factory=dict)
-    returns: dict[Name, TypeSpec] = Field(default_factory=dict)
-    idempotent: bool = False
 
 
 DOCUMENTS: Mapping[str, type[BaseModel]] = {
@@ -135,7 +71,7 @@ def parse_document(tree: Tree) -> tuple[OtherSpec | None, tuple[Diagnostic, ...]
     faults: list[Diagnostic] = []
     spec = shaped(DOCUMENTS[kind], tree.value, Subject(tree, (), DOCUMENTS[kind], f"the {noun}"), faults)
     if isinstance(spec, ToolDocument):
-        faults += _path_findings(spec, tree)
+        faults += tool_findings(spec, tree)
     if isinstance(spec, CollectionDocument) and spec.pipeline is not None:
         faults += _said_twice(tree)
     if spec is None or has_errors(faults):
@@ -158,31 +94,17 @@ def _plain(spec: BaseModel) -> JsonObject:
     # A pipeline holds no free values: nothing in it is null because its author says so.
     dumped = spec.model_dump(mode="json", by_alias=True, exclude_none=isinstance(spec, PipelineDocument))
     document = {key: value for key, value in dumped.items() if value is not None}
-    if "http" in document:
-        document["http"] = {key: value for key, value in document["http"].items() if value is not None}
-        if "auth" in document["http"]:
-            auth = document["http"]["auth"]
-            document["http"]["auth"] = {key: value for key, value in auth.items() if value is not None}
+    for binding in BINDINGS if isinstance(spec, ToolDocument) else ():
+        if binding in document:
+            document[binding] = _without_none(document[binding])
     return document
 
 
-def tool_schemas(document: JsonObject) -> tuple[JsonSchema, JsonSchema]:
-    """The JSON Schemas of a tool document's parameters and of its result."""
-    return object_schema(document.get("parameters", {})), object_schema(document.get("returns", {}))
-
-
-def _path_findings(tool: ToolDocument, tree: Tree) -> Iterator[Diagnostic]:
-    for name in _PARAMETER.finditer(tool.http.path):
-        place = tree.inside(("http", "path"), name.start(), len(name.group()))
-        if name.group(1) not in tool.parameters:
-            way_out = (
-                hint(name.group(1), tool.parameters, "parameters")
-                or f"add it: 'parameters: {{ {name.group(1)}: string }}'"
-            )
-            yield Diagnostic("E002", f"the path takes '{name.group(1)}', which is no parameter", place, help=way_out)
-        elif not schema_of(tool.parameters[name.group(1)])[1]:
-            message = f"the path takes '{name.group(1)}', which is optional"
-            yield Diagnostic("E002", message, place, help="make the parameter required")
+def _without_none(value: JsonObject) -> JsonObject:
+    """A mapping without what was left out, also in the mappings inside of it."""
+    return {
+        key: _without_none(item) if isinstance(item, dict) else item for key, item in value.items() if item is not None
+    }
 
 
 def _said_twice(tree: Tree) -> Iterator[Diagnostic]:

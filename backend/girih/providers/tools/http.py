@@ -10,7 +10,7 @@ from urllib.parse import quote, urlencode
 
 from girih.errors import NodeError, RunErrorKind
 from girih.language.spec import conform, strict_json
-from girih.language.spec.documents import tool_schemas
+from girih.language.spec.tools import tool_schemas
 from girih.language.spec.tree import JsonObject, JsonSchema, JsonValue
 from girih.providers.credentials import Secrets, no_secrets, secret_variable
 from girih.providers.outbound import OutboundClient, OutboundError, OutboundResponse, Reason

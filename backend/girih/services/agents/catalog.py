@@ -6,7 +6,7 @@ from girih.db.unit_of_work import Work
 from girih.language.compiler.plan import Plan, digest_of
 from girih.language.compiler.workspace import Catalog, Published, Workspace
 from girih.language.nodes.base import GraphContract, ModelContract, ToolContract
-from girih.language.spec.documents import tool_schemas
+from girih.language.spec.tools import tool_schemas
 from girih.language.spec.tree import JsonObject
 from girih.services.agents import repository
 from girih.services.agents.mentions import mentioned_versions
