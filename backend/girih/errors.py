@@ -61,6 +61,24 @@ class Conflict(GirihError):
     code = "conflict"
 
 
+class SpecRefused(Conflict):
+    """Specs without a fault of their own that what stands here does not allow.
+
+    `places` say where: kind, name and the path within the document, for each place that it comes from.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        places: Sequence[tuple[str, str, tuple[str | int, ...]]],
+        *,
+        help: str | None = None,
+        **details: object,
+    ) -> None:
+        super().__init__(message, help=help, **details)
+        self.places = tuple(places)
+
+
 class ThreadBusy(Conflict):
     """A run is on the thread already; the same request may succeed when it has ended."""
 

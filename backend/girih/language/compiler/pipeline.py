@@ -26,6 +26,7 @@ from girih.language.spec.graph_tests import GraphTest, parse_tests
 from girih.language.spec.ignoring import without_ignored
 from girih.language.spec.memory import Memory
 from girih.language.spec.pointing import with_definitions
+from girih.language.spec.tree import Tree
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Compilation:
 
     `plans` holds every graph that has no errors itself and names none that has, by name; `sources` the file of each
     graph that could be read; `tests` the tests of each graph that has a plan, as they are written; `others` the models,
-    tools, pipelines and collections.
+    tools, pipelines and collections; `trees` every spec as it is written, by its file.
     """
 
     diagnostics: tuple[Diagnostic, ...]
@@ -42,6 +43,7 @@ class Compilation:
     sources: Mapping[str, str] = field(default_factory=dict)
     others: tuple[OtherSpec, ...] = ()
     tests: Mapping[str, tuple[GraphTest, ...]] = field(default_factory=dict)
+    trees: Mapping[str, Tree] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -112,7 +114,7 @@ def compile_workspace(workspace: Workspace, catalog: Catalog = Catalog()) -> Com
     specs = course.specs
     sources = {name: file.path for name, file in specs.graphs.items()}
     tests = {name: _tests(specs.graphs[name]) for name in plans}
-    return Compilation(course.findings(), plans, sources, tuple(specs.others), tests)
+    return Compilation(course.findings(), plans, sources, tuple(specs.others), tests, specs.trees)
 
 
 @without_collecting()

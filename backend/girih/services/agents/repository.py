@@ -216,7 +216,7 @@ def _points_at_version() -> ColumnElement[bool]:
     )
 
 
-def _of(
-    scope: OrgScope, table: type[Agent] | type[AgentVersion] | type[AgentAlias]
-) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
-    return table.org_id == scope.org_id, table.project_id == scope.project_id
+def _of(scope: OrgScope, table: type[Agent] | type[AgentVersion] | type[AgentAlias]) -> tuple[ColumnElement[bool], ...]:
+    """Rows of the scope's project; of agents those that are not retired, as all that is found by an agent's name."""
+    owned = (table.org_id == scope.org_id, table.project_id == scope.project_id)
+    return (*owned, Agent.retired_at.is_(None)) if table is Agent else owned

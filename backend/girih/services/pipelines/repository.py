@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.dialects.postgresql import distinct_on
 
 from girih.db.base import new_id
@@ -25,7 +25,7 @@ class Pointer(NamedTuple):
 
 async def names(work: Work, scope: OrgScope) -> Sequence[str]:
     """The name of every pipeline of the project."""
-    query = select(Pipeline.name).where(Pipeline.org_id == scope.org_id, Pipeline.project_id == scope.project_id)
+    query = select(Pipeline.name).where(*_of(scope))
     return (await work.session.scalars(query.order_by(Pipeline.name))).all()
 
 
@@ -34,7 +34,7 @@ async def digests(work: Work, scope: OrgScope) -> dict[str, str]:
     query = (
         select(Pipeline.name, PipelineVersion.digest)
         .join(PipelineVersion, _belongs())
-        .where(Pipeline.org_id == scope.org_id, Pipeline.project_id == scope.project_id)
+        .where(*_of(scope))
         .order_by(PipelineVersion.number)
     )
     return dict((await work.session.execute(query)).all())
@@ -45,7 +45,7 @@ async def pointers(work: Work, scope: OrgScope, names: Collection[str]) -> dict[
     query = (
         select(Pipeline.name, PipelineVersion.id, PipelineVersion.version, PipelineVersion.digest)
         .join(PipelineVersion, _belongs())
-        .where(Pipeline.org_id == scope.org_id, Pipeline.project_id == scope.project_id, Pipeline.name.in_(names))
+        .where(*_of(scope), Pipeline.name.in_(names))
         .order_by(PipelineVersion.number.desc())
     )
     found: dict[str, list[Pointer]] = {}
@@ -59,7 +59,7 @@ async def versions(work: Work, scope: OrgScope, name: str) -> Sequence[PipelineV
     query = (
         select(PipelineVersion)
         .join(Pipeline, _belongs())
-        .where(Pipeline.org_id == scope.org_id, Pipeline.project_id == scope.project_id, Pipeline.name == name)
+        .where(*_of(scope), Pipeline.name == name)
         .order_by(PipelineVersion.number.desc())
     )
     return (await work.session.scalars(query)).all()
@@ -76,7 +76,7 @@ async def latest(work: Work, scope: OrgScope) -> Sequence[tuple[Pipeline, Pipeli
     query = (
         select(Pipeline, PipelineVersion)
         .join(PipelineVersion, _belongs())
-        .where(Pipeline.org_id == scope.org_id, Pipeline.project_id == scope.project_id)
+        .where(*_of(scope))
         .order_by(Pipeline.name, PipelineVersion.number.desc())
         .ext(distinct_on(Pipeline.name))
     )
@@ -91,10 +91,29 @@ async def add_pipeline(work: Work, scope: OrgScope, name: str) -> UUID:
     return pipeline.id
 
 
+async def retire(work: Work, scope: OrgScope, names: Collection[str]) -> None:
+    """Let these pipelines not be found by their names any more; their versions stay."""
+    query = update(Pipeline).where(*_of(scope), Pipeline.name.in_(names)).values(retired_at=func.now())
+    await work.session.execute(query)
+
+
+async def bring_back(work: Work, scope: OrgScope, names: Collection[str]) -> frozenset[str]:
+    """Let those of these pipelines that were retired be found again; returns their names."""
+    mine = (Pipeline.org_id == scope.org_id, Pipeline.project_id == scope.project_id, Pipeline.name.in_(names))
+    query = update(Pipeline).where(*mine, Pipeline.retired_at.is_not(None)).values(retired_at=None)
+    return frozenset((await work.session.scalars(query.returning(Pipeline.name))).all())
+
+
 async def add_version(work: Work, version: PipelineVersion) -> None:
     """Store a version, for good."""
     work.session.add(version)
     await work.session.flush()
+
+
+def _of(scope: OrgScope) -> tuple[ColumnElement[bool], ...]:
+    """Of the scope's project, and not retired."""
+    owned = (Pipeline.org_id == scope.org_id, Pipeline.project_id == scope.project_id)
+    return (*owned, Pipeline.retired_at.is_(None))
 
 
 def _belongs() -> ColumnElement[bool]:

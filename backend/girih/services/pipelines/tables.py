@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -22,6 +23,8 @@ class Pipeline(ProjectOwned, Base):
     )
 
     name: Mapped[str] = mapped_column(Text)
+    retired_at: Mapped[datetime | None]
+    """Since when nobody finds it by its name; see `Agent.retired_at`."""
 
 
 class PipelineVersion(ProjectOwned, Base):
@@ -44,4 +47,8 @@ class PipelineVersion(ProjectOwned, Base):
     digest: Mapped[str] = mapped_column(Text)
     document: Mapped[dict[str, Any]] = mapped_column(JSON)
     path: Mapped[str] = mapped_column(Text)
+    commit: Mapped[str | None] = mapped_column(Text)
+    """See `AgentVersion.commit`, and so on."""
+    dirty: Mapped[bool | None]
+    message: Mapped[str | None] = mapped_column(Text)
     created_by: Mapped[str] = mapped_column(Text)

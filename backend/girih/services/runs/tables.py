@@ -67,6 +67,7 @@ class Run(ProjectOwned, Base):
         Index("ix_runs_ended", "org_id", "project_id", "finished_at", postgresql_where=text("finished_at IS NOT NULL")),
         Index("ix_runs_queued", "org_id", "id", postgresql_where=text("status = 'queued'")),
         Index("ix_runs_open", "org_id", "id", postgresql_where=text("status IN ('queued', 'running')")),
+        Index("ix_runs_unfinished", "org_id", "version_id", postgresql_where=text("finished_at IS NULL")),
         Index(
             "ix_runs_expiring",
             "org_id",

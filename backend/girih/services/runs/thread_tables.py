@@ -35,6 +35,7 @@ class Thread(ProjectOwned, Base):
         UniqueConstraint("org_id", "id"),
         CheckConstraint("(ttl IS NULL) = (expires_at IS NULL)", name="ttl"),
         Index(None, "org_id", "project_id", "id"),
+        Index(None, "org_id", "project_id", "agent", postgresql_where=text("agent IS NOT NULL")),
         Index("ix_threads_expiring", "expires_at", postgresql_where=text("expires_at IS NOT NULL")),
     )
 
