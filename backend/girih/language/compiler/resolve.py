@@ -10,8 +10,8 @@ from girih.language.compiler.plan import LockEntry
 from girih.language.compiler.workspace import Catalog, OtherSpec
 from girih.language.nodes.base import GraphContract, ModelContract, Scheme, ToolContract
 from girih.language.spec.diagnostics import Diagnostic
-from girih.language.spec.tools import tool_schemas
 from girih.language.spec.suggest import did_you_mean, one_of
+from girih.language.spec.tools import tool_schemas
 from girih.language.spec.tree import JsonSchema, Path, Tree
 from girih.language.spec.types import object_schema
 from girih.language.spec.uris import PIPELINE, Uri, UriError, parse_uri
