@@ -147,6 +147,12 @@ class Settings(BaseSettings):
     keep_schedule_history_days: Days = Field(
         default=90, description="Days that is kept what became of the moments of schedules; 0: for ever."
     )
+    keep_versions_days: Days = Field(
+        default=0, description="Days that versions of agents are kept which nothing refers to; 0: for ever."
+    )
+    keep_yanked_days: Days = Field(
+        default=90, description="Days after which yanked versions go that nothing refers to; 0: never."
+    )
     sweep_seconds: float = Field(
         default=3600, ge=1, le=86_400, description="Seconds between two looks for what a project keeps no longer."
     )

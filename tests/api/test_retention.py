@@ -18,18 +18,26 @@ from girih.db.unit_of_work import UnitOfWork
 from girih.services.retention.sweeper import Sweeper
 from girih.wiring.server import Girih
 
-DAYS = ("runs_days", "run_events_days", "checkpoints_days", "domain_events_days", "schedule_history_days")
+DAYS = (
+    "runs_days",
+    "run_events_days",
+    "checkpoints_days",
+    "domain_events_days",
+    "schedule_history_days",
+    "versions_days",
+    "yanked_days",
+)
 
 
 async def test_days_are_shown_and_set_as_a_whole(client: Client) -> None:
     shown = (await client.get("/v1/retention")).json()
-    assert shown["effective"] == dict(zip(DAYS, (0, 90, 30, 90, 90), strict=True))
+    assert shown["effective"] == dict(zip(DAYS, (0, 90, 30, 90, 90, 0, 90), strict=True))
     assert (shown["own"], shown["swept_at"]) == (dict.fromkeys(DAYS), None)
     answer = await client.put("/v1/retention", json={"runs_days": 365, "checkpoints_days": 0.5})
     assert answer.status_code == 200, answer.text
-    assert answer.json()["effective"] == dict(zip(DAYS, (365, 90, 0.5, 90, 90), strict=True))
+    assert answer.json()["effective"] == dict(zip(DAYS, (365, 90, 0.5, 90, 90, 0, 90), strict=True))
     replaced = (await client.put("/v1/retention", json={"run_events_days": 0})).json()
-    assert replaced["effective"] == dict(zip(DAYS, (0, 0, 30, 90, 90), strict=True))
+    assert replaced["effective"] == dict(zip(DAYS, (0, 0, 30, 90, 90, 0, 90), strict=True))
     assert (await client.get("/v1/retention")).json() == replaced
 
 

@@ -20,7 +20,7 @@ WITHOUT_ORGANIZATION = {"organizations", "alembic_version", "free"}
 """Every table without `org_id`: the tenants themselves, whose `id` is guarded the same way, Alembic's own, and numbers
 of partitions that hold nothing, which the application has no way to."""
 
-DEFINERS = {"shelve_passages", "empty_shelf"}
+DEFINERS = {"shelve_passages", "empty_shelf", "collect_versions"}
 """Functions that do for the application what only the owner of a table can do."""
 
 CROSS_READING = {

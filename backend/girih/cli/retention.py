@@ -25,6 +25,10 @@ def retention(
     ] = None,
     domain_events: Annotated[Days, typer.Option("--domain-events", metavar="DAYS", help="Domain events.")] = None,
     history: Annotated[Days, typer.Option("--history", metavar="DAYS", help="The history of schedules.")] = None,
+    versions: Annotated[
+        Days, typer.Option("--versions", metavar="DAYS", help="Versions of agents that nothing refers to.")
+    ] = None,
+    yanked: Annotated[Days, typer.Option("--yanked", metavar="DAYS", help="The same, after they were yanked.")] = None,
     format: Annotated[Literal["text", "json"], typer.Option("--format", help="How to print them.")] = "text",
 ) -> None:
     """Show how many days the project keeps what has ended, or set some of them; what is not given stays."""
@@ -34,6 +38,8 @@ def retention(
         "checkpoints_days": checkpoints,
         "domain_events_days": domain_events,
         "schedule_history_days": history,
+        "versions_days": versions,
+        "yanked_days": yanked,
     }
     wanted = {name: _days(text) for name, text in given.items() if text is not None}
     with open_server() as server:

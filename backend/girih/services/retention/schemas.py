@@ -21,6 +21,8 @@ class Retention:
     checkpoints_days: float = 30
     domain_events_days: float = 90
     schedule_history_days: float = 90
+    versions_days: float = 0
+    yanked_days: float = 90
 
 
 KINDS = tuple(Retention.__dataclass_fields__)
@@ -42,6 +44,10 @@ class RetentionIn(BaseModel):
     """What was published with `emit:` or over the API."""
     schedule_history_days: Days | None = None
     """What became of the moments of schedules."""
+    versions_days: Days | None = None
+    """Plans and texts of agents' versions that nothing refers to, since they were published."""
+    yanked_days: Days | None = None
+    """The same of yanked versions, since they were yanked."""
 
 
 class RetentionDays(BaseModel):
@@ -52,6 +58,8 @@ class RetentionDays(BaseModel):
     checkpoints_days: float
     domain_events_days: float
     schedule_history_days: float
+    versions_days: float
+    yanked_days: float
 
 
 class RetentionOut(BaseModel):

@@ -27,6 +27,8 @@ class RetentionPolicy(Base):
     checkpoints_days: Mapped[float | None] = mapped_column(Float)
     domain_events_days: Mapped[float | None] = mapped_column(Float)
     schedule_history_days: Mapped[float | None] = mapped_column(Float)
+    versions_days: Mapped[float | None] = mapped_column(Float)
+    yanked_days: Mapped[float | None] = mapped_column(Float)
     changed_at: Mapped[datetime | None]
     events_until: Mapped[datetime | None]
     checkpoints_until: Mapped[datetime | None]
