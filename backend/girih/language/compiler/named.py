@@ -1,4 +1,4 @@
-"""What documents other than graphs name: the pipeline of a collection, the model of a pipeline."""
+"""What documents other than graphs name: the pipeline of a collection, the model of a pipeline, fallbacks of models."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from collections.abc import Iterator
 
 from girih.language.compiler.files import Specs
 from girih.language.compiler.resolve import Known, not_found
+from girih.language.nodes.fallbacks import circle_from
 from girih.language.spec.diagnostics import Diagnostic
-from girih.language.spec.tree import Path
+from girih.language.spec.documents import OtherSpec
+from girih.language.spec.tree import Path, Tree
 from girih.language.spec.uris import PIPELINE, Uri, parse_uri
 
 _NAMED: dict[str, tuple[Path, str]] = {
@@ -19,7 +21,10 @@ _NAMED: dict[str, tuple[Path, str]] = {
 
 def unresolved(specs: Specs, known: Known) -> Iterator[Diagnostic]:
     """A finding (E401) for every reference of a sound document that means nothing."""
+    told: set[frozenset[str]] = set()
     for other in specs.others:
+        if other.kind == "model/v1":
+            yield from _fallbacks(other, specs.trees[other.path], known, told)
         path, scheme = _NAMED.get(other.kind, ((), ""))
         tree = specs.trees[other.path]
         written = tree.get(path) if path else None
@@ -28,6 +33,22 @@ def unresolved(specs: Specs, known: Known) -> Iterator[Diagnostic]:
         uri = parse_uri(written, (scheme,))
         if not _is_known(uri, known):
             yield not_found(tree, path, uri, known)
+
+
+def _fallbacks(model: OtherSpec, tree: Tree, known: Known, told: set[frozenset[str]]) -> Iterator[Diagnostic]:
+    """Faults of what stands in for a model: names nobody has, and circles, each told once, where it begins."""
+    names = list(model.document.get("fallbacks") or ())
+    for place, name in enumerate(names):
+        if name not in known.names("model"):
+            yield not_found(tree, ("fallbacks", place), parse_uri(f"model://{name}"), known)
+    contracts = known.model_contracts
+    circle = circle_from(model.name, lambda name: contracts[name].fallbacks if name in contracts else ())
+    if circle is not None and frozenset(circle) not in told:
+        told.add(frozenset(circle))
+        # What the server has bound is nowhere in the file.
+        path: Path = ("fallbacks", names.index(circle[1])) if circle[1] in names else ("name",)
+        message = f"models stand in for each other in a circle: {' → '.join(circle)}"
+        yield Diagnostic("E401", message, tree.at(path), help="take one of these fallbacks out")
 
 
 def _is_known(uri: Uri, known: Known) -> bool:

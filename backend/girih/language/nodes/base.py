@@ -20,7 +20,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, ClassVar, Generic, Literal, TypeVar
+from typing import Annotated, ClassVar, Generic, Literal, Self, TypeVar
 
 from pydantic import BeforeValidator
 
@@ -179,6 +179,13 @@ class ModelContract:
     tools: Literal["native", "prompted", "none"] = "native"
     structured_output: Literal["native", "prompted", "none"] = "native"
     images: Literal["native", "none"] = "native"
+    fallbacks: tuple[str, ...] = ()
+    """The models that are asked when this one is not to be had."""
+
+    @classmethod
+    def of(cls, name: str, document: JsonObject) -> Self:
+        """What a document, or a document with what a server has bound over it, says."""
+        return cls(name, **(document.get("capabilities") or {}), fallbacks=tuple(document.get("fallbacks") or ()))
 
 
 @dataclass(frozen=True)

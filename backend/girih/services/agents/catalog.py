@@ -22,7 +22,7 @@ async def catalog_of(work: Work, registry: RegistryService, collections: Collect
     """
     graphs = {graph.name: GraphContract(*graph) for graph in await repository.contracts(work, work.speaks_for)}
     models = await registry.digests(work, "model/v1")
-    documents = await registry.documents(work, "model/v1")
+    answering = await registry.effective(work)
     # A graph of the workspace says its own name somewhere in its text.
     here = [name for name in graphs if any(name in text for text in workspace.files.values())]
     latest = await repository.latest(work, work.speaks_for, here)
@@ -30,21 +30,18 @@ async def catalog_of(work: Work, registry: RegistryService, collections: Collect
     pipelines = await known_pipelines(work, workspace.files.values())
     tools = await registry.documents(work, "tool/v1")
     return Catalog(
-        models=Catalog().models | models.keys(),
+        models=Catalog().models | answering.keys(),
         knowledge=frozenset(knowledge),
         tools={name: _tool(document) for name, document in tools.items()},
         graphs=graphs | await mentioned_versions(work, workspace.files.values(), graphs),
-        model_contracts={name: _model(document) for name, document in documents.items()},
+        model_contracts={name: ModelContract.of(name, document) for name, document in answering.items()},
+        bound=await registry.bound(work),
         published={name: Published(known.version, Plan.model_validate(known.plan)) for name, known in latest.items()},
         pipelines=pipelines,
         metadata=await collections.collection_metadata(work),
         digests={("model", name): digest for name, digest in models.items()}
         | {("knowledge", name): digest for name, digest in knowledge.items()},
     )
-
-
-def _model(document: JsonObject) -> ModelContract:
-    return ModelContract(document["name"], **(document.get("capabilities") or {}))
 
 
 def _tool(document: JsonObject) -> ToolContract:

@@ -1,4 +1,4 @@
-"""E404: every model can do what the nodes that use it need."""
+"""E404: every model, and whatever stands in for it, can do what the nodes that use it need."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from girih.language.compiler.unit import Unit, finding
 from girih.language.nodes.base import Need
+from girih.language.nodes.fallbacks import in_order
 from girih.language.spec.diagnostics import Diagnostic
 from girih.language.spec.model import GraphNode
 
@@ -20,10 +21,12 @@ def check(unit: Unit) -> Iterator[Diagnostic]:
 
 
 def _need(unit: Unit, node: GraphNode, need: Need) -> Iterator[Diagnostic]:
-    for model in unit.scope.models.get(need.alias, ()):
-        contract = unit.scope.model_contracts.get(model)
+    named, contracts = unit.scope.models.get(need.alias, ()), unit.scope.model_contracts
+    for model in in_order(named, lambda name: contracts[name].fallbacks if name in contracts else ()):
+        contract = contracts.get(model)
         if contract is None or getattr(contract, need.ability) != "none":
             continue
-        message = f"model '{model}' {_ABILITIES[need.ability]}; '{need.key}' needs it"
+        who = f"model '{model}'" if model in named else f"model '{model}', a fallback,"
+        message = f"{who} {_ABILITIES[need.ability]}; '{need.key}' needs it"
         help_ = f"use another model, or say in its model/v1 file: capabilities: {{ {need.ability}: prompted }}"
         yield finding(unit, "E404", message, ("nodes", node.name, *need.path), help_)
