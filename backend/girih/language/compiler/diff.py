@@ -4,24 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import TypeAlias
 
 from girih.language.compiler.plan import Plan
 from girih.language.expressions.kinds import field, field_names, is_kind, items, misfit, phrase
 from girih.language.nodes.accepting import accepted_parts
+from girih.language.spec.semantic import Weight
 from girih.language.spec.tree import JsonSchema, Path
 
-Verdict = Literal["major", "minor", "patch"]
+Verdict: TypeAlias = Weight
 
 
 def verdict(old: Plan, new: Plan) -> Verdict:
     """`major` when a caller of `old` may break with `new`, `minor` when callers gain something, else `patch`."""
     if breaks_callers(old, new):
         return "major"
-    gained = set(field_names(new.inputs)) - set(field_names(old.inputs))
-    gained |= set(field_names(new.outputs)) - set(field_names(old.outputs))
-    gained |= _accepted(new) - _accepted(old)
-    return "minor" if gained or old.inputs != new.inputs or old.outputs != new.outputs else "patch"
+    return "minor" if next(gains(old, new), None) is not None else "patch"
 
 
 def breaks_callers(old: Plan, new: Plan) -> bool:
@@ -31,7 +29,7 @@ def breaks_callers(old: Plan, new: Plan) -> bool:
 
 @dataclass(frozen=True)
 class Break:
-    """Something callers of the old version rely on: where it is written in the new one, and what became of it."""
+    """Something that callers see: where it is written in the new version, and what became of it since the old one."""
 
     path: Path
     message: str
@@ -48,6 +46,17 @@ def breaks(old: Plan, new: Plan) -> Iterator[Break]:
         yield Break(("nodes",), f"'{part}' is accepted from apps no more")
     for name, what in _gives_less(old.outputs, new.outputs):
         yield Break(_written("outputs", name, new.outputs), f"output '{name}' {what}")
+
+
+def gains(old: Plan, new: Plan) -> Iterator[Break]:
+    """Everything callers can give or get that they could not with `old`, where nothing that they rely on is gone."""
+    for part, before, after in (("inputs", old.inputs, new.inputs), ("outputs", old.outputs, new.outputs)):
+        added = [name for name in field_names(after) if name not in field_names(before)]
+        yield from (Break((part, name), f"{part[:-1]} '{name}' is new") for name in added)
+        if before != after and not added:
+            yield Break((part,) if field_names(after) else ("name",), f"the types of {part} are others")
+    for name in sorted(_accepted(new) - _accepted(old)):
+        yield Break(("nodes",), f"'{name}' is accepted from apps now")
 
 
 def _accepted(plan: Plan) -> set[str]:

@@ -6,13 +6,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 
-from girih.language.compiler import breaking
+from girih.language.compiler import shelf
 from girih.language.compiler.checks.rules import CHECKS
 from girih.language.compiler.collecting import without_collecting
 from girih.language.compiler.files import GraphFile, Specs, load
 from girih.language.compiler.flow import Kinds
 from girih.language.compiler.lower import contract, lower
 from girih.language.compiler.named import unresolved
+from girih.language.compiler.numbering import Numbers
+from girih.language.compiler.own_versions import Own
 from girih.language.compiler.plan import Plan
 from girih.language.compiler.resolve import Known, known_from, references, resolve
 from girih.language.compiler.unit import Unit
@@ -35,7 +37,8 @@ class Compilation:
 
     `plans` holds every graph that has no errors itself and names none that has, by name; `sources` the file of each
     graph that could be read; `tests` the tests of each graph that has a plan, as they are written; `others` the models,
-    tools, pipelines and collections; `trees` every spec as it is written, by its file.
+    tools, pipelines and collections; `trees` every spec as it is written, by its file; `versions` the version that each
+    graph and pipeline has once it is published beside what the catalog knows, by kind and name.
     """
 
     diagnostics: tuple[Diagnostic, ...]
@@ -44,6 +47,7 @@ class Compilation:
     others: tuple[OtherSpec, ...] = ()
     tests: Mapping[str, tuple[GraphTest, ...]] = field(default_factory=dict)
     trees: Mapping[str, Tree] = field(default_factory=dict)
+    versions: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -76,9 +80,11 @@ class _Course:
         for file in self.specs.nameless:
             self._checked(file, kinds)
 
-    def tell(self, contract: GraphContract) -> None:
-        """Let the graphs that come after know this one."""
+    def tell(self, contract: GraphContract, version: Own | None = None) -> None:
+        """Let the graphs that come after know this one, and which version it is going to be, if that is known."""
         self.known.graphs[contract.name] = contract
+        if version is not None:
+            self.known.own_versions[contract.name] = version
         self.known.unfinished.discard(("graph", contract.name))
 
     def findings(self) -> tuple[Diagnostic, ...]:
@@ -107,14 +113,18 @@ def compile_workspace(workspace: Workspace, catalog: Catalog = Catalog()) -> Com
     """Read, resolve, check and lower every graph; subgraphs before those that use them. Never raises for a spec."""
     course = _course(workspace, catalog)
     plans: dict[str, Plan] = {}
+    numbers = Numbers(catalog)
+    numbers.take_pipelines(course.specs)
     for file, unit in course.proven():
         plan = plans[unit.graph.name] = lower(unit)
-        course.found += breaking.check(file, plan, catalog.published.get(plan.name))
-        course.tell(GraphContract(plan.name, plan.digest, plan.inputs, plan.outputs))
+        numbers.take(file, plan)
+        course.found += shelf.check(file, plan, catalog)
+        course.tell(GraphContract(plan.name, plan.digest, plan.inputs, plan.outputs), numbers.own(plan))
     specs = course.specs
+    course.found += numbers.found
     sources = {name: file.path for name, file in specs.graphs.items()}
     tests = {name: _tests(specs.graphs[name]) for name in plans}
-    return Compilation(course.findings(), plans, sources, tuple(specs.others), tests, specs.trees)
+    return Compilation(course.findings(), plans, sources, tuple(specs.others), tests, specs.trees, numbers.versions)
 
 
 @without_collecting()

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from girih.language.compiler.files import GraphFile, Specs
+from girih.language.compiler.own_versions import Own
 from girih.language.compiler.plan import LockEntry
 from girih.language.compiler.workspace import Catalog, OtherSpec
 from girih.language.nodes.base import GraphContract, ModelContract, Scheme, ToolContract
@@ -41,6 +42,8 @@ class Known:
     """Scheme and name of specs that have faults of their own: they exist, but nothing can be said of them."""
     digests: dict[tuple[str, str], str] = field(default_factory=dict)
     own_graphs: set[str] = field(default_factory=set)
+    own_versions: dict[str, Own] = field(default_factory=dict)
+    """What each graph of the workspace that has been compiled is going to be, where a server says what is published."""
     model_contracts: dict[str, ModelContract] = field(default_factory=dict)
     pipelines: set[str] = field(default_factory=set)
     """Names, and `name@ref` for versions that are published."""
@@ -177,9 +180,12 @@ def _take(resolved: Resolved, alias: str, uri: Uri, known: Known) -> bool:
 def _found_name(uri: Uri, known: Known) -> str | None:
     """The name the reference is known by: with its version as the catalog has it, or a graph of this workspace."""
     full = str(uri).partition("://")[2]
+    own = known.own_versions.get(uri.name) if uri.scheme == "graph" and uri.ref is not None else None
+    if own is not None and own.is_meant_by(uri.ref or ""):
+        return uri.name
     if full in known.graphs and uri.scheme == "graph":
         return full
-    if uri.ref is not None and uri.name not in known.own_graphs:
+    if uri.ref is not None and (own is not None or uri.name not in known.own_graphs):
         return None
     return uri.name if uri.name in known.names(uri.scheme) else None
 

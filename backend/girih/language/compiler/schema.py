@@ -91,6 +91,7 @@ _HEAD_KEYS = {
     "outputs": "What a run gives: values with `${ … }`, or `from:` a list of references, the first that ran.",
     "limits": "Bounds on one run.",
     "trace": "What of its runs is not recorded: `redact: [prompts, outputs]`.",
+    "version": "The semantic version to publish it as, in quotes; too low a one is refused. Default: the next one.",
     "language": "The version of the language; `graph/v1` implies 1.",
     "tests": "What `girih test` runs: inputs, results that stand in for nodes, and what must come of it.",
 }

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from pydantic_core import PydanticCustomError
 
 from girih.language.spec.durations import Duration
+from girih.language.spec.semantic import Version
 from girih.language.spec.tree import JsonObject, JsonValue
 from girih.language.spec.types import type_faults
 from girih.language.spec.versions import LANGUAGE, known_language
@@ -140,6 +141,7 @@ class GraphHead(Strict):
     limits: Limits = Limits()
     trace: Tracing = Tracing()
     tests: list[Any] = Field(default_factory=list)
+    version: Version | None = None
     language: Annotated[int, AfterValidator(known_language)] = LANGUAGE
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
+from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from girih.language.spec.model import Slug, Strict
 from girih.language.spec.patterns import pattern_fault
 from girih.language.spec.references import ModelRef
+from girih.language.spec.semantic import Version, Weight
+from girih.language.spec.tree import JsonObject
 
 Format = Literal[
     "pdf", "docx", "pptx", "xlsx", "epub", "rtf", "html", "markdown", "text", "csv", "json", "email", "image"
@@ -21,8 +22,6 @@ EmbedderName = Literal["default", "minilm", "openai", "hashing"]
 StoreType = Literal["pgvector", "qdrant", "pinecone"]
 Added = Literal["title", "summary", "questions"]
 
-_SEMANTIC = r"(0|[1-9]\d{0,8})\.(0|[1-9]\d{0,8})\.(0|[1-9]\d{0,8})"
-
 
 def _sound_pattern(pattern: str) -> str:
     fault = pattern_fault(pattern)
@@ -30,15 +29,6 @@ def _sound_pattern(pattern: str) -> str:
         raise PydanticCustomError("pattern", "{message}", {"message": fault})
     return pattern
 
-
-def _semantic(version: str) -> str:
-    if not re.fullmatch(_SEMANTIC, version):
-        raise PydanticCustomError("version", "must be three numbers with dots in between, in quotes, such as '1.2.0'")
-    return version
-
-
-Version = Annotated[str, AfterValidator(_semantic), WithJsonSchema({"type": "string", "pattern": f"^{_SEMANTIC}$"})]
-"""A semantic version: `1.2.0`."""
 
 Pattern = Annotated[str, Field(min_length=1, max_length=512), AfterValidator(_sound_pattern)]
 """A regular expression in RE2's syntax."""
@@ -155,7 +145,7 @@ class PipelineDocument(Strict):
     Each step may be left out. `loader` says which documents are taken, `parser` how they are read, `cleaner` what is
     done to their text, `splitter` how they are cut, `enricher` what a model adds, `embedder` how texts become vectors
     (`default` takes what the server is set up with), and `store` where vectors are kept. Each content that is published
-    is a version of its own: `version` names it, else it is the next one.
+    is a version of its own: `version` names it (too low a one is refused), else it is the next one.
     """
 
     kind: Literal["pipeline/v1"]
@@ -170,3 +160,25 @@ class PipelineDocument(Strict):
     enricher: EnricherStep | None = None
     embedder: EmbedderName = "default"
     store: StoreStep = StoreStep()
+
+
+_SAID = frozenset({"title", "description"})
+_APART = frozenset({"embedder", "store"})
+
+
+def changed_steps(before: JsonObject, after: JsonObject) -> list[str]:
+    """The keys in which one pipeline differs from another, beside the version they declare."""
+    keys = [*after, *(key for key in before if key not in after)]
+    return [key for key in keys if key != "version" and before.get(key) != after.get(key)]
+
+
+def weight_of(before: JsonObject, after: JsonObject) -> Weight | None:
+    """What a change means to the collections of a pipeline; `None` where nothing changed.
+
+    `major`: vectors of before cannot be compared with those of after; `minor`: documents are brought in differently;
+    `patch`: only what the pipeline says of itself changed.
+    """
+    changed = set(changed_steps(before, after))
+    if changed & _APART:
+        return "major"
+    return ("minor" if changed - _SAID else "patch") if changed else None
