@@ -10,6 +10,7 @@ from sqlalchemy import JSON, CheckConstraint, ForeignKeyConstraint, Index, Text,
 from sqlalchemy.orm import Mapped, mapped_column
 
 from girih.db.base import Base, OrgOwned, ProjectOwned, project_key
+from girih.services.agents.alias_tables import AgentGuard as AgentGuard
 
 
 class Agent(ProjectOwned, Base):
@@ -111,8 +112,10 @@ class AgentMove(ProjectOwned, Base):
     version_id: Mapped[UUID | None]
     """`None`: the alias was removed."""
     reason: Mapped[str] = mapped_column(Text)
-    """`set`, `rolled_back` or `removed`."""
+    """See `MoveOut`."""
     actor: Mapped[str] = mapped_column(Text)
+    details: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    """What belongs to it: `weights`, `guard`, `figures`, and `proposed_by` where another one approved it."""
 
 
 class SigningKey(OrgOwned, Base):

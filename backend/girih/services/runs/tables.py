@@ -65,6 +65,13 @@ class Run(ProjectOwned, Base):
         CheckConstraint(f"(status IN {OVER}) = (finished_at IS NOT NULL)", name="finished"),
         Index(None, "org_id", "project_id", "id"),
         Index("ix_runs_ended", "org_id", "project_id", "finished_at", postgresql_where=text("finished_at IS NOT NULL")),
+        Index(
+            "ix_runs_of_version",
+            "org_id",
+            "version_id",
+            "finished_at",
+            postgresql_where=text("finished_at IS NOT NULL"),
+        ),
         Index("ix_runs_queued", "org_id", "id", postgresql_where=text("status = 'queued'")),
         Index("ix_runs_open", "org_id", "id", postgresql_where=text("status IN ('queued', 'running')")),
         Index("ix_runs_unfinished", "org_id", "version_id", postgresql_where=text("finished_at IS NULL")),
