@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from girih.language.compiler.flow import Kinds
 from girih.language.compiler.folder import is_spec, says_kind
+from girih.language.compiler.tool_files import finished
 from girih.language.compiler.workspace import OtherSpec, Workspace
 from girih.language.spec.diagnostics import Diagnostic, Related
 from girih.language.spec.documents import KINDS, kind_of, parse_document, with_kind
@@ -74,11 +75,12 @@ def load(workspace: Workspace, kinds: Kinds, memory: Memory | None = None) -> Sp
             specs.faulty.update(_said_to_be(text))
             continue
         specs.trees[path] = tree
-        _add(specs, tree, kinds, _named_before(specs, tree, places), bool(_errors(faults)))
+        is_second = _named_before(specs, tree, places)
+        _add(specs, tree, kinds, workspace, is_second=is_second, is_faulty=bool(_errors(faults)))
     return specs
 
 
-def _add(specs: Specs, tree: Tree, kinds: Kinds, is_second: bool, is_faulty: bool) -> None:
+def _add(specs: Specs, tree: Tree, kinds: Kinds, workspace: Workspace, *, is_second: bool, is_faulty: bool) -> None:
     if kind_of(tree) == GRAPH_KIND:
         tree, misspelt = mend(tree, kinds)
         graph, faults = parse_graph(tree, kinds, specs.memory)
@@ -97,6 +99,9 @@ def _add(specs: Specs, tree: Tree, kinds: Kinds, is_second: bool, is_faulty: boo
         return
     other, faults = parse_document(tree)
     specs.diagnostics += faults
+    if other is not None and other.kind == "tool/v1":
+        other, faults = finished(other, tree, workspace.files, specs.memory)
+        specs.diagnostics += faults
     if other is not None and not is_second and not is_faulty:
         specs.others.append(other)
     elif isinstance(tree.value, dict) and isinstance(tree.value.get("name"), str) and kind_of(tree) in KINDS:

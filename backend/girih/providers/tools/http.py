@@ -5,56 +5,29 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from girih.errors import NodeError, RunErrorKind
-from girih.language.spec import conform, strict_json
-from girih.language.spec.tools import tool_schemas
-from girih.language.spec.tree import JsonObject, JsonSchema, JsonValue
-from girih.providers.credentials import Secrets, no_secrets, secret_variable
-from girih.providers.outbound import OutboundClient, OutboundError, OutboundResponse, Reason
-from girih.providers.retry_after import retry_after
+from girih.errors import NodeError
+from girih.language.spec import strict_json
+from girih.language.spec.tree import JsonObject, JsonValue
+from girih.providers.credentials import Secrets, no_secrets
+from girih.providers.outbound import OutboundClient, OutboundResponse
 from girih.providers.telemetry.context import TRACEPARENT
+from girih.providers.tools.fitting import check_arguments, typed_result
+from girih.providers.tools.reaching import Exchange, Reach, Seen, refused_by
 
 _IN_PATH = re.compile(r"\{([^{}]+)\}")
 _IN_QUERY = frozenset({"GET", "HEAD", "DELETE"})
-_STATUS: Mapping[int, RunErrorKind] = {
-    408: "timeout",
-    429: "rate_limit",
-    502: "unavailable",
-    503: "unavailable",
-    504: "timeout",
-}
-_OWN_HEADERS = frozenset({"host", "connection", "content-length", "content-type", "transfer-encoding"})
-"""Headers that belong to the exchange itself."""
-_MAY_PASS = frozenset({408, 409, 425, 429})
-"""The statuses below 500 with which the same call may succeed later."""
-_REASONS: Mapping[Reason, RunErrorKind] = {
-    "timeout": "timeout",
-    "unreachable": "unavailable",
-    "tls": "unavailable",
-    "forbidden": "refused",
-}
-_PASSING: frozenset[Reason] = frozenset({"timeout", "unreachable", "unreadable"})
+_NOTHING: Any = object()
 
 
 class HttpTools:
-    """The `Tools` port for `http:` tools.
+    """Calls `http:` tools of one project. A secret goes into its header alone: no failure, event or result holds it."""
 
-    For one project: `endpoints` are the operator's base URLs by name; `secrets` gives the value of a secret by name, if
-    it is set. A value goes into its header and nowhere else: no failure, event or result holds it.
-    """
-
-    def __init__(
-        self,
-        client: OutboundClient,
-        endpoints: Mapping[str, str],
-        secrets: Secrets = no_secrets,
-    ) -> None:
-        self._client = client
-        self._endpoints = endpoints
-        self._secrets = secrets
+    def __init__(self, client: OutboundClient, endpoints: Mapping[str, str], secrets: Secrets = no_secrets) -> None:
+        self._reach = Reach(client, endpoints, secrets)
 
     async def call(
         self,
@@ -63,79 +36,85 @@ class HttpTools:
         *,
         timeout: float,  # noqa: ASYNC109 - the client bounds the whole exchange with it
         idempotency_key: str,
+        seen: Seen | None = None,
     ) -> JsonValue:
         """Call the tool once. Only what `returns` declares enters the graph; undeclared fields are left out.
 
         Raises `NodeError`: `invalid_output` for arguments that do not fit, `tool_error` for an answer that does not.
-        The call is never repeated here: that is the business of the node's `retry`, which is told what can pass, and in
-        `details["retry_after"]` (seconds) when the service wants to be asked again.
+        The failure says in `can_pass` whether a repetition may help, and in `details["retry_after"]` (seconds) when the
+        service wants to be asked again.
         """
-        name = contract["name"]
-        parameters, returns = tool_schemas(contract)
-        _require(parameters, arguments, "invalid_output", f"the arguments for tool '{name}' do not fit")
-        url, content = self._request(contract, arguments)
-        headers = {"accept": "application/json", "idempotency-key": idempotency_key, "user-agent": "girih"}
-        if (trace := TRACEPARENT.get()) is not None:
-            headers["traceparent"] = trace
-        headers |= await self._credential(contract)
-        if content is not None:
-            headers["content-type"] = "application/json"
-        try:
-            response = await self._client.request(
-                contract["http"].get("method", "GET"), url, timeout=timeout, headers=headers, content=content
-            )
-        except OutboundError as error:
-            kind = _REASONS.get(error.reason, "tool_error")
-            can_pass = error.reason in _PASSING
-            raise NodeError(kind, f"tool '{name}': {error.message}", help=error.help, can_pass=can_pass) from error
-        result = conform.settled(_declared(returns, _decoded(name, response)), returns)
-        _require(returns, result, "tool_error", f"tool '{name}' answered something else than it declares")
-        return result
+        check_arguments(contract, arguments)
+        name, http = contract["name"], contract["http"]
+        asked = _asked(name, self._reach.base(name, http), http, arguments, idempotency_key)
+        credential = await self._reach.credential(name, http)
+        response = await self._reach.exchange(name, asked, credential, timeout, seen)
+        return typed_result(contract, http, _decoded(name, response))
 
-    def _request(self, document: JsonObject, arguments: JsonObject) -> tuple[str, bytes | None]:
-        """The URL and the body: parameters named in the path go there, the others into the query or a JSON body."""
-        http = document["http"]
-        template = http.get("path", "/")
-        used = set(_IN_PATH.findall(template))
-        path = _IN_PATH.sub(lambda match: _segment(document["name"], match[1], arguments), template)
-        rest = {name: value for name, value in arguments.items() if name not in used and value is not None}
-        url = self._base(document).rstrip("/") + "/" + path.lstrip("/")
-        if http.get("method", "GET").upper() in _IN_QUERY:
-            return (f"{url}?{_query(rest)}" if rest else url), None
-        return url, json.dumps(rest, ensure_ascii=False).encode()
 
-    async def _credential(self, document: JsonObject) -> dict[str, str]:
-        """The header that `auth` asks for. Raises `NodeError` for a secret that is not set or cannot be sent."""
-        auth = document["http"].get("auth")
-        if not auth:
-            return {}
-        name = str(auth.get("bearer") or auth.get("value")).removeprefix("secret://")
-        header = "authorization" if auth.get("bearer") else str(auth["header"]).lower()
-        secret, tool = await self._secrets(name), document["name"]
-        if not secret:
-            raise NodeError(
-                "unavailable",
-                f"tool '{tool}' needs the secret '{name}', which is not set on this server",
-                help=f"set {secret_variable(name)}",
-                can_pass=False,
-            )
-        if header in _OWN_HEADERS or not (secret.isascii() and secret.isprintable()):
-            message = f"tool '{tool}': the secret '{name}' cannot be sent in the header '{header}'"
-            raise NodeError("refused", message, help="correct the secret's value or the header", can_pass=False)
-        return {header: f"Bearer {secret}" if auth.get("bearer") else secret}
+@dataclass
+class _Parts:
+    """Where the arguments go that do not stand in the path."""
 
-    def _base(self, document: JsonObject) -> str:
-        http = document["http"]
-        if "endpoint" not in http:
-            return str(http["url"])
-        if http["endpoint"] not in self._endpoints:
-            raise NodeError(
-                "unavailable",
-                f"tool '{document['name']}' needs the endpoint '{http['endpoint']}', which is not set on this server",
-                help=f'set GIRIH_ENDPOINTS=\'{{"{http["endpoint"]}": "https://…"}}\'',
-                can_pass=False,
-            )
-        return self._endpoints[http["endpoint"]]
+    query: list[tuple[str, str]] = field(default_factory=list)
+    headers: dict[str, str] = field(default_factory=dict)
+    fields: JsonObject = field(default_factory=dict)
+    body: JsonValue = _NOTHING
+
+
+def _asked(tool: str, base: str, http: JsonObject, arguments: JsonObject, idempotency_key: str) -> Exchange:
+    """The request: parameters named in the path go there, the others where `send` says, or where the method does."""
+    method, template = http.get("method", "GET").upper(), http.get("path", "/")
+    used = set(_IN_PATH.findall(template))
+    path = _IN_PATH.sub(lambda match: _segment(tool, match[1], arguments), template)
+    parts = _Parts()
+    for name, value in arguments.items():
+        if name not in used and value is not None:
+            _place(tool, name, value, (http.get("send") or {}).get(name, {}), method, parts)
+    url = base.rstrip("/") + "/" + path.lstrip("/")
+    if parts.query:
+        url = f"{url}?{urlencode(parts.query, quote_via=quote)}"
+    headers = {"accept": "application/json", "idempotency-key": idempotency_key, "user-agent": "girih"}
+    if (trace := TRACEPARENT.get()) is not None:
+        headers["traceparent"] = trace
+    headers |= {name.lower(): text for name, text in (http.get("headers") or {}).items()} | parts.headers
+    content = _content(method, parts)
+    if content is not None:
+        headers["content-type"] = "application/json"
+    return Exchange(method, url, headers, content)
+
+
+def _place(tool: str, name: str, value: JsonValue, sent: JsonObject, method: str, parts: _Parts) -> None:
+    where = sent.get("in") or ("query" if method in _IN_QUERY else "field")
+    wire = sent.get("as") or (name.replace("_", "-") if where == "header" else name)
+    if where == "query":
+        parts.query += _pairs(wire, value, sent.get("lists") or "repeat")
+    elif where == "header":
+        text = ",".join(map(_text, value)) if isinstance(value, list) else _text(value)
+        if not (text.isascii() and text.isprintable()):
+            message = f"tool '{tool}': '{name}' is sent in a header, which takes printable ASCII only"
+            raise NodeError("invalid_output", message, can_pass=False)
+        parts.headers[wire.lower()] = text
+    elif where == "body":
+        parts.body = value
+    else:
+        parts.fields[wire] = value
+
+
+def _content(method: str, parts: _Parts) -> bytes | None:
+    if parts.body is not _NOTHING:
+        return json.dumps(parts.body, ensure_ascii=False).encode()
+    if parts.fields or method not in _IN_QUERY:
+        return json.dumps(parts.fields, ensure_ascii=False).encode()
+    return None
+
+
+def _pairs(wire: str, value: JsonValue, lists: str) -> list[tuple[str, str]]:
+    if not isinstance(value, list) or lists == "json":
+        return [(wire, _text(value))]
+    if lists == "comma":
+        return [(wire, ",".join(map(_text, value)))]
+    return [(wire, _text(item)) for item in value]
 
 
 def _segment(tool: str, name: str, arguments: JsonObject) -> str:
@@ -147,51 +126,16 @@ def _segment(tool: str, name: str, arguments: JsonObject) -> str:
     return quote(text, safe="")
 
 
-def _query(values: JsonObject) -> str:
-    pairs = [
-        (name, _text(item))
-        for name, value in values.items()
-        for item in (value if isinstance(value, list) else [value])
-    ]
-    return urlencode(pairs, quote_via=quote)
-
-
 def _text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _decoded(name: str, response: OutboundResponse) -> JsonValue:
     if not 200 <= response.status < 300:
-        kind = _STATUS.get(response.status, "tool_error")
-        can_pass = response.status >= 500 or response.status in _MAY_PASS
-        details: dict[str, Any] = {"status": response.status}
-        if (wait := retry_after(response.headers)) is not None:
-            details["retry_after"] = wait
-        message = f"tool '{name}' answered HTTP {response.status}"
-        raise NodeError(kind, message, can_pass=can_pass, **details)
+        raise refused_by(name, response)
     if not response.body.strip():
         return {}
     try:
         return strict_json.loads(response.body)
     except (ValueError, RecursionError) as error:
         raise NodeError("tool_error", f"tool '{name}' answered something that is not JSON") from error
-
-
-def _declared(schema: JsonSchema, value: JsonValue) -> JsonValue:
-    """The value without what a closed object of the schema does not declare."""
-    if isinstance(value, dict) and schema.get("additionalProperties") is False:
-        known = schema.get("properties", {})
-        return {key: _declared(known[key], item) for key, item in value.items() if key in known}
-    if isinstance(value, list) and isinstance(schema.get("items"), dict):
-        return [_declared(schema["items"], item) for item in value]
-    return value
-
-
-def _require(schema: JsonSchema, value: JsonValue, kind: RunErrorKind, message: str) -> None:
-    if faults := conform.contract(schema).misfits(value):
-        raise NodeError(
-            kind,
-            f"{message}: {'; '.join(map(str, faults[:3]))}",
-            can_pass=kind != "invalid_output",  # the same arguments never fit
-            faults=[f.as_dict() for f in faults],
-        )
