@@ -65,6 +65,31 @@ class Settings(BaseSettings):
         default="text-embedding-3-small", description="The model behind `embedder: openai`."
     )
 
+    master_key: SecretStr = Field(
+        default=SecretStr(""),
+        description="What stored secrets are encrypted under: 32 random bytes in base64 (`openssl rand -base64 32`), "
+        "or the address of a key in a key service, as `aws-kms:KEY`, `vault:MOUNT/KEY` or `google-kms:NAME`.",
+    )
+    master_key_file: Path | None = Field(default=None, description="A file with the same in it.")
+    former_master_keys: list[SecretStr] = Field(
+        default_factory=list,
+        description="Further master keys, as JSON: what they have encrypted can be read, until "
+        "`girih secrets rotate --master` has run.",
+    )
+    vault_url: str = Field(
+        default="",
+        validation_alias=AliasChoices("GIRIH_VAULT_URL", "VAULT_ADDR"),
+        description="The address of HashiCorp Vault, for a master key at `vault:MOUNT/KEY`.",
+    )
+    vault_token: SecretStr = Field(
+        default=SecretStr(""),
+        validation_alias=AliasChoices("GIRIH_VAULT_TOKEN", "VAULT_TOKEN"),
+        description="The token for it, which may encrypt and decrypt with that key.",
+    )
+    production: bool = Field(
+        default=False, description="Whether a server refuses to start without what real use needs: a master key."
+    )
+
     endpoints: dict[str, str] = Field(
         default_factory=dict,
         description='Base URLs of the services that tools and data stores name, as JSON: `{"crm": '

@@ -27,6 +27,8 @@ CROSS_READING = {
     ("organizations", "bootstrap"),
     ("api_keys", "sign_in"),
     ("ingest_jobs", "ingest"),
+    ("data_keys", "keys"),
+    ("webhook_secrets", "keys"),
 }
 """The policies that let a transaction for a purpose read across organizations, beyond those of background work."""
 

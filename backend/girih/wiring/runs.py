@@ -39,7 +39,7 @@ from girih.wiring.environment import dispatch_of, provider_of, web_endpoints_of
 from girih.wiring.knowledge import make_embedders, make_knowledge, warm_up
 from girih.wiring.retention import make_retention, start_sweeper
 from girih.wiring.searching import make_searches, models_of
-from girih.wiring.secrets import make_secrets
+from girih.wiring.secrets import Secrecy, open_secrets
 from girih.wiring.stores import open_stores
 from girih.wiring.watching import Telemetry, make_usage, open_telemetry
 from girih.wiring.webhooks import check_of, start_courier
@@ -82,7 +82,7 @@ async def open_runs(settings: Settings) -> AsyncIterator[RunService]:
             memory,
             usage,
             await open_telemetry(stack, settings, engine, uow, port=settings.worker_metrics_port),
-            secrets=make_secrets(),
+            secrecy=await open_secrets(settings, uow),
             background_after=0,
         )
         warm_up(embedders.load_default)
@@ -106,7 +106,7 @@ async def make_runs(
     usage: UsageService,
     telemetry: Telemetry,
     *,
-    secrets: SecretService,
+    secrecy: Secrecy,
     background_after: float,
 ) -> RunService:
     """The service over an open database. What it holds open is closed with the stack."""
@@ -129,7 +129,7 @@ async def make_runs(
         Engine(kinds(), telemetry.graph_needed),
         make_models=models_of(settings, provider),
         events=events,
-        world=make_world(tools_of(settings, outbound, secrets), memory, ResultService(uow), sandbox),
+        world=make_world(tools_of(settings, outbound, secrecy.secrets), memory, ResultService(uow), sandbox),
         conditions=_conditions(settings, watch, background_after, retention.checkpoints_since, check_of(outbound)),
     )
 

@@ -1,16 +1,42 @@
-"""Where the values of secrets come from."""
+"""Where the values of secrets come from, and the keys that they are encrypted with."""
 
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 
+from girih.db.unit_of_work import UnitOfWork
 from girih.providers.credentials import secret_variable
+from girih.services.secrets.columns import SECRET_VALUES
+from girih.services.secrets.keyring import KeyRing
+from girih.services.secrets.rotation import Rotation
 from girih.services.secrets.service import SecretService
+from girih.settings import Settings
+from girih.wiring.master_keys import master_keys_of, require_right_keys
+
+SEALED = (SECRET_VALUES,)
+"""Every column that holds sealed texts."""
 
 
-def make_secrets() -> SecretService:
-    """The service of secrets."""
-    return SecretService(secret_of)
+@dataclass(frozen=True)
+class Secrecy:
+    """The secrets of all projects, and the keys of all organizations."""
+
+    ring: KeyRing
+    secrets: SecretService
+
+
+async def open_secrets(settings: Settings, uow: UnitOfWork) -> Secrecy:
+    """The service of secrets. Raises `InvalidInput` and `Unavailable` for master keys that cannot work."""
+    masters = master_keys_of(settings)
+    await require_right_keys(uow, masters)
+    ring = KeyRing(uow, masters)
+    return Secrecy(ring, SecretService(uow, ring, secret_of))
+
+
+def make_rotation(settings: Settings, uow: UnitOfWork) -> Rotation:
+    """What rotates keys. Raises as `open_secrets` does."""
+    return Rotation(uow, KeyRing(uow, master_keys_of(settings)), SEALED)
 
 
 def secret_of(name: str) -> str | None:

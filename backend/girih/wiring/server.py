@@ -36,6 +36,7 @@ from girih.services.retention.service import RetentionService
 from girih.services.runs.service import RunService
 from girih.services.runs.traces import Traces
 from girih.services.schedules.service import ScheduleService
+from girih.services.secrets.service import SecretService
 from girih.services.sources.service import SourceService
 from girih.services.store.service import StoreService
 from girih.services.uploads.service import UploadService
@@ -51,7 +52,7 @@ from girih.wiring.knowledge import make_embedders, make_knowledge, warm_up
 from girih.wiring.retention import make_retention
 from girih.wiring.runs import make_runs
 from girih.wiring.searching import make_searches
-from girih.wiring.secrets import make_secrets
+from girih.wiring.secrets import open_secrets
 from girih.wiring.sources import make_sources
 from girih.wiring.stores import open_stores
 from girih.wiring.watching import Telemetry, make_traces, make_usage, open_telemetry
@@ -111,6 +112,7 @@ class Girih:
     facts: Facts
     readiness: Callable[[], Awaitable[Readiness]]
     warm_up: Callable[[], None]
+    secrets: SecretService
 
 
 @asynccontextmanager
@@ -124,7 +126,7 @@ async def open_girih(settings: Settings) -> AsyncIterator[Girih]:
     async with AsyncExitStack() as stack:
         engine = await stack.enter_async_context(open_database(settings))
         uow = UnitOfWork(make_sessions(engine), dispatch_of(settings))
-        provider = provider_of(settings)
+        secrecy, provider = await open_secrets(settings, uow), provider_of(settings)
         if provider:
             stack.push_async_callback(provider.aclose)
         identity, registry = IdentityService(uow), RegistryService(uow)
@@ -146,7 +148,7 @@ async def open_girih(settings: Settings) -> AsyncIterator[Girih]:
             memory,
             usage,
             telemetry,
-            secrets=make_secrets(),
+            secrecy=secrecy,
             background_after=after,
         )
         readiness = _readiness(engine, settings.redis_url)
@@ -157,7 +159,8 @@ async def open_girih(settings: Settings) -> AsyncIterator[Girih]:
         more = make_retention(settings, uow), *said, ScheduleService(uow, runs), StoreService(uow, embedders)
         news = open_news(stack, settings)
         sources, jobs = make_sources(stack, settings, uow, news), JobService(uow, news)
-        yield Girih(*nouns, *more, *shelves, sources, jobs, facts, readiness, lambda: warm_up(*loads))
+        last = (secrecy.secrets,)
+        yield Girih(*nouns, *more, *shelves, sources, jobs, facts, readiness, lambda: warm_up(*loads), *last)
 
 
 def _knowledge(

@@ -34,6 +34,8 @@ Permission = Literal[
     "memory:write",
     "store:read",
     "store:write",
+    "secrets:read",
+    "secrets:write",
     "keys:manage",
     "usage:read",
     "budgets:manage",

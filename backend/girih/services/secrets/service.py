@@ -1,25 +1,131 @@
-"""Secrets by name: what the operator has set in the environment."""
+"""Secrets by name: stored by projects and encrypted, or set by the operator in the environment."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from functools import partial
+from uuid import UUID
 
+from girih.db.base import new_id
 from girih.db.tenancy import OrgScope
+from girih.db.unit_of_work import UnitOfWork, Work
+from girih.errors import Conflict, InvalidInput, NotFound
 from girih.providers.credentials import Secrets
+from girih.services.secrets import repository
+from girih.services.secrets.keyring import KeyRing
+from girih.services.secrets.schemas import SecretOut, UseOut
+from girih.services.secrets.sealing import DataKey, Place
+from girih.services.secrets.short_memory import ShortMemory
+from girih.services.secrets.tables import Secret
+
+KEPT = 3.0
+"""Seconds that a decrypted value is kept: one that is deleted is gone everywhere within five."""
+_NAME = re.compile(r"[a-z][a-z0-9]*([-._][a-z0-9]+)*\Z")
+LONGEST_NAME = 100
 
 
 class SecretService:
-    """Gives the values of secrets; see `SecretValues`."""
+    """Keeps secrets, and gives their values to what acts for a project; see `SecretValues`.
 
-    def __init__(self, environment: Callable[[str], str | None]) -> None:
+    `environment` knows what the operator has set, for all projects.
+    """
+
+    def __init__(self, uow: UnitOfWork, ring: KeyRing, environment: Callable[[str], str | None]) -> None:
+        self._uow = uow
+        self._ring = ring
         self._environment = environment
+        self._values: ShortMemory[tuple[UUID, UUID, str], tuple[str | None]] = ShortMemory(KEPT, 512)
 
     async def value(self, scope: OrgScope, name: str) -> str | None:
-        """See `SecretValues`."""
-        del scope
-        return self._environment(name)
+        """See `SecretValues`. Raises `Unavailable` where it is stored and cannot be decrypted."""
+        place = scope.org_id, scope.project_id, name
+        known = self._values.get(place)
+        if known is None:
+            known = (await self._stored(scope, name),)
+            self._values.keep(place, known)
+        return known[0] if known[0] is not None else self._environment(name)
 
     def of(self, scope: OrgScope) -> Secrets:
         """The secrets of the scope's project, as providers ask for them."""
         return partial(self.value, scope)
+
+    async def put(self, scope: OrgScope, name: str, value: str) -> SecretOut:
+        """Store a value under a name, in place of the one before. Raises `InvalidInput`, `Unavailable`."""
+        _check(name, value)
+
+        async def write(work: Work, key: DataKey) -> SecretOut:
+            row = await repository.lock(work, scope, name)
+            if row is None:
+                made = new_id()
+                sealed = key.seal(Place(scope.org_id, "secrets", "value", made), value)
+                if await repository.add(work, scope, name, made, sealed):
+                    return await _shown(work, scope, name)
+                row = await repository.lock(work, scope, name)
+            if row is None:
+                raise Conflict("the secret was deleted just now", help="set it again")
+            await repository.change(work, row, key.seal(repository.place_of(row), value), scope.actor)
+            return await _shown(work, scope, name)
+
+        shown = await self._ring.writing(scope, write)
+        self._values.forget((scope.org_id, scope.project_id, name))
+        return shown
+
+    async def secrets(self, scope: OrgScope) -> list[SecretOut]:
+        """The project's secrets by name, and what names them; never a value."""
+        async with self._uow(scope) as work:
+            return await _all(work, scope)
+
+    async def delete(self, scope: OrgScope, name: str, *, force: bool) -> None:
+        """Delete a secret. Raises `NotFound`, and `Conflict` where something published names it, unless `force`."""
+        async with self._uow(scope) as work:
+            if await repository.lock(work, scope, name) is None:
+                raise _absent()
+            users = (await repository.uses(work, scope)).get(name, []) if not force else []
+            if users:
+                kind, user = users[0]
+                more = f" and {len(users) - 1} more" if len(users) > 1 else ""
+                raise Conflict(
+                    f"the secret '{name}' is named by the {kind.replace('_', ' ')} '{user}'{more}",
+                    help="publish these without it first, or force the deletion: their calls fail from then on",
+                    used_by=[{"kind": kind, "name": user} for kind, user in users],
+                )
+            await repository.remove(work, scope, name)
+        self._values.forget((scope.org_id, scope.project_id, name))
+
+    async def _stored(self, scope: OrgScope, name: str) -> str | None:
+        if len(name) > LONGEST_NAME or not _NAME.match(name):
+            return None
+        async with self._uow(scope) as work:
+            found = await repository.used(work, scope, name)
+        return None if found is None else await self._ring.open(scope, *found)
+
+
+def _check(name: str, value: str) -> None:
+    if len(name) > LONGEST_NAME or not _NAME.match(name):
+        raise InvalidInput(
+            "a secret's name is made of lower-case letters and digits, with `-`, `.` or `_` between them",
+            help="such as `crm.key`; specs name it as secret://crm.key",
+        )
+    if not value.strip():
+        raise InvalidInput(f"the value of '{name}' is empty", help="delete the secret if it is not needed any more")
+
+
+async def _all(work: Work, scope: OrgScope) -> list[SecretOut]:
+    uses = await repository.uses(work, scope)
+    return [_out(row, uses.get(row.name, [])) for row in await repository.listed(work, scope)]
+
+
+async def _shown(work: Work, scope: OrgScope, name: str) -> SecretOut:
+    return next(one for one in await _all(work, scope) if one.name == name)
+
+
+def _out(row: Secret, users: Sequence[tuple[str, str]]) -> SecretOut:
+    return SecretOut.model_validate(
+        {name: getattr(row, name) for name in SecretOut.model_fields if name != "used_by"}
+        | {"used_by": [UseOut.model_validate({"kind": kind, "name": name}) for kind, name in users]}
+    )
+
+
+def _absent() -> NotFound:
+    return NotFound("there is no such secret", help="`girih secrets list` shows those of the project")

@@ -1,0 +1,20 @@
+"""Rings and services of secrets over the session's database, under master keys of a test's own."""
+
+from __future__ import annotations
+
+import secrets
+
+from girih.db.unit_of_work import UnitOfWork
+from girih.providers.keys.base import MasterKeys
+from girih.providers.keys.local import LocalWrapper
+from girih.services.secrets.keyring import KeyRing
+from girih.services.secrets.service import SecretService
+
+
+def new_master() -> LocalWrapper:
+    return LocalWrapper(secrets.token_bytes(32))
+
+
+def make_service(uow: UnitOfWork, masters: MasterKeys | None, **environment: str) -> SecretService:
+    """A process of its own, which has decrypted nothing yet."""
+    return SecretService(uow, KeyRing(uow, masters), environment.get)
