@@ -153,6 +153,22 @@ class Settings(BaseSettings):
     shutdown_grace: float = Field(
         default=20, ge=0, le=3600, description="Seconds that open work may go on after a stop was asked for."
     )
+    gate_seconds: float = Field(
+        default=60,
+        ge=1,
+        le=110,
+        description="Seconds that the tests of all graphs may take together when a workspace is applied.",
+    )
+    signing_key: SecretStr = Field(
+        default=SecretStr(""),
+        description="The Ed25519 key that published versions are signed with: its PEM (PKCS #8), or the path of a file "
+        "that holds it. Without one versions are not signed.",
+    )
+    trusted_keys: str = Field(
+        default="",
+        description="Public keys whose signatures are trusted when a bundle is imported, beside the own ones: a key "
+        "set (JWKS), or the path of a file that holds it.",
+    )
     database_pool: int = Field(
         default=10, ge=1, le=100, description="A third of the database connections that one process keeps at most."
     )
@@ -214,6 +230,20 @@ class Settings(BaseSettings):
         default="full",
         description="How much of what people and models wrote traces show: all, without personal data, or nothing. "
         "Secrets are never shown.",
+    )
+    public_url: str = Field(
+        default="",
+        description="The address under which people reach this server, as `https://girih.example.com`: the issuer of "
+        "their access tokens.",
+    )
+    token_key: SecretStr = Field(
+        default=SecretStr(""),
+        description="The P-256 private key that signs people's access tokens: PEM, or a path. Without it nobody can "
+        "sign in; API keys work all the same.",
+    )
+    former_token_keys: list[SecretStr] = Field(
+        default_factory=list,
+        description="Keys that signed tokens before, as JSON: their tokens hold until they expire (15 minutes).",
     )
     cors_origins: list[str] = Field(
         default_factory=list, description="Origins that browsers may call the API from, as JSON. Default: none."

@@ -16,9 +16,12 @@ from girih.db.tenancy import APP_ROLE
 GUARD = "NULLIF(current_setting('app.org_id'::text, true), ''::text))::uuid"
 """The condition as PostgreSQL prints it: an empty setting, as it is after a transaction's end, matches nothing."""
 
-WITHOUT_ORGANIZATION = {"organizations", "alembic_version", "free"}
-"""Every table without `org_id`: the tenants themselves, whose `id` is guarded the same way, Alembic's own, and numbers
-of partitions that hold nothing, which the application has no way to."""
+PERSONAL = {"accounts": "id", "account_sessions": "account_id"}
+"""The tables of people, who may belong to several organizations, and the column that says whose a row is."""
+
+WITHOUT_ORGANIZATION = {"organizations", "alembic_version", "free", *PERSONAL}
+"""Every table without `org_id`: the tenants themselves, whose `id` is guarded the same way, Alembic's own, numbers of
+partitions that hold nothing, which the application has no way to, and the tables of people."""
 
 DEFINERS = {"shelve_passages", "empty_shelf", "collect_versions"}
 """Functions that do for the application what only the owner of a table can do."""
@@ -26,10 +29,13 @@ DEFINERS = {"shelve_passages", "empty_shelf", "collect_versions"}
 CROSS_READING = {
     ("organizations", "bootstrap"),
     ("api_keys", "sign_in"),
+    ("accounts", "address"),
+    ("account_sessions", "session"),
+    ("invitations", "invitation"),
     ("ingest_jobs", "ingest"),
     ("data_keys", "keys"),
     ("webhook_secrets", "keys"),
-}
+} | {(table, "account") for table in ("organizations", "projects", "roles", "memberships", "role_grants")}
 """The policies that let a transaction for a purpose read across organizations, beyond those of background work."""
 
 BACKGROUND = {"reconcile", "sweep"}
@@ -86,10 +92,22 @@ async def test_every_tenant_table_has_the_guard_as_its_policy(connection: AsyncC
         assert (guard["qual"], guard["with_check"]) == (condition, condition), table
 
 
+async def test_every_table_of_people_is_open_to_the_person_it_is_about(connection: AsyncConnection) -> None:
+    tables = {row["relname"]: row for row in await rows(connection, _TABLES)}
+    policies = await rows(connection, "SELECT tablename, qual, with_check FROM pg_policies WHERE cmd = 'ALL'")
+    for table, column in PERSONAL.items():
+        assert tables[table]["relrowsecurity"] and tables[table]["relforcerowsecurity"]
+        (own,) = [policy for policy in policies if policy["tablename"] == table]
+        condition = f"(current_setting('app.purpose'::text, true) = ('account:'::text || ({column})::text))"
+        assert (own["qual"], own["with_check"]) == (condition, condition), table
+
+
 async def test_whatever_else_is_readable_is_read_only_and_listed(connection: AsyncConnection) -> None:
     others = await rows(connection, "SELECT tablename, policyname, cmd, qual FROM pg_policies WHERE cmd <> 'ALL'")
     for policy in others:
         assert policy["cmd"] == "SELECT", policy
+        if policy["policyname"] == "accounts_members":
+            continue  # who is a member of an organization: asked of `memberships`, by that table's own guard
         assert "current_setting('app.purpose'" in str(policy["qual"]), policy
         purpose = str(policy["policyname"]).removeprefix(f"{policy['tablename']}_")
         assert purpose in BACKGROUND or (policy["tablename"], purpose) in CROSS_READING, policy
@@ -136,7 +154,8 @@ async def test_uniques_and_foreign_keys_between_tenant_tables_contain_the_organi
     for found in constraints:
         if found["table"] in tenants:
             assert "org_id" in found["columns"], found
-            assert found["target"] in (None, "organizations") or "org_id" in found["targets"], found
+            is_root = found["target"] in (None, "organizations", *PERSONAL)
+            assert is_root or "org_id" in found["targets"], found
     unique_indexes = await rows(
         connection,
         "SELECT c.relname, pg_get_indexdef(i.indexrelid) AS definition FROM pg_index i "

@@ -12,6 +12,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from girih.api import (
     agents,
+    auth,
     collections,
     contents,
     data_stores,
@@ -23,6 +24,7 @@ from girih.api import (
     interrupts,
     jobs,
     keys,
+    members,
     memories,
     repeats,
     replay,
@@ -51,7 +53,8 @@ from girih.wiring.watching import Telemetry
 
 _ABOUT = """Agents are graphs in YAML. Apply a workspace, ingest documents, run agents, follow their events.
 
-Every call needs `Authorization: Bearer girih_…`. Faults are RFC 9457 problems (`application/problem+json`)."""
+Every call needs `Authorization: Bearer …` with an API key or a person's access token.
+Faults are RFC 9457 problems (`application/problem+json`)."""
 _TAGS = [
     {"name": "workspace", "description": "Check and publish the specs of a folder, all or nothing."},
     {"name": "agents", "description": "Published agents, their versions and aliases."},
@@ -65,6 +68,7 @@ _TAGS = [
     {"name": "memories", "description": "What agents remember about users and projects."},
     {"name": "store", "description": "What apps keep by namespace and key, found by filter and by meaning."},
     {"name": "keys", "description": "API keys."},
+    {"name": "people", "description": "Who signs in, and what members of an organization may do."},
     {"name": "usage", "description": "What model calls cost, and budgets."},
     {"name": "retention", "description": "How long what has ended is kept."},
     {"name": "webhooks", "description": "What runs tell to URLs of their callers."},
@@ -87,6 +91,8 @@ PARTS = (
     jobs,
     data_stores,
     keys,
+    auth,
+    members,
     memories,
     store,
     replay,
@@ -166,6 +172,7 @@ def create_app(girih: Girih) -> FastAPI:
     app.include_router(documents.uploads, prefix="/v1")
     app.include_router(documents.bulk, prefix="/v1")
     app.include_router(feedback.links)
+    app.include_router(auth.well_known)
     app.include_router(system.router)
     _surround(app, girih.facts.cors_origins, girih.telemetry)
     check_permissions(app)

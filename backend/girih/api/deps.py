@@ -10,19 +10,27 @@ import orjson
 from fastapi import Depends, FastAPI, Request, Response
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute, APIWebSocketRoute, iter_route_contexts
+from starlette.datastructures import Headers
 from starlette.types import Message
 
 from girih.api import repeats
 from girih.api.errors import BodyTooLarge
 from girih.db.tenancy import OrgScope
 from girih.errors import Forbidden, InvalidInput, Unauthorized
+from girih.services.identity.tokens import Holder, is_token
 from girih.wiring.server import Girih
 
 PUBLIC = "public"
 """What a route declares that everybody may call."""
 
+ACCOUNT = "account"
+"""What a route declares that is about the person who calls, in no organization."""
+
 JSON_LIMIT = 5 * 1024 * 1024
 """The largest request body, in bytes, where a route does not set its own."""
+
+_ORGANIZATION = "girih-organization"
+_PROJECT = "girih-project"
 
 _DECLARED: dict[Callable[..., Any], str] = {}
 _SIGN_IN = "send `Authorization: Bearer girih_…` with an API key; `girih dev` prints one for its own server"
@@ -46,6 +54,15 @@ def requires(permission: str) -> Any:
 
     _DECLARED[authorize] = permission
     return Depends(authorize)
+
+
+async def _signed_in(request: Request) -> Holder:
+    return await _holder(request)
+
+
+_DECLARED[_signed_in] = ACCOUNT
+Person = Annotated[Holder, Depends(_signed_in)]
+"""The person who calls, by an access token: API keys are nobody's."""
 
 
 def require(scope: OrgScope, permission: str) -> None:
@@ -103,11 +120,13 @@ class GuardedRoute(APIRoute):
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         answer = super().get_route_handler()
         permission = declared(self.dependant)
-        secret = permission != PUBLIC
+        secret = permission not in (PUBLIC, ACCOUNT)
         parameters = frozenset(_parameters(self.dependant))
 
         async def handle(request: Request) -> Response:
-            if secret:
+            if permission == ACCOUNT:
+                await _holder(request)
+            elif secret:
                 await _caller(request)
             unknown = sorted(set(request.query_params) - parameters)
             if unknown and not self.any_parameters:
@@ -177,15 +196,36 @@ def declarations(app: FastAPI) -> Iterator[tuple[str, str | None]]:
 
 
 async def _caller(request: Request) -> OrgScope:
-    """Whom the request's key speaks for; asked once per request."""
+    """Whom the request's key or access token speaks for; asked once per request."""
     known: OrgScope | None = getattr(request.state, "caller", None)
     if known is None:
-        known = await request.app.state.girih.identity.authenticate(_key(request))
+        known = await speaker(request.app.state.girih, _shown(request), request.headers)
         request.state.caller = known
     return known
 
 
-def _key(request: Request) -> str:
+async def speaker(girih: Girih, shown: str, headers: Headers) -> OrgScope:
+    """Whom a key, or an access token and the place that the headers name, speaks for. Raises `Unauthorized`."""
+    if not is_token(shown):
+        return await girih.identity.authenticate(shown)
+    organization, project = (headers.get(name) or None for name in (_ORGANIZATION, _PROJECT))
+    return await girih.people.accounts.authenticate(shown, organization, project)
+
+
+async def _holder(request: Request) -> Holder:
+    """The person the request's access token names; asked once per request."""
+    known: Holder | None = getattr(request.state, "holder", None)
+    if known is None:
+        shown = _shown(request)
+        if not is_token(shown):
+            raise Unauthorized("this is about a person, and an API key is nobody's", help="sign in, and send the token")
+        known = await request.app.state.girih.people.accounts.holder(shown)
+        request.state.holder = known
+    return known
+
+
+def _shown(request: Request) -> str:
+    """The key or token that came with the request."""
     given = request.headers.getlist("authorization")
     if not given and len(plain := request.headers.getlist("x-api-key")) == 1 and plain[0].strip():
         return plain[0].strip()  # as the clients of some other projects send it

@@ -14,7 +14,7 @@ import structlog
 from fastapi import WebSocket
 from starlette.websockets import WebSocketDisconnect
 
-from girih.api.deps import allow, asked_for_inside
+from girih.api.deps import allow, asked_for_inside, speaker
 from girih.api.errors import problem, status_of
 from girih.api.routers import Router
 from girih.api.sse import OnLeave, Streams, resume_after
@@ -69,7 +69,7 @@ async def _caller(socket: WebSocket, girih: Girih) -> OrgScope:
             "no API key came with the request",
             help=f"send `Authorization: Bearer girih_…`, or offer the protocols `{PROTOCOL}` and `{KEY}girih_…`",
         )
-    return allow(await girih.identity.authenticate(keys[0]), "runs:read")
+    return allow(await speaker(girih, keys[0], socket.headers), "runs:read")
 
 
 def _check_origin(socket: WebSocket, origins: tuple[str, ...]) -> None:

@@ -81,6 +81,15 @@ class UnitOfWork:
             yield work
 
     @asynccontextmanager
+    async def of_account(self, id: UUID) -> AsyncIterator[Work]:
+        """A transaction that speaks for one person in no organization: it sees this person's own rows.
+
+        Of organizations it sees, and cannot change, those that the person is a member of.
+        """
+        async with self._open(None, purpose=f"account:{id}") as work:
+            yield work
+
+    @asynccontextmanager
     async def _open(
         self, scope: OrgScope | None, purpose: str, options: Mapping[str, Any] = _PLAIN
     ) -> AsyncIterator[Work]:

@@ -49,10 +49,11 @@ from girih.wiring.environment import dispatch_of, origins_of, provider_of, requi
 from girih.wiring.facilities import InstalledFacilities
 from girih.wiring.ingestion import open_news
 from girih.wiring.knowledge import make_embedders, make_knowledge, warm_up
+from girih.wiring.people import People, make_people
 from girih.wiring.retention import make_retention
 from girih.wiring.runs import make_runs
 from girih.wiring.searching import make_searches
-from girih.wiring.secrets import open_secrets
+from girih.wiring.secrets import Secrecy, open_secrets
 from girih.wiring.sources import make_sources
 from girih.wiring.stores import open_stores
 from girih.wiring.watching import Telemetry, make_traces, make_usage, open_telemetry
@@ -112,6 +113,7 @@ class Girih:
     facts: Facts
     readiness: Callable[[], Awaitable[Readiness]]
     warm_up: Callable[[], None]
+    people: People
     secrets: SecretService
 
 
@@ -155,12 +157,17 @@ async def open_girih(settings: Settings) -> AsyncIterator[Girih]:
         loads = (load_openai, embedders.load_default) if provider else (embedders.load_default,)
         traces, requests = make_traces(settings, uow), RequestService(uow)
         nouns = (identity, registry, knowledge, agents, runs, events, requests, memory, usage, traces, telemetry)
-        shelves, said = await open_shelves(stack, settings, uow), (WebhookService(uow), FeedbackService(uow))
+        shelves, said = await open_shelves(stack, settings, uow), _said(uow, secrecy)
         more = make_retention(settings, uow), *said, ScheduleService(uow, runs), StoreService(uow, embedders)
         news = open_news(stack, settings)
         sources, jobs = make_sources(stack, settings, uow, news), JobService(uow, news)
-        last = (secrecy.secrets,)
+        people = make_people(stack, settings, uow)
+        last = people, secrecy.secrets
         yield Girih(*nouns, *more, *shelves, sources, jobs, facts, readiness, lambda: warm_up(*loads), *last)
+
+
+def _said(uow: UnitOfWork, secrecy: Secrecy) -> tuple[WebhookService, FeedbackService]:
+    return WebhookService(uow, secrecy.signing), FeedbackService(uow, secrecy.signing)
 
 
 def _knowledge(

@@ -38,9 +38,12 @@ class Key:
         return hashlib.sha256(self.text.encode()).digest()
 
 
-def make_key(env: str) -> Key:
-    """A fresh key; `env` (2–8 lower-case letters) tells its reader, and secret scanners, where it is from."""
-    key_id = new_id()
+def make_key(env: str, id: UUID | None = None) -> Key:
+    """A fresh key; `env` (2–8 lower-case letters) tells its reader, and secret scanners, where it is from.
+
+    `id` is that of the row it belongs to, where there is one already.
+    """
+    key_id = id or new_id()
     body = f"girih_{env}_{_base62(key_id.int, _ID)}_{_base62(secrets.randbits(256), _SECRET)}"
     return Key(key_id, body + _checksum(body))
 

@@ -37,6 +37,8 @@ Permission = Literal[
     "secrets:read",
     "secrets:write",
     "keys:manage",
+    "members:read",
+    "members:manage",
     "usage:read",
     "budgets:manage",
     "organization:manage",

@@ -1,13 +1,14 @@
-"""The keys to projects."""
+"""The keys to projects, and the people of organizations: accounts, sessions, memberships, roles, invitations."""
 
 from __future__ import annotations
 
 from datetime import datetime
+from uuid import UUID
 
-from sqlalchemy import ARRAY, Index, Text
+from sqlalchemy import ARRAY, ForeignKey, ForeignKeyConstraint, Index, Text, UniqueConstraint, Uuid
 from sqlalchemy.orm import Mapped, mapped_column
 
-from girih.db.base import Base, ProjectOwned, project_key
+from girih.db.base import Base, Identified, OrgOwned, ProjectOwned, project_key
 
 
 class ApiKey(ProjectOwned, Base):
@@ -21,4 +22,96 @@ class ApiKey(ProjectOwned, Base):
     permissions: Mapped[list[str]] = mapped_column(ARRAY(Text))
     created_by: Mapped[str] = mapped_column(Text)
     expires_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+
+
+class Account(Identified, Base):
+    """A person who can sign in. Belongs to no organization: one person may be a member of several."""
+
+    __tablename__ = "accounts"
+    __table_args__ = (UniqueConstraint("email"),)
+
+    email: Mapped[str] = mapped_column(Text)
+    """In lower case."""
+    name: Mapped[str] = mapped_column(Text)
+    password: Mapped[str] = mapped_column(Text)
+    """As `pwdlib` writes an Argon2id hash."""
+    failures: Mapped[int] = mapped_column(server_default="0")
+    """Wrong passwords since the last right one."""
+    locked_until: Mapped[datetime | None]
+    suspended_at: Mapped[datetime | None]
+
+
+class AccountSession(Identified, Base):
+    """One sign-in of a person: what a refresh token belongs to. Only the token's SHA-256 is kept."""
+
+    __tablename__ = "account_sessions"
+    __table_args__ = (Index(None, "account_id"),)
+
+    account_id: Mapped[UUID] = mapped_column(Uuid, ForeignKey("accounts.id", ondelete="CASCADE"))
+    client: Mapped[str] = mapped_column(Text)
+    """What the client called itself (`User-Agent`)."""
+    hash: Mapped[bytes]
+    former_hash: Mapped[bytes | None]
+    """Of the token that `hash` took the place of."""
+    rotated_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    revoked_at: Mapped[datetime | None]
+    reason: Mapped[str | None] = mapped_column(Text)
+    """Why it was revoked: `signed_out`, `revoked`, `reused` or `password_changed`."""
+
+
+class Membership(OrgOwned, Base):
+    """A person in an organization."""
+
+    __tablename__ = "memberships"
+    __table_args__ = (UniqueConstraint("org_id", "account_id"), Index(None, "account_id"))
+
+    account_id: Mapped[UUID] = mapped_column(Uuid, ForeignKey("accounts.id", ondelete="CASCADE"))
+    created_by: Mapped[str] = mapped_column(Text)
+    suspended_at: Mapped[datetime | None]
+
+
+class RoleGrant(OrgOwned, Base):
+    """A role that a member has, in one project or (`project_id` null) in all of the organization."""
+
+    __tablename__ = "role_grants"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["org_id", "account_id"], ["memberships.org_id", "memberships.account_id"], ondelete="CASCADE"
+        ),
+        project_key(),
+        UniqueConstraint("org_id", "account_id", "project_id", postgresql_nulls_not_distinct=True),
+        Index(None, "account_id"),
+    )
+
+    account_id: Mapped[UUID] = mapped_column(Uuid)
+    project_id: Mapped[UUID | None] = mapped_column(Uuid)
+    role: Mapped[str] = mapped_column(Text)
+    created_by: Mapped[str] = mapped_column(Text)
+
+
+class CustomRole(OrgOwned, Base):
+    """A set of permissions that an organization has given a name."""
+
+    __tablename__ = "roles"
+    __table_args__ = (UniqueConstraint("org_id", "name"),)
+
+    name: Mapped[str] = mapped_column(Text)
+    permissions: Mapped[list[str]] = mapped_column(ARRAY(Text))
+
+
+class Invitation(OrgOwned, Base):
+    """An invitation into an organization, for whoever holds its token. Only the token's SHA-256 is kept."""
+
+    __tablename__ = "invitations"
+    __table_args__ = (project_key(), Index(None, "org_id", "created_at"))
+
+    email: Mapped[str] = mapped_column(Text)
+    role: Mapped[str] = mapped_column(Text)
+    project_id: Mapped[UUID | None] = mapped_column(Uuid)
+    hash: Mapped[bytes]
+    created_by: Mapped[str] = mapped_column(Text)
+    expires_at: Mapped[datetime]
+    accepted_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]

@@ -1,0 +1,263 @@
+"""The members of an organization: invited, given roles, suspended, removed; and the organization's own roles."""
+
+from __future__ import annotations
+
+import hmac
+import re
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Final, NamedTuple
+from uuid import UUID
+
+from girih.db.tenancy import OrgScope
+from girih.db.unit_of_work import UnitOfWork, Work
+from girih.errors import Conflict, Forbidden, InvalidInput, NotFound, Unauthorized
+from girih.language.spec.suggest import hint
+from girih.services.identity import member_repository as repository
+from girih.services.identity.accounts import AccountService
+from girih.services.identity.addresses import email_of
+from girih.services.identity.keys import make_key, read_key
+from girih.services.identity.member_repository import Grant
+from girih.services.identity.people_schemas import (
+    GrantOut,
+    InvitationOut,
+    MemberOut,
+    NewInvitation,
+    RoleOut,
+    SignedIn,
+)
+from girih.services.identity.roles import OWNER, POLICY, permissions_of
+from girih.services.identity.schemas import PERMISSIONS
+from girih.services.identity.tables import Invitation
+
+OPEN: Final = timedelta(days=7)
+"""How long an invitation holds."""
+
+_ENV: Final = "invite"
+_ROLE: Final = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+_LONGEST_ROLE: Final = 64
+_LONGEST_NAME: Final = 100
+
+
+class Wanted(NamedTuple):
+    """A role that somebody shall have: in the project of that name, or (`None`) in the whole organization."""
+
+    role: str
+    project: str | None = None
+
+
+class MemberService:
+    """Knows who belongs to an organization, and what each may do in it. Every change leaves it an owner."""
+
+    def __init__(self, uow: UnitOfWork, accounts: AccountService) -> None:
+        self._uow = uow
+        self._accounts = accounts
+
+    async def members(self, scope: OrgScope) -> list[MemberOut]:
+        """The members of the organization with their roles, by address."""
+        async with self._uow(scope) as work:
+            found, grants = await repository.members(work), await repository.grants(work)
+        return [
+            MemberOut(
+                id=one.account_id,
+                email=one.email,
+                name=one.name,
+                since=one.since,
+                suspended_at=one.suspended_at,
+                roles=_of(one.account_id, grants),
+            )
+            for one in found
+        ]
+
+    async def invite(self, scope: OrgScope, email: str, role: str, project: str | None = None) -> NewInvitation:
+        """Invite somebody. The token that comes with it opens the organization to whoever holds it, for seven days.
+
+        Raises `Forbidden` for a role that may do what the inviter may not.
+        """
+        key = make_key(_ENV)
+        async with self._uow(scope) as work:
+            (grant,) = await self._allowed(work, scope, [Wanted(role, project)])
+            row = Invitation(
+                id=key.id,
+                org_id=scope.org_id,
+                email=email_of(email),
+                role=role,
+                project_id=grant.project_id,
+                hash=key.hash,
+                created_by=scope.actor,
+                expires_at=datetime.now(UTC) + OPEN,
+            )
+            await repository.add_invitation(work, row)
+            made = InvitationOut.model_validate(row)
+        return NewInvitation(**made.model_dump(), token=key.text)
+
+    async def invitations(self, scope: OrgScope) -> list[InvitationOut]:
+        """Every invitation of the organization, the newest first."""
+        async with self._uow(scope) as work:
+            return [InvitationOut.model_validate(row) for row in await repository.invitations(work)]
+
+    async def revoke_invitation(self, scope: OrgScope, id: UUID) -> None:
+        """End an invitation that nobody has accepted. Revoking it again changes nothing."""
+        async with self._uow(scope) as work:
+            row = await repository.invitation(work, id, held=True)
+            if row is None:
+                raise NotFound(f"no invitation `{id}`", help="list the invitations to find its id")
+            if row.accepted_at is not None:
+                raise Conflict("this invitation has been accepted", help="remove the member instead")
+            row.revoked_at = row.revoked_at or datetime.now(UTC)
+
+    async def accept(self, token: str, name: str, password: str, client: str) -> SignedIn:
+        """Become a member by an invitation: a new person by that password, one with an account by his own.
+
+        Raises `Unauthorized` for an invitation that does not hold, always with the same words.
+        """
+        shown, name = read_key(token), _person(name)
+        if shown is None:
+            raise _refused()
+        async with self._uow.reading_for("invitation", row=shown.id) as work:
+            row = await repository.invitation(work, shown.id)
+        if row is None or not hmac.compare_digest(row.hash, shown.hash) or not _is_open(row):
+            raise _refused()
+        account_id = await self._accounts.register(row.email, name, password)
+        scope = OrgScope(row.org_id, row.org_id, actor=f"user:{account_id}")
+        async with self._uow(scope) as work, _keeping_an_owner(work):
+            held = await repository.invitation(work, shown.id, held=True)
+            if held is None or not _is_open(held):
+                raise _refused()
+            held.accepted_at = datetime.now(UTC)
+            await repository.add_member(work, account_id)
+            await repository.set_grant(work, account_id, held.role, held.project_id)
+        self._accounts.forget(account_id)
+        return await self._accounts.begin(account_id, client)
+
+    async def set_roles(self, scope: OrgScope, account_id: UUID, roles: Sequence[Wanted]) -> MemberOut:
+        """Give a member these roles in place of all that he has. Raises as `invite` does, and for the last owner."""
+        async with self._uow(scope) as work, _keeping_an_owner(work):
+            wanted = await self._allowed(work, scope, roles)
+            await self._require_member(work, scope, account_id)
+            await repository.clear_grants(work, account_id)
+            for grant in wanted:
+                await repository.set_grant(work, account_id, grant.role, grant.project_id)
+        self._accounts.forget(account_id)
+        return next(one for one in await self.members(scope) if one.id == account_id)
+
+    async def suspend(self, scope: OrgScope, account_id: UUID, *, suspended: bool) -> None:
+        """Let a member do nothing here until he is resumed; holds everywhere within five seconds."""
+        async with self._uow(scope) as work, _keeping_an_owner(work):
+            await self._require_member(work, scope, account_id)
+            await repository.suspend(work, account_id, suspended=suspended)
+        self._accounts.forget(account_id)
+
+    async def remove(self, scope: OrgScope, account_id: UUID) -> None:
+        """End a membership, with all its roles. The person's account stays; other organizations know it."""
+        async with self._uow(scope) as work, _keeping_an_owner(work):
+            await self._require_member(work, scope, account_id)
+            await repository.remove_member(work, account_id)
+        self._accounts.forget(account_id)
+
+    async def roles(self, scope: OrgScope) -> list[RoleOut]:
+        """Every role that a member may have, with what it may do: those of girih, then the organization's own."""
+        async with self._uow(scope) as work:
+            custom = await repository.custom_roles(work)
+        built_in = [RoleOut(name=name, permissions=sorted(held), custom=False) for name, held in POLICY.items()]
+        return [*built_in, *(RoleOut(name=name, permissions=held, custom=True) for name, held in custom.items())]
+
+    async def put_role(self, scope: OrgScope, name: str, permissions: Iterable[str]) -> RoleOut:
+        """Make a role, or say anew what it may do. It may do nothing that its maker may not (`Forbidden`)."""
+        wanted = _role_permissions(name, permissions)
+        _require_held(scope, wanted, f"the role `{name}`")
+        async with self._uow(scope) as work:
+            await repository.put_role(work, name, sorted(wanted))
+        return RoleOut(name=name, permissions=sorted(wanted), custom=True)
+
+    async def remove_role(self, scope: OrgScope, name: str) -> None:
+        """Remove a role of the organization's own. Raises `Conflict` while somebody has it."""
+        async with self._uow(scope) as work:
+            await repository.hold_organization(work)
+            if any(grant.role == name for grant in await repository.grants(work)):
+                raise Conflict(f"members have the role `{name}`", help="give them another one first")
+            if not await repository.remove_role(work, name):
+                raise NotFound(f"no role `{name}` of your own", help=hint(name, await repository.custom_roles(work)))
+
+    async def _allowed(self, work: Work, scope: OrgScope, roles: Sequence[Wanted]) -> list[Grant]:
+        """The roles as they are stored. Raises for one that nobody knows, and for one above the giver's own."""
+        custom, projects = await repository.custom_roles(work), await repository.projects(work)
+        places = [one.project for one in roles]
+        if len(places) != len(set(places)):
+            raise InvalidInput("two roles for one place", help="give one role for each project, and one for all")
+        return [_grant(scope, wanted, custom, projects) for wanted in roles]
+
+    async def _require_member(self, work: Work, scope: OrgScope, account_id: UUID) -> None:
+        """Raises `NotFound` for nobody of this organization, `Forbidden` for one who may do more than the caller."""
+        known = {member.account_id for member in await repository.members(work)}
+        if account_id not in known:
+            raise NotFound(f"no member `{account_id}`", help="list the members to find the id")
+        custom = await repository.custom_roles(work)
+        held = [grant.role for grant in await repository.grants(work) if grant.account_id == account_id]
+        _require_held(scope, permissions_of(held, custom), "this member")
+
+
+def _grant(scope: OrgScope, wanted: Wanted, custom: Mapping[str, list[str]], projects: Mapping[str, UUID]) -> Grant:
+    if wanted.role not in POLICY and wanted.role not in custom:
+        raise InvalidInput(f"no role `{wanted.role}`", help=hint(wanted.role, [*POLICY, *custom], "roles"))
+    if wanted.project is not None and wanted.project not in projects:
+        raise NotFound(f"no project `{wanted.project}`", help=hint(wanted.project, projects))
+    if wanted.project is not None and wanted.role == OWNER:
+        raise InvalidInput("an owner owns the whole organization", help="give the role `admin` in a project")
+    _require_held(scope, permissions_of([wanted.role], custom), f"the role `{wanted.role}`")
+    return Grant(scope.org_id, wanted.role, projects[wanted.project] if wanted.project else None, wanted.project)
+
+
+def _require_held(scope: OrgScope, wanted: frozenset[str], what: str) -> None:
+    if lacking := wanted - scope.permissions:
+        raise Forbidden(
+            f"{what} may do what you may not: {', '.join(sorted(lacking))}",
+            help="ask somebody who may do all of it, such as an owner",
+        )
+
+
+@asynccontextmanager
+async def _keeping_an_owner(work: Work) -> AsyncIterator[None]:
+    """Raises `Conflict` where the change inside takes the organization's last owner away."""
+    await repository.hold_organization(work)
+    had_one = await _has_owner(work)
+    yield
+    if had_one and not await _has_owner(work):
+        raise Conflict("the organization would be left without an owner", help="make somebody else an owner first")
+
+
+async def _has_owner(work: Work) -> bool:
+    owners = {grant.account_id for grant in await repository.grants(work) if grant.role == OWNER}
+    return any(one.account_id in owners and one.suspended_at is None for one in await repository.members(work))
+
+
+def _role_permissions(name: str, permissions: Iterable[str]) -> frozenset[str]:
+    if not _ROLE.fullmatch(name) or len(name) > _LONGEST_ROLE or name in POLICY:
+        raise InvalidInput(
+            f"`{name[:_LONGEST_ROLE]}` cannot be the name of a role of your own",
+            help=f"lower-case words joined by `-`, other than {', '.join(POLICY)}",
+        )
+    wanted = frozenset(permissions)
+    if unknown := sorted(wanted - PERMISSIONS):
+        raise InvalidInput(f"unknown permission: {unknown[0]}", help=hint(unknown[0], PERMISSIONS, "permissions"))
+    return wanted
+
+
+def _of(account_id: UUID, grants: Sequence[Grant]) -> list[GrantOut]:
+    return [GrantOut(role=one.role, project=one.project) for one in grants if one.account_id == account_id]
+
+
+def _is_open(row: Invitation) -> bool:
+    return row.accepted_at is None and row.revoked_at is None and row.expires_at > datetime.now(UTC)
+
+
+def _person(name: str) -> str:
+    name = " ".join(name.split())
+    if not name or len(name) > _LONGEST_NAME or not name.isprintable():
+        raise InvalidInput("this is not a person's name", help=f"use 1 to {_LONGEST_NAME} printable characters")
+    return name
+
+
+def _refused() -> Unauthorized:
+    return Unauthorized("this invitation does not hold, or no longer", help="ask for a new one")

@@ -1,0 +1,75 @@
+"""Passwords: hashed with Argon2id, a few at a time: many sign-ins neither fill the memory nor stall the rest."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final, TypeVar
+
+from pwdlib import PasswordHash
+from pwdlib.hashers.argon2 import Argon2Hasher
+
+from girih.errors import InvalidInput, QueueFull
+
+SHORTEST: Final = 12
+"""Characters of a password, at least (NIST SP 800-63B asks for 15 alone, 8 beside a second factor)."""
+
+LONGEST: Final = 200
+"""Characters of a password, at most: hashing a longer one is work for whoever sends it."""
+
+_AT_ONCE: Final = 2
+"""Hashes that are worked out at a time, each on 64 MiB of memory (RFC 9106, second recommended option)."""
+
+_WAITING: Final = 200
+"""Sign-ins that may wait for their turn."""
+
+
+def check_password(password: str, *known: str) -> None:
+    """Raises `InvalidInput` for a password that is too short, too long, or something that is known of the person."""
+    if not SHORTEST <= len(password) <= LONGEST:
+        raise InvalidInput(
+            f"a password has {SHORTEST} to {LONGEST} characters", help="take a few words that do not belong together"
+        )
+    if password.lower() in {one.lower() for one in known} or len(set(password)) < SHORTEST // 3:
+        raise InvalidInput("this password is easily guessed", help="take a few words that do not belong together")
+
+
+T = TypeVar("T")
+
+
+class Passwords:
+    """Hashes and compares. `memory` (KiB) and `rounds` are Argon2id's costs; tests take smaller ones."""
+
+    def __init__(self, *, memory: int = 65_536, rounds: int = 3) -> None:
+        self._hasher = PasswordHash((Argon2Hasher(time_cost=rounds, memory_cost=memory, parallelism=1),))
+        self._threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="girih-passwords")
+        self._waiting = 0
+        self._nobody = ""
+
+    async def hash(self, password: str) -> str:
+        """The hash that is stored. Raises `QueueFull` where too many wait."""
+        return await self._work(lambda: self._hasher.hash(password))
+
+    async def fits(self, password: str, stored: str | None) -> bool:
+        """Whether the password is the one that was hashed; where nothing is stored it takes as long to say no."""
+
+        def compare() -> bool:
+            if stored is None:
+                self._nobody = self._nobody or self._hasher.hash("somebody")
+            return self._hasher.verify(password[: LONGEST + 1], stored or self._nobody) and stored is not None
+
+        return await self._work(compare)
+
+    def close(self) -> None:
+        """End the threads."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def _work(self, what: Callable[[], T]) -> T:
+        if self._waiting >= _WAITING:
+            raise QueueFull("too many people are signing in", help="send it again in a moment")
+        self._waiting += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, what)
+        finally:
+            self._waiting -= 1
