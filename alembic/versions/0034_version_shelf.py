@@ -57,6 +57,9 @@ BEGIN
   SELECT array_agg(v.id) INTO going FROM agent_versions v JOIN agents g ON g.org_id = org AND g.id = v.agent_id
   WHERE v.org_id = org AND v.id = ANY(wanted) AND v.collected_at IS NULL
   AND NOT EXISTS (SELECT FROM agent_aliases a WHERE a.org_id = org AND a.version_id = v.id)
+  AND NOT EXISTS (SELECT FROM agent_targets t WHERE t.org_id = org AND t.version_id = v.id)
+  AND NOT EXISTS (SELECT FROM agent_guards w
+                  WHERE w.org_id = org AND w.old_version_id = v.id AND w.state = 'watching')
   AND NOT EXISTS (SELECT FROM threads t WHERE t.org_id = org AND t.project_id = v.project_id
                   AND t.agent IN (g.name || '@' || v.version, g.name || '@' || v.digest))
   AND NOT EXISTS (SELECT FROM schedules s WHERE s.org_id = org AND s.project_id = v.project_id
@@ -130,6 +133,11 @@ def make_marks() -> None:
         "FOR EACH ROW EXECUTE FUNCTION refuse_change()"
     )
     op.execute(f"REVOKE UPDATE, DELETE ON version_marks FROM {APP_ROLE}")
+    # Who keeps in memory what references mean hears of marks as of aliases that were led elsewhere.
+    op.execute(
+        "CREATE CONSTRAINT TRIGGER version_marks_changed AFTER INSERT ON version_marks "
+        "DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION note_agents_changed()"
+    )
 
 
 def make_texts() -> None:

@@ -45,7 +45,7 @@ class RetentionIn(BaseModel):
     schedule_history_days: Days | None = None
     """What became of the moments of schedules."""
     versions_days: Days | None = None
-    """Plans and texts of agents' versions that nothing refers to, since they were published."""
+    """Plans and texts of agents' versions that nothing refers to, since the last alias left them."""
     yanked_days: Days | None = None
     """The same of yanked versions, since they were yanked."""
 

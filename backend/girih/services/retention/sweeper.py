@@ -19,11 +19,12 @@ from girih.services.memory import repository as memories
 from girih.services.requests import repository as requests
 from girih.services.results import repository as results
 from girih.services.retention import repository
-from girih.services.retention.schemas import cutoff
+from girih.services.retention.schemas import Retention, cutoff
 from girih.services.retention.service import RetentionService
 from girih.services.retention.tables import RetentionPolicy
 from girih.services.runs import removal_repository as runs
 from girih.services.schedules import repository as schedules
+from girih.services.shelf import collecting
 from girih.services.store import repository as items
 
 log = structlog.get_logger("girih.retention")
@@ -147,6 +148,7 @@ class Sweeper:
         ):
             if (before := cutoff(kept, now)) is not None:
                 steps[kind] = _rows(scope, before, remove)
+        steps["versions"] = _versions(scope, days, now)
         if (before := cutoff(days.runs_days, now)) is not None:
             steps["runs"] = _runs(scope, before)
         for kind, kept, remove_of in (
@@ -208,6 +210,14 @@ def _rows(scope: OrgScope, before: datetime, remove: Callable[[Work, OrgScope, d
     async def step(work: Work) -> Batch:
         removed = await remove(work, scope, before, ROWS_AT_ONCE)
         return Batch(removed, removed == ROWS_AT_ONCE)
+
+    return step
+
+
+def _versions(scope: OrgScope, days: Retention, now: datetime) -> Step:
+    async def step(work: Work) -> Batch:
+        removed = await collecting.sweep(work, scope, days, now)
+        return Batch(removed, removed >= collecting.AT_ONCE)
 
     return step
 

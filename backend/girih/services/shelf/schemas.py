@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -19,6 +19,11 @@ class Notice:
     reason: str
     replaced_by: str | None
     at: datetime
+
+    @property
+    def said(self) -> dict[str, Any]:
+        """As doors show it."""
+        return {"mark": self.mark, "reason": self.reason, "replaced_by": self.replaced_by}
 
     def about(self, reference: str) -> str:
         """In one sentence."""
@@ -119,4 +124,6 @@ class FileOut(BaseModel):
 class WorkspaceOut(BaseModel):
     """All that a project has published, as a folder would hold it."""
 
+    project: str
+    """Its id: the same folder may be applied to several."""
     things: list[FileOut]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any
 from uuid import UUID
 
 from girih.db.tenancy import OrgScope
@@ -123,8 +122,5 @@ async def _lead_latest(work: Work, scope: OrgScope, name: str, agent_id: UUID, *
 async def _shelved(work: Work, scope: OrgScope, name: str, found: Resolved) -> ShelvedOut:
     holds = (await marks.holding(work, scope, version=found.version_id)).get(found.version_id)
     (agent,) = await listing.agents(work, scope, name)
-    said: dict[str, Any] = {"mark": None, "reason": None, "replaced_by": None}
-    if holds is not None:
-        notice = holds.notice
-        said = {"mark": notice.mark, "reason": notice.reason, "replaced_by": notice.replaced_by}
+    said = holds.notice.said if holds is not None else {"mark": None, "reason": None, "replaced_by": None}
     return ShelvedOut(name=name, version=found.version, aliases=agent.aliases, **said)
