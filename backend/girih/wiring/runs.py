@@ -118,7 +118,7 @@ async def make_runs(
     stack.push_async_callback(sandbox.close)
     retention = make_retention(settings, uow)
     await start_sweeper(stack, settings, uow, retention, telemetry)
-    observers = *telemetry.observers(), await start_courier(stack, uow, outbound, telemetry)
+    observers = *telemetry.observers(), await start_courier(stack, uow, outbound, secrecy.signing, telemetry)
     watch = Watch(usage.allowances, observers)
     return RunService(
         uow,

@@ -11,10 +11,12 @@ from girih.services.secrets.columns import SECRET_VALUES
 from girih.services.secrets.keyring import KeyRing
 from girih.services.secrets.rotation import Rotation
 from girih.services.secrets.service import SecretService
+from girih.services.webhooks.keys import SEALED as WEBHOOK_SECRETS
+from girih.services.webhooks.keys import SigningKeys
 from girih.settings import Settings
 from girih.wiring.master_keys import master_keys_of, require_right_keys
 
-SEALED = (SECRET_VALUES,)
+SEALED = (SECRET_VALUES, *WEBHOOK_SECRETS)
 """Every column that holds sealed texts."""
 
 
@@ -24,6 +26,7 @@ class Secrecy:
 
     ring: KeyRing
     secrets: SecretService
+    signing: SigningKeys
 
 
 async def open_secrets(settings: Settings, uow: UnitOfWork) -> Secrecy:
@@ -31,7 +34,7 @@ async def open_secrets(settings: Settings, uow: UnitOfWork) -> Secrecy:
     masters = master_keys_of(settings)
     await require_right_keys(uow, masters)
     ring = KeyRing(uow, masters)
-    return Secrecy(ring, SecretService(uow, ring, secret_of))
+    return Secrecy(ring, SecretService(uow, ring, secret_of), SigningKeys(uow, ring))
 
 
 def make_rotation(settings: Settings, uow: UnitOfWork) -> Rotation:

@@ -10,10 +10,13 @@ from girih.providers.outbound import OutboundClient, OutboundError
 from girih.services.runs.options import CheckUrl
 from girih.services.webhooks.bell import Bell
 from girih.services.webhooks.courier import Courier, Outcome
+from girih.services.webhooks.keys import SigningKeys
 from girih.wiring.watching import Telemetry
 
 
-async def start_courier(stack: AsyncExitStack, uow: UnitOfWork, client: OutboundClient, telemetry: Telemetry) -> Bell:
+async def start_courier(
+    stack: AsyncExitStack, uow: UnitOfWork, client: OutboundClient, keys: SigningKeys, telemetry: Telemetry
+) -> Bell:
     """The courier, until the stack is closed; gives the bell that runs of this process ring.
 
     What becomes of its tries is counted, if anybody asks for numbers.
@@ -24,7 +27,7 @@ async def start_courier(stack: AsyncExitStack, uow: UnitOfWork, client: Outbound
         if metrics is not None:
             metrics.deliveries.labels(outcome).inc()
 
-    courier = Courier(uow, client, on_outcome=count)
+    courier = Courier(uow, client, keys, on_outcome=count)
     await courier.start()
     stack.push_async_callback(courier.stop)
     return Bell(courier)

@@ -18,18 +18,23 @@ from tests.services.runs.office import Office, collect, ended, soon
 from tests.services.runs.test_crash_points import run_victim
 from tests.services.runs.test_pauses import asks, interrupted
 from tests.services.runs.victim import LINE
+from tests.services.secrets.conftest import new_master
 
 from girih.db.direct import DirectPool
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import UnitOfWork
 from girih.errors import Conflict, InvalidInput, NotFound
+from girih.providers.keys.base import MasterKeys
 from girih.providers.outbound import OutboundClient, OutboundError
 from girih.services.runs.schemas import ResumeIn, RunIn
+from girih.services.secrets.keyring import KeyRing
 from girih.services.webhooks.courier import Courier, Outcome, Patience
+from girih.services.webhooks.keys import SigningKeys
 from girih.services.webhooks.measuring import count_pending
 from girih.services.webhooks.service import WebhookService
 from girih.services.webhooks.signing import signed
 
+MASTERS = MasterKeys(new_master())
 QUICK = Patience(timeout=0.5, lease=30, waits=(3600, 3600))
 
 
@@ -54,8 +59,13 @@ async def office(uow: UnitOfWork, scope: OrgScope, direct: DirectPool) -> AsyncI
     await office.sql("DELETE FROM webhook_deliveries")
 
 
+def signing(office: Office) -> SigningKeys:
+    """A process's signing keys, none of them opened yet."""
+    return SigningKeys(office.uow, KeyRing(office.uow, MASTERS))
+
+
 def courier(office: Office, server: Server | None = None, patience: Patience = QUICK) -> Courier:
-    return Courier(office.uow, OutboundClient([server.url] if server is not None else []), patience)
+    return Courier(office.uow, OutboundClient([server.url] if server is not None else []), signing(office), patience)
 
 
 async def told(office: Office, url: str, **body: Any) -> str:
@@ -94,7 +104,7 @@ def test_a_signature_is_the_standards_own() -> None:
 async def test_the_end_of_a_run_is_told_signed_and_once(office: Office) -> None:
     async with serving(says(200, b"x" * 100_000)) as server:
         run_id = await told(office, f"{server.url}/hook?token=t", metadata={"order": 7}, tags=["a"])
-        service = WebhookService(office.uow)
+        service = WebhookService(office.uow, signing(office))
         secret = await service.secret(office.scope)
         sender = courier(office, server)
         await sender.deliver_due()
@@ -120,7 +130,7 @@ async def test_a_receiver_that_fails_is_told_again_the_same_under_the_same_id(of
         run_id = await told(office, server.url)
         sender = courier(office, server)
         await sender.deliver_due()
-        service = WebhookService(office.uow)
+        service = WebhookService(office.uow, signing(office))
         (delivery,) = (await service.of_run(office.scope, UUID(run_id))).deliveries
         assert (delivery.state, delivery.tries, delivery.last_status) == ("pending", 1, 500)
         assert delivery.last_error == "the receiver answered 500"
@@ -142,7 +152,7 @@ async def test_the_tries_are_bounded_and_the_last_reason_stays(office: Office) -
         for _ in range(5):
             await its_time_comes(office)
             await sender.deliver_due()
-    (delivery,) = (await WebhookService(office.uow).of_run(office.scope, UUID(run_id))).deliveries
+    (delivery,) = (await WebhookService(office.uow, signing(office)).of_run(office.scope, UUID(run_id))).deliveries
     assert (delivery.state, delivery.tries, delivery.last_status) == ("failed", 3, 503)
     assert (delivery.last_error, len(server.asked)) == ("the receiver answered 503", 3)
     assert delivery.done_at is not None
@@ -151,7 +161,7 @@ async def test_the_tries_are_bounded_and_the_last_reason_stays(office: Office) -
 async def test_a_delivery_that_failed_is_tried_once_more_with_the_same_text(
     office: Office, other_scope: OrgScope
 ) -> None:
-    service = WebhookService(office.uow)
+    service = WebhookService(office.uow, signing(office))
     answers = [503, 503, 503, 503, 200]
 
     async def wakes_up(asked: Asked, writer: asyncio.StreamWriter) -> None:
@@ -186,7 +196,7 @@ async def test_outcomes_are_told_to_whoever_counts_and_what_is_pending_is_counte
         await says(answers.pop(0), b"")(asked, writer)
 
     async with serving(ill) as server:
-        sender = Courier(office.uow, OutboundClient([server.url]), QUICK, outcomes.append)
+        sender = Courier(office.uow, OutboundClient([server.url]), signing(office), QUICK, outcomes.append)
         before = await count_pending(office.uow)
         for most in (3, 1, 1):
             await told(office, server.url)
@@ -205,7 +215,7 @@ async def test_a_receiver_that_hangs_is_given_up_in_time(office: Office) -> None
     async with serving(hang) as server:
         run_id = await told(office, server.url)
         await courier(office, server).deliver_due()
-    (delivery,) = (await WebhookService(office.uow).of_run(office.scope, UUID(run_id))).deliveries
+    (delivery,) = (await WebhookService(office.uow, signing(office)).of_run(office.scope, UUID(run_id))).deliveries
     assert (delivery.state, delivery.last_error) == ("pending", "127.0.0.1 did not answer within 0.5 s")
 
 
@@ -215,7 +225,7 @@ async def test_a_redirect_to_a_private_host_is_not_followed(office: Office) -> N
         async with serving(moved) as server:
             run_id = await told(office, server.url)
             await courier(office, server).deliver_due()
-    (delivery,) = (await WebhookService(office.uow).of_run(office.scope, UUID(run_id))).deliveries
+    (delivery,) = (await WebhookService(office.uow, signing(office)).of_run(office.scope, UUID(run_id))).deliveries
     assert private.asked == []
     assert delivery.state == "failed"
     assert "redirect" in str(delivery.last_error)
@@ -225,7 +235,7 @@ async def test_a_private_host_behind_a_name_is_refused_when_it_is_looked_up(offi
     async with serving(says(200, b"")) as server:
         run_id = await told(office, server.url)
         await courier(office).deliver_due()
-    (delivery,) = (await WebhookService(office.uow).of_run(office.scope, UUID(run_id))).deliveries
+    (delivery,) = (await WebhookService(office.uow, signing(office)).of_run(office.scope, UUID(run_id))).deliveries
     assert server.asked == []
     assert (delivery.state, delivery.tries) == ("failed", 1)
     assert delivery.last_error == "the host 127.0.0.1 is not on the public network"
@@ -337,7 +347,7 @@ async def test_a_try_that_was_cut_off_is_made_again_and_says_nothing_late(office
         await courier(office, server).deliver_due()
         gate.set()
         await slow
-    (delivery,) = (await WebhookService(office.uow).of_run(office.scope, UUID(run_id))).deliveries
+    (delivery,) = (await WebhookService(office.uow, signing(office)).of_run(office.scope, UUID(run_id))).deliveries
     assert (delivery.state, delivery.tries, delivery.last_status) == ("delivered", 2, 200)
 
 
@@ -364,7 +374,7 @@ async def test_a_started_courier_delivers_by_itself_and_when_rung_for(office: Of
 
 
 async def test_after_a_rotation_both_secrets_sign_for_a_day(office: Office) -> None:
-    service = WebhookService(office.uow)
+    service = WebhookService(office.uow, signing(office))
     old = await service.secret(office.scope)
     new = await service.rotate(office.scope)
     assert old.secret != new.secret
@@ -378,7 +388,7 @@ async def test_after_a_rotation_both_secrets_sign_for_a_day(office: Office) -> N
 
 
 async def test_another_organization_sees_nothing(office: Office, other_scope: OrgScope) -> None:
-    service = WebhookService(office.uow)
+    service = WebhookService(office.uow, signing(office))
     run_id = await told(office, "https://example.com/x")
     with pytest.raises(NotFound):
         await service.of_run(other_scope, UUID(run_id))
@@ -390,7 +400,7 @@ async def test_a_run_without_a_webhook_says_so_and_what_is_done_is_forgotten_wit
     service = office.service()
     made = await service.create(office.scope, RunIn(agent="test"))
     await ended(service, office.scope, made.id)
-    told_nobody = await WebhookService(office.uow).of_run(office.scope, UUID(made.id))
+    told_nobody = await WebhookService(office.uow, signing(office)).of_run(office.scope, UUID(made.id))
     assert (told_nobody.origin, told_nobody.deliveries) == (None, [])
     async with serving(says(200, b"")) as server:
         done, kept = [await told(office, server.url) for _ in range(2)]

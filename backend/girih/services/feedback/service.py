@@ -7,15 +7,14 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from girih.db.tenancy import OrgScope
-from girih.db.unit_of_work import UnitOfWork, Work
+from girih.db.unit_of_work import UnitOfWork
 from girih.errors import NotFound
 from girih.services.feedback import repository
 from girih.services.feedback.links import Link
 from girih.services.feedback.schemas import FeedbackIn, FeedbackList, FeedbackOut
 from girih.services.runs import repository as runs
 from girih.services.runs.reader import no_such_run
-from girih.services.webhooks import repository as secrets
-from girih.services.webhooks.signing import new_secret
+from girih.services.webhooks.keys import SigningKeys
 
 LASTS = timedelta(days=7)
 """For so long a link can be used, to the end of the day."""
@@ -24,13 +23,13 @@ LASTS = timedelta(days=7)
 class FeedbackService:
     """Makes links, and keeps what is said through them."""
 
-    def __init__(self, uow: UnitOfWork) -> None:
+    def __init__(self, uow: UnitOfWork, keys: SigningKeys) -> None:
         self._uow = uow
+        self._keys = keys
 
     async def tokens(self, scope: OrgScope, run_id: UUID, keys: Sequence[str]) -> dict[str, str]:
         """A token for each key; the same all day long. They are signed with the project's secret for webhooks."""
-        async with self._uow(scope) as work:
-            secret = (await secrets.secret(work, scope, new_secret())).secret
+        secret = (await self._keys.of(scope)).secret
         last = (datetime.now(UTC) + LASTS + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
         until = int(last.timestamp())
         return {key: Link(scope.org_id, scope.project_id, run_id, key, until).token(secret) for key in keys}
@@ -41,9 +40,10 @@ class FeedbackService:
         if link is None:
             raise _no_such_link()
         scope = OrgScope(link.org_id, link.project_id)
+        found, now = await self._keys.known(scope), datetime.now(UTC)
+        known = () if found is None else found.both(now)
         async with self._uow(scope) as work:
-            known = await _secrets(work, scope)
-            if not link.is_valid(token, known, datetime.now(UTC)):
+            if not link.is_valid(token, known, now):
                 raise _no_such_link()
             if await runs.run(work, scope, link.run_id) is None:
                 raise _no_such_link()
@@ -56,15 +56,6 @@ class FeedbackService:
                 raise no_such_run(run_id)
             rows = await repository.of_run(work, scope.org_id, run_id)
             return FeedbackList(items=[FeedbackOut.model_validate(row, from_attributes=True) for row in rows])
-
-
-async def _secrets(work: Work, scope: OrgScope) -> Sequence[str]:
-    """What the project's links may be signed with: also the secret before, for as long as it is used."""
-    found = await secrets.known_secret(work, scope)
-    if found is None:
-        return ()
-    is_both = found.before_until is not None and found.before_until > datetime.now(UTC)
-    return (found.secret, found.before) if is_both and found.before is not None else (found.secret,)
 
 
 def _no_such_link() -> NotFound:

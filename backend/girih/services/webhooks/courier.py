@@ -16,10 +16,10 @@ from girih.db.unit_of_work import UnitOfWork, Work
 from girih.providers.outbound import OutboundError, OutboundResponse
 from girih.providers.retry_after import retry_after
 from girih.services.webhooks import repository
+from girih.services.webhooks.keys import SigningKeys
 from girih.services.webhooks.messages import message
 from girih.services.webhooks.repository import DueDelivery, Try
-from girih.services.webhooks.signing import message_id, new_secret, signed
-from girih.services.webhooks.tables import WebhookSecret
+from girih.services.webhooks.signing import message_id, signed
 
 log = structlog.get_logger("girih.webhooks")
 
@@ -99,9 +99,15 @@ class Courier:
     """Delivers in the background while it is started."""
 
     def __init__(
-        self, uow: UnitOfWork, client: Posts, patience: Patience | None = None, on_outcome: OnOutcome = _unheard
+        self,
+        uow: UnitOfWork,
+        client: Posts,
+        keys: SigningKeys,
+        patience: Patience | None = None,
+        on_outcome: OnOutcome = _unheard,
     ) -> None:
         self._uow = uow
+        self._keys = keys
         self._client = client
         self._on_outcome = on_outcome
         self._patience = patience or Patience()
@@ -194,9 +200,9 @@ class Courier:
                 return None
             if row.body is None:
                 await repository.write(work, row, message(row, await repository.pauses_of(work, row)))
-            secret = await repository.secret(work, due.scope, new_secret())
-            body = row.body or ""
-            return _Parcel(Try(row.id, row.tries), row.url, body.encode(), _keys(secret, datetime.now(UTC)))
+            taken, url, body = Try(row.id, row.tries), row.url, (row.body or "").encode()
+        secret = await self._keys.of(due.scope)
+        return _Parcel(taken, url, body, secret.both(datetime.now(UTC)))
 
     async def _post(self, parcel: _Parcel) -> _Answer:
         number, now = message_id(parcel.taken.id), int(datetime.now(UTC).timestamp())
@@ -232,9 +238,3 @@ class Courier:
         later = timedelta(seconds=wait)
         await repository.put_off(work, taken, status=answer.status, error=answer.error, wait=later)
         return "put_off"
-
-
-def _keys(secret: WebhookSecret, now: datetime) -> tuple[str, ...]:
-    """The secrets to sign with: for a while also the one before."""
-    is_both = secret.before is not None and secret.before_until is not None and secret.before_until > now
-    return (secret.secret, secret.before) if is_both and secret.before is not None else (secret.secret,)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import delete, exists, func, or_, select, update
@@ -153,19 +153,25 @@ async def secret(work: Work, scope: OrgScope, fresh: str) -> WebhookSecret:
     return found
 
 
-async def known_secret(work: Work, scope: OrgScope) -> WebhookSecret | None:
+async def known_secret(work: Work, scope: OrgScope, *, lock: bool = False) -> WebhookSecret | None:
     """The project's secret, if it has one."""
-    return await work.session.get(WebhookSecret, (scope.org_id, scope.project_id))
+    return await work.session.get(WebhookSecret, (scope.org_id, scope.project_id), with_for_update=lock or None)
 
 
-async def rotate(work: Work, scope: OrgScope, fresh: str, *, overlap: timedelta) -> WebhookSecret:
-    """Give the project another secret; the one before is used as well for so long."""
+async def replace(work: Work, scope: OrgScope, *, secret: str, before: str, before_until: datetime) -> WebhookSecret:
+    """Give a project that has a secret another one; the one before is used as well until that moment."""
     row = WebhookSecret
-    await secret(work, scope, fresh)
     statement = (
         update(row)
-        .where(row.org_id == scope.org_id, row.project_id == scope.project_id, row.secret != fresh)
-        .values(before=row.secret, before_until=func.now() + overlap, secret=fresh, made_at=func.now())
+        .where(row.org_id == scope.org_id, row.project_id == scope.project_id)
+        .values(before=before, before_until=before_until, secret=secret, made_at=func.now())
+        .returning(row)
     )
-    await work.session.execute(statement)
-    return await secret(work, scope, fresh)
+    found: WebhookSecret = (await work.session.scalars(statement)).one()
+    return found
+
+
+async def of_plain_secrets(work: Work) -> Sequence[OrgScope]:
+    """The projects whose secret is not sealed; for a transaction that reads for `keys`."""
+    rows = await work.session.execute(select(WebhookSecret.org_id, WebhookSecret.project_id))
+    return [OrgScope(row.org_id, row.project_id) for row in rows]

@@ -12,9 +12,10 @@ from girih.services.runs import repository as runs
 from girih.services.runs.reader import no_such_run
 from girih.services.runs.shown import origin_of
 from girih.services.webhooks import repository
+from girih.services.webhooks.keys import SigningKeys, SigningSecret
 from girih.services.webhooks.schemas import DeliveryOut, WebhookOut, WebhookSecretOut
-from girih.services.webhooks.signing import delivery_id, message_id, new_secret
-from girih.services.webhooks.tables import WebhookDelivery, WebhookSecret
+from girih.services.webhooks.signing import delivery_id, message_id
+from girih.services.webhooks.tables import WebhookDelivery
 
 OVERLAP = timedelta(days=1)
 """How long the secret before is used along with a new one."""
@@ -23,8 +24,9 @@ OVERLAP = timedelta(days=1)
 class WebhookService:
     """Shows what the courier has done and will do."""
 
-    def __init__(self, uow: UnitOfWork) -> None:
+    def __init__(self, uow: UnitOfWork, keys: SigningKeys) -> None:
         self._uow = uow
+        self._keys = keys
 
     async def of_run(self, scope: OrgScope, run_id: UUID) -> WebhookOut:
         """The run's webhook and what it was told. Raises `NotFound` for a run that is not there."""
@@ -53,13 +55,11 @@ class WebhookService:
 
     async def secret(self, scope: OrgScope) -> WebhookSecretOut:
         """The project's secret, made now if it had none."""
-        async with self._uow(scope) as work:
-            return _secret(await repository.secret(work, scope, new_secret()))
+        return _secret(await self._keys.of(scope))
 
     async def rotate(self, scope: OrgScope) -> WebhookSecretOut:
         """Another secret. For a day deliveries are signed with the one before as well."""
-        async with self._uow(scope) as work:
-            return _secret(await repository.rotate(work, scope, new_secret(), overlap=OVERLAP))
+        return _secret(await self._keys.rotate(scope, overlap=OVERLAP))
 
 
 def _delivery(row: WebhookDelivery) -> DeliveryOut:
@@ -69,5 +69,5 @@ def _delivery(row: WebhookDelivery) -> DeliveryOut:
     )
 
 
-def _secret(row: WebhookSecret) -> WebhookSecretOut:
+def _secret(row: SigningSecret) -> WebhookSecretOut:
     return WebhookSecretOut(secret=row.secret, made_at=row.made_at, before_until=row.before_until)
