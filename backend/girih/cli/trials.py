@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +11,7 @@ from girih.engine.trials.coverage import Coverage, Seen, coverage_of
 from girih.engine.trials.trial import Report, run_trial
 from girih.errors import InvalidInput
 from girih.language.compiler.cases import Files, expanded
+from girih.language.compiler.cassettes import cassette_name
 from girih.language.compiler.pipeline import Compilation, compile_workspace
 from girih.language.compiler.plan import Plan
 from girih.language.compiler.workspace import Workspace
@@ -111,8 +111,7 @@ async def _run(bench: Bench, world: TrialWorld, graph: str, plan: Plan, test: Gr
 
 def cassette_path(source: Path, graph: str, test: str) -> Path:
     """Where the cassette of a test lies: beside the graph's file, in `cassettes/GRAPH/`."""
-    slug = re.sub(r"[^a-z0-9]+", "-", test.casefold()).strip("-")[:80] or "test"
-    return source.parent / "cassettes" / graph / f"{slug}.json"
+    return source.parent / cassette_name(graph, test)
 
 
 def read_cassette(path: Path) -> Cassette:

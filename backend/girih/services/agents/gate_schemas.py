@@ -1,0 +1,31 @@
+"""What the service gives of keys and bundles."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel
+
+Origin = Literal["own", "imported"]
+
+
+class SigningKeyOut(BaseModel):
+    """A public key as a JSON Web Key; `kid` is its thumbprint (RFC 7638).
+
+    `origin` says whether it is this server's own, or of another one whose signature was trusted at an import.
+    """
+
+    kty: Literal["OKP"] = "OKP"
+    crv: Literal["Ed25519"] = "Ed25519"
+    x: str
+    kid: str
+    use: Literal["sig"] = "sig"
+    alg: Literal["EdDSA"] = "EdDSA"
+    origin: Origin
+
+
+class SigningKeysOut(BaseModel):
+    """A key set (JWKS). `current` is the `kid` of the key that signs now; null where nothing is signed."""
+
+    keys: list[SigningKeyOut]
+    current: str | None
