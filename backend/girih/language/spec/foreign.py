@@ -20,7 +20,7 @@ DEEPEST = 24
 LONGEST_NAME = 64
 _LONGEST_TEXT = 1_000
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
-_LEFT_OUT = frozenset({"$ref", "$defs", "default", "examples", "$comment", "deprecated"})
+_LEFT_OUT = frozenset({"$ref", "$defs", "default", "examples", "title", "$comment", "deprecated"})
 
 
 class ForeignError(Exception):
