@@ -170,10 +170,6 @@ def _said(uow: UnitOfWork, secrecy: Secrecy) -> tuple[WebhookService, FeedbackSe
     return WebhookService(uow, secrecy.signing), FeedbackService(uow, secrecy.signing)
 
 
-def _said(uow: UnitOfWork, secrecy: Secrecy) -> tuple[WebhookService, FeedbackService]:
-    return WebhookService(uow, secrecy.signing), FeedbackService(uow, secrecy.signing)
-
-
 def _knowledge(
     stack: AsyncExitStack,
     settings: Settings,
