@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, or_, select, update
+from sqlalchemy import ARRAY, ColumnElement, Text, cast, func, or_, select, update
 
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import Work
@@ -28,23 +28,38 @@ class Reaching(NamedTuple):
     retired: bool
 
 
+_POINTS = (AgentAlias.org_id == AgentVersion.org_id, AgentAlias.version_id == AgentVersion.id)
+
+
 async def retire(work: Work, scope: OrgScope, names: Collection[str]) -> None:
     """Let these agents not be found by their names any more; their versions and aliases stay."""
     query = update(Agent).where(*_of(scope), Agent.retired_at.is_(None), Agent.name.in_(names))
     await work.session.execute(query.values(retired_at=func.now()))
 
 
-async def bring_back(work: Work, scope: OrgScope, names: Collection[str]) -> frozenset[str]:
-    """Let those of these agents that were retired be found again; returns their names."""
-    query = update(Agent).where(*_of(scope), Agent.retired_at.is_not(None), Agent.name.in_(names))
-    return frozenset((await work.session.scalars(query.values(retired_at=None).returning(Agent.name))).all())
+async def retired(work: Work, scope: OrgScope) -> Sequence[str]:
+    """The names of the agents that are retired."""
+    return (await work.session.scalars(select(Agent.name).where(*_of(scope), Agent.retired_at.is_not(None)))).all()
 
 
-async def reaching(work: Work, scope: OrgScope, in_use: Collection[UUID]) -> Sequence[Reaching]:
+async def bring_back(work: Work, scope: OrgScope, names: Collection[str]) -> None:
+    """Let these agents be found again."""
+    await work.session.execute(update(Agent).where(*_of(scope), Agent.name.in_(names)).values(retired_at=None))
+
+
+async def reaching(work: Work, scope: OrgScope, in_use: Collection[UUID]) -> list[Reaching]:
     """The versions that an alias of an agent that is not retired points at, and those of `in_use`."""
-    mine = (AgentAlias.org_id == AgentVersion.org_id, AgentAlias.version_id == AgentVersion.id)
-    aliases = func.array(select(AgentAlias.alias).where(*mine).order_by(AgentAlias.alias).scalar_subquery())
-    pointed = select(AgentAlias.id).where(*mine, Agent.retired_at.is_(None)).exists()
+    pointed = select(AgentAlias.id).where(*_POINTS, Agent.retired_at.is_(None)).exists()
+    return await _read(work, scope, or_(pointed, AgentVersion.id.in_(in_use)))
+
+
+async def of_digests(work: Work, scope: OrgScope, digests: Collection[str]) -> list[Reaching]:
+    """The versions of these digests."""
+    return await _read(work, scope, AgentVersion.digest.in_(digests))
+
+
+async def _read(work: Work, scope: OrgScope, which: ColumnElement[bool]) -> list[Reaching]:
+    aliases = select(func.array_agg(AgentAlias.alias)).where(*_POINTS).scalar_subquery()
     query = (
         select(
             Agent.name,
@@ -54,11 +69,11 @@ async def reaching(work: Work, scope: OrgScope, in_use: Collection[UUID]) -> Seq
             AgentVersion.path,
             AgentVersion.source,
             AgentVersion.plan["lock"],
-            aliases,
+            func.coalesce(aliases, cast([], ARRAY(Text))),
             Agent.retired_at.is_not(None),
         )
         .join(AgentVersion, (AgentVersion.org_id == Agent.org_id) & (AgentVersion.agent_id == Agent.id))
-        .where(*_of(scope), or_(pointed, AgentVersion.id.in_(in_use)))
+        .where(*_of(scope), which)
         .order_by(Agent.name, AgentVersion.number.desc())
     )
     return [Reaching(*row) for row in await work.session.execute(query)]

@@ -22,19 +22,18 @@ def placed(compilation: Compilation) -> Iterator[None]:
     try:
         yield
     except SpecRefused as refusal:
-        found = [place_of(compilation, *one) for one in refusal.places]
+        found = [place for one in refusal.places if (place := place_of(compilation, *one)) is not None]
+        if not found:
+            found = [place for kind, name, _ in refusal.places[:1] if (place := place_of(compilation, kind, name))]
         refusal.details["diagnostics"] = [
-            Diagnostic(REFUSED, refusal.message, place, refusal.help).as_dict() for place in found if place is not None
+            Diagnostic(REFUSED, refusal.message, place, refusal.help).as_dict() for place in found
         ]
         raise
 
 
-def place_of(compilation: Compilation, kind: str, name: str, path: Path) -> Place | None:
+def place_of(compilation: Compilation, kind: str, name: str, path: Path = ("name",)) -> Place | None:
     """Where in the workspace that is written; `None` for what the workspace does not hold."""
-    file = compilation.sources.get(name) if kind == _GRAPH else _files(compilation).get((kind, name))
+    files = {(spec.kind, spec.name): spec.path for spec in compilation.others}
+    file = compilation.sources.get(name) if kind == _GRAPH else files.get((kind, name))
     tree = compilation.trees.get(file) if file is not None else None
-    return tree.at(path if tree.get(path) is not None else ("name",)) if tree is not None else None
-
-
-def _files(compilation: Compilation) -> dict[tuple[str, str], str]:
-    return {(spec.kind, spec.name): spec.path for spec in compilation.others}
+    return tree.at(path) if tree is not None and tree.get(path) is not None else None

@@ -7,25 +7,37 @@ from girih.errors import Conflict
 from girih.language.spec.canonical import digest_of
 from girih.services.agents import repository
 from girih.services.agents.ports import Collections
+from girih.services.agents.schemas import ApplyOut
 from girih.services.pipelines import repository as pipelines
 from girih.services.registry.service import TABLES, RegistryService
 
 
 async def standing(work: Work, registry: RegistryService, collections: Collections) -> str:
-    """`sha256:…` of the newest digest of every spec of the transaction's project, by kind and name."""
+    """`sha256:…` of all that the transaction's project has published."""
+    return digest_of(await held(work, registry, collections))
+
+
+async def held(work: Work, registry: RegistryService, collections: Collections) -> dict[str, dict[str, str]]:
+    """The newest digest of every spec of the transaction's project, by kind and name."""
     scope = work.speaks_for
-    held = {kind: dict(await registry.digests(work, kind)) for kind in TABLES}
-    held["graph/v1"] = await repository.digests(work, scope)
-    held["collection/v1"] = dict(await collections.collection_digests(work))
-    held["pipeline/v1"] = await pipelines.digests(work, scope)
-    return digest_of(held)
+    found = {kind: dict(await registry.digests(work, kind)) for kind in TABLES}
+    found["graph/v1"] = await repository.digests(work, scope)
+    found["collection/v1"] = dict(await collections.collection_digests(work))
+    found["pipeline/v1"] = await pipelines.digests(work, scope)
+    return found
+
+
+def stale_base(now: str, plan: ApplyOut | None = None) -> Conflict:
+    """What an apply was planned on is no longer so; `plan` is what it would change now, where that can be said."""
+    return Conflict(
+        "somebody has published since this was planned; nothing was published",
+        help="plan it again, and look at what changes now",
+        base=now,
+        **({"plan": plan.model_dump(mode="json")} if plan is not None else {}),
+    )
 
 
 def require(base: str | None, now: str) -> None:
     """Raises `Conflict` where what an apply was planned on is no longer so."""
-    if base is not None and base != now:
-        raise Conflict(
-            "somebody has published since this was planned; nothing was published",
-            help="plan it again, and look at what changes now",
-            base=now,
-        )
+    if base not in (None, now):
+        raise stale_base(now)

@@ -11,6 +11,8 @@ from sqlalchemy import and_, delete, func, select
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import Work
 from girih.services.knowledge.tables import Collection, Document, DocumentVersion, SearchIndex
+from girih.services.pipelines.schemas import UsedPipeline
+from girih.services.pipelines.tables import Pipeline, PipelineVersion
 
 Described = tuple[Collection, SearchIndex, int]
 """A collection with its active index and the number of its documents."""
@@ -32,6 +34,50 @@ async def described(work: Work, collection: Collection) -> Described:
     query = _described().where(Collection.org_id == collection.org_id, Collection.id == collection.id)
     row = (await work.session.execute(query)).one()
     return row[0], row[1], row[2]
+
+
+async def pipelines_of(work: Work) -> dict[str, UsedPipeline]:
+    """The version of its pipeline that each of the project's collections that names one was published with."""
+    scope = work.speaks_for
+    model = PipelineVersion.document["enricher"]["model"].as_string()
+    query = (
+        select(Collection.name, Pipeline.name, PipelineVersion.version, PipelineVersion.digest, model)
+        .join(
+            PipelineVersion,
+            and_(PipelineVersion.org_id == Collection.org_id, PipelineVersion.id == Collection.pipeline_version_id),
+        )
+        .join(Pipeline, and_(Pipeline.org_id == Collection.org_id, Pipeline.id == PipelineVersion.pipeline_id))
+        .where(
+            Collection.org_id == scope.org_id,
+            Collection.project_id == scope.project_id,
+            Collection.deleted_at.is_(None),
+        )
+    )
+    return {name: UsedPipeline(*used) for name, *used in await work.session.execute(query)}
+
+
+async def documents_of(work: Work, names: Iterable[str], *, building: bool) -> dict[str, int]:
+    """How many documents each of these collections holds; with `building`, of those with an index on its way."""
+    scope = work.speaks_for
+    query = (
+        select(Collection.name, func.count(Document.id))
+        .outerjoin(Document, and_(Document.org_id == Collection.org_id, Document.collection_id == Collection.id))
+        .where(
+            Collection.org_id == scope.org_id,
+            Collection.project_id == scope.project_id,
+            Collection.deleted_at.is_(None),
+            Collection.name.in_(tuple(names)),
+        )
+        .group_by(Collection.name)
+    )
+    if building:
+        begun = select(SearchIndex.id).where(
+            SearchIndex.org_id == Collection.org_id,
+            SearchIndex.collection_id == Collection.id,
+            SearchIndex.status == "building",
+        )
+        query = query.where(begun.exists())
+    return {row[0]: row[1] for row in await work.session.execute(query)}
 
 
 async def contents(work: Work, collection: Collection, limit: int) -> list[tuple[UUID, str]]:

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import func
 
 from girih.db.unit_of_work import Work
-from girih.errors import Conflict
+from girih.errors import Conflict, SpecRefused
 from girih.language.compiler.workspace import OtherSpec
 from girih.language.spec.types import object_schema
 from girih.services.knowledge import index_builds, index_rows, repository
@@ -52,7 +52,7 @@ async def _locked(work: Work, spec: OtherSpec) -> LockedPipeline | None:
         return await pipelines.locked(work, reference) if reference is not None else None
     except Conflict as fault:
         message = f"collection `{spec.name}` cannot be published: {fault.message}"
-        raise Conflict(message, help=fault.help) from fault
+        raise SpecRefused(message, [(spec.kind, spec.name, ("pipeline",))], help=fault.help) from fault
 
 
 def _config(spec: OtherSpec, locked: LockedPipeline | None) -> IndexConfig:

@@ -47,13 +47,7 @@ class Removing:
     async def begin(self, scope: OrgScope, name: str) -> UUID:
         """Let the collection be unseen, with all it holds; another one may have its name at once. Raises `NotFound`."""
         async with self._uow(scope) as work:
-            row = await finding.collection(work, scope, name, lock=True)
-            row.name, row.deleted_at = f"{row.name} {row.id}", func.now()
-            # Before its indexes are held: uploads hold the collection's name, and then ask for these.
-            await work.session.flush()
-            for one in await index_rows.indexes(work, row, lock=True):
-                one.status = "removing"
-            return row.id
+            return await begin(work, name)
 
     async def step(self, scope: OrgScope, id: UUID) -> list[str] | None:
         """Remove a little of a collection: passages, then documents, then the rest.
@@ -98,6 +92,17 @@ class Removing:
         gone = await discards.discard(work, [pieces_of(row)])
         await collection_repository.remove(work, row)
         return gone
+
+
+async def begin(work: Work, name: str) -> UUID:
+    """See `Removing.begin`; inside a transaction of the caller."""
+    row = await finding.collection(work, work.speaks_for, name, lock=True)
+    row.name, row.deleted_at = f"{row.name} {row.id}", func.now()
+    # Before its indexes are held: uploads hold the collection's name, and then ask for these.
+    await work.session.flush()
+    for one in await index_rows.indexes(work, row, lock=True):
+        one.status = "removing"
+    return row.id
 
 
 def pieces_of(collection: Collection) -> str:

@@ -16,7 +16,7 @@ from girih.providers.embeddings.ladder import Embedders
 from girih.providers.storage.base import Storage
 from girih.providers.storage.local import LocalStorage
 from girih.providers.stores.base import VectorStores
-from girih.services.knowledge import publishing, repository
+from girih.services.knowledge import collection_repository, publishing, removing, repository
 from girih.services.knowledge.bindings import Bindings
 from girih.services.knowledge.blobs import Blobs
 from girih.services.knowledge.enriching import Enriching
@@ -27,6 +27,7 @@ from girih.services.knowledge.reindexing import ReindexingService
 from girih.services.knowledge.schemas import PutAction
 from girih.services.knowledge.searching import SearchService
 from girih.services.knowledge.shelving import Shelving
+from girih.services.pipelines.schemas import UsedPipeline
 from girih.services.pipelines.service import PipelineService
 
 
@@ -87,6 +88,19 @@ class KnowledgeService:
     async def collection_metadata(self, work: Work) -> dict[str, JsonSchema]:
         """The types of metadata of each collection that declares them, by name, inside a transaction of the caller."""
         return await repository.collection_metadata(work, work.speaks_for)
+
+    async def collection_pipelines(self, work: Work) -> dict[str, UsedPipeline]:
+        """The version of its pipeline that each collection that names one was published with, by the collection."""
+        return await collection_repository.pipelines_of(work)
+
+    async def collection_documents(self, work: Work, names: Iterable[str], *, building: bool = False) -> dict[str, int]:
+        """How many documents each of these collections holds; with `building`, of those that are indexed anew."""
+        return await collection_repository.documents_of(work, names, building=building)
+
+    async def remove_collections(self, work: Work, names: Iterable[str]) -> None:
+        """Let these collections be unseen with all they hold, inside a transaction of the caller; the rest is swept."""
+        for name in names:
+            await removing.begin(work, name)
 
     async def search(self, scope: OrgScope, request: SearchRequest, models: Models | None = None) -> list[Hit]:
         """The passages that answer best, best first (see `SearchService.search`)."""

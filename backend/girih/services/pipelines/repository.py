@@ -97,11 +97,16 @@ async def retire(work: Work, scope: OrgScope, names: Collection[str]) -> None:
     await work.session.execute(query)
 
 
-async def bring_back(work: Work, scope: OrgScope, names: Collection[str]) -> frozenset[str]:
-    """Let those of these pipelines that were retired be found again; returns their names."""
+async def retired(work: Work, scope: OrgScope) -> Sequence[str]:
+    """The names of the pipelines that are retired."""
+    mine = (Pipeline.org_id == scope.org_id, Pipeline.project_id == scope.project_id)
+    return (await work.session.scalars(select(Pipeline.name).where(*mine, Pipeline.retired_at.is_not(None)))).all()
+
+
+async def bring_back(work: Work, scope: OrgScope, names: Collection[str]) -> None:
+    """Let these pipelines be found again."""
     mine = (Pipeline.org_id == scope.org_id, Pipeline.project_id == scope.project_id, Pipeline.name.in_(names))
-    query = update(Pipeline).where(*mine, Pipeline.retired_at.is_not(None)).values(retired_at=None)
-    return frozenset((await work.session.scalars(query.returning(Pipeline.name))).all())
+    await work.session.execute(update(Pipeline).where(*mine).values(retired_at=None))
 
 
 async def add_version(work: Work, version: PipelineVersion) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TypeAlias
 
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from girih.db.base import new_id
@@ -28,6 +28,12 @@ async def digests(work: Work, scope: OrgScope, table: Table) -> Mapping[str, str
     """The digest of every document of the project by name."""
     query = select(table.name, table.digest).where(table.org_id == scope.org_id, table.project_id == scope.project_id)
     return dict((await work.session.execute(query)).all())
+
+
+async def remove(work: Work, scope: OrgScope, table: Table, names: Collection[str]) -> None:
+    """Delete the documents of these names."""
+    mine = (table.org_id == scope.org_id, table.project_id == scope.project_id)
+    await work.session.execute(delete(table).where(*mine, table.name.in_(names)))
 
 
 async def put(work: Work, scope: OrgScope, table: Table, specs: Sequence[OtherSpec]) -> None:

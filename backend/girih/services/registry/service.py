@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import UnitOfWork, Work
@@ -73,6 +73,10 @@ class RegistryService:
             if changed:
                 await repository.put(work, scope, table, changed)
         return actions
+
+    async def remove(self, work: Work, kind: str, names: Collection[str]) -> None:
+        """Delete documents of one kind inside an open transaction."""
+        await repository.remove(work, work.speaks_for, TABLES[kind], names)
 
 
 def _action(known: str | None, digest: str) -> Action:

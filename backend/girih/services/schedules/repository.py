@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import Work
+from girih.services.agents.dependents import Scheduled
 from girih.services.runs.tables import Run
 from girih.services.schedules.schemas import FiringOut, ScheduleOut
 from girih.services.schedules.tables import Schedule, ScheduleFiring
@@ -52,6 +53,17 @@ async def schedules(work: Work, scope: OrgScope, *, before: UUID | None, limit: 
     query = select(Schedule).where(Schedule.org_id == scope.org_id, Schedule.project_id == scope.project_id)
     query = query.where(Schedule.id < before) if before is not None else query
     return (await work.session.scalars(query.order_by(Schedule.id.desc()).limit(limit))).all()
+
+
+async def starting(work: Work, agents: Collection[str]) -> Sequence[Scheduled]:
+    """See `Dependents.schedules`."""
+    scope = work.speaks_for
+    query = select(Schedule.name, Schedule.agent).where(
+        Schedule.org_id == scope.org_id,
+        Schedule.project_id == scope.project_id,
+        func.split_part(Schedule.agent, "@", 1).in_(agents),
+    )
+    return [Scheduled(*row) for row in await work.session.execute(query.order_by(Schedule.name))]
 
 
 async def remove(work: Work, row: Schedule) -> None:

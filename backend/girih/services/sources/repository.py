@@ -74,6 +74,26 @@ async def collection_name(work: Work, row: DataStore) -> str | None:
     return await work.session.scalar(query)
 
 
+async def filling(work: Work, collections: Iterable[str]) -> dict[str, list[str]]:
+    """See `Dependents.data_stores`."""
+    scope = work.speaks_for
+    query = (
+        select(Collection.name, DataStore.name)
+        .join(DataStore, (Collection.org_id == DataStore.org_id) & (Collection.id == DataStore.collection_id))
+        .where(
+            Collection.org_id == scope.org_id,
+            Collection.project_id == scope.project_id,
+            Collection.deleted_at.is_(None),
+            Collection.name.in_(tuple(collections)),
+        )
+        .order_by(DataStore.name)
+    )
+    found: dict[str, list[str]] = {}
+    for collection, store in await work.session.execute(query):
+        found.setdefault(collection, []).append(store)
+    return found
+
+
 async def due(work: Work, *, limit: int) -> list[Due]:
     """Data stores of all organizations whose moment has come, the earliest first."""
     query = select(DataStore.org_id, DataStore.project_id, DataStore.id, DataStore.next_at)
