@@ -62,22 +62,37 @@ async def test_versions_count_by_what_a_change_means(
 
 
 @pytest.mark.parametrize(
-    ("second", "said"),
+    ("version", "more", "said", "right"),
     [
-        (PIPELINE + "version: 1.0.0\ntitle: Other\n", "version 1.0.0 of pipeline `careful` is published already"),
-        (PIPELINE + "version: 0.9.0\ntitle: Other\n", "version 0.9.0 of pipeline `careful` is before 1.0.0"),
+        ("1.0.0", "title: Other\n", "version 1.0.0 is not after 1.0.0", "1.0.1"),
+        ("0.9.0", "title: Other\n", "version 0.9.0 is not after 1.0.0", "1.0.1"),
+        ("1.0.7", "cleaner: { hyphens: join }\n", "version 1.0.7 is too low after 1.0.0", "1.1.0"),
+        ("1.4.0", "embedder: hashing\n", "version 1.4.0 is too low after 1.0.0", "2.0.0"),
     ],
 )
-async def test_a_version_is_never_given_to_another_content(
-    agents: AgentService, scope: OrgScope, second: str, said: str
+async def test_a_number_that_is_too_low_is_refused_at_its_line(
+    agents: AgentService, scope: OrgScope, version: str, more: str, said: str, right: str
 ) -> None:
     await agents.apply(scope, {"p.yaml": PIPELINE})
-    with pytest.raises(Conflict, match=said) as refused:
-        await agents.apply(scope, {"p.yaml": second})
-    assert refused.value.help is not None
-    assert "'1.0.1'" in refused.value.help
-    named = PIPELINE + "version: 1.0.0\n"
-    assert told(await agents.apply(scope, {"p.yaml": named}))["careful"] == ("unchanged", "1.0.0")
+    with pytest.raises(SpecInvalid) as refused:
+        await agents.apply(scope, {"p.yaml": f"{PIPELINE}version: {version}\n{more}"})
+    (finding,) = refused.value.details["diagnostics"]  # type: ignore[attr-defined]
+    assert (finding["code"], finding["line"]) == ("E406", 4)
+    assert finding["message"].startswith(said)
+    assert finding["related"][0]["line"] == 5
+    assert f"write version: {right} " in finding["help"]
+    taken = await agents.apply(scope, {"p.yaml": f"{PIPELINE}version: {right}\n{more}"})
+    assert told(taken)["careful"] == ("update", right)
+
+
+@pytest.mark.parametrize(("version", "codes"), [("1.0.0", []), ("3.0.0", ["W607"])])
+async def test_a_number_alone_makes_no_version(
+    agents: AgentService, scope: OrgScope, version: str, codes: list[str]
+) -> None:
+    await agents.apply(scope, {"p.yaml": PIPELINE})
+    out = await agents.apply(scope, {"p.yaml": f"{PIPELINE}version: {version}\n"})
+    assert told(out)["careful"] == ("unchanged", "1.0.0")
+    assert [one["code"] for one in out.diagnostics] == codes
 
 
 async def test_a_collection_keeps_what_it_locked_until_it_is_published_again(

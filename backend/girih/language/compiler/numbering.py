@@ -10,10 +10,10 @@ from girih.language.compiler.diff import Break, breaks, gains, verdict
 from girih.language.compiler.files import GraphFile, Specs
 from girih.language.compiler.own_versions import Own
 from girih.language.compiler.plan import Plan
-from girih.language.compiler.workspace import Catalog, OtherSpec, Published, PublishedPipeline
+from girih.language.compiler.workspace import Catalog, OtherSpec, PublishedPipeline
 from girih.language.spec.diagnostics import Diagnostic, Related
 from girih.language.spec.pipelines import changed_steps, weight_of
-from girih.language.spec.semantic import Weight, next_version, numbered, numbers_of
+from girih.language.spec.semantic import Weight, following, numbered, numbers_of
 from girih.language.spec.tree import Path, Tree
 
 _AT: Path = ("version",)
@@ -24,6 +24,16 @@ _WEIGHTY: dict[Weight, str] = {
     "patch": "what it does has changed",
 }
 _RELATED = 8
+
+
+@dataclass(frozen=True)
+class _Before:
+    """The newest version, how heavy the change since then is, and what has changed that others see."""
+
+    version: str
+    weight: Weight | None
+    taken: frozenset[str]
+    changes: Iterable[Break]
 
 
 @dataclass
@@ -40,14 +50,16 @@ class Numbers:
     def take(self, file: GraphFile, plan: Plan) -> None:
         """Number a graph, and say what is wrong with the number it declares, or what callers lose."""
         published, declared = self.catalog.published.get(plan.name), file.graph.head.version
-        weight = _weight(published, plan)
-        self._note(_GRAPH, plan.name, numbered(declared, published.version if published else None, weight))
         if published is None:
+            self._note(_GRAPH, plan.name, numbered(declared, None, None))
             return
+        weight = None if published.plan.digest == plan.digest else verdict(published.plan, plan)
+        self._note(_GRAPH, plan.name, numbered(declared, published.version, weight, published.taken))
         if declared is None:
             self.found += breaking.check(file, plan, published)
         else:
-            self.found += _said(file.tree, declared, published.version, weight, _changes(published.plan, plan, weight))
+            before = _Before(published.version, weight, published.taken, _changes(published.plan, plan, weight))
+            self.found += _said(file.tree, declared, before)
 
     def own(self, plan: Plan) -> Own | None:
         """What a graph that was taken is going to be; `None` where that cannot be known."""
@@ -64,25 +76,21 @@ class Numbers:
 
     def _pipeline(self, spec: OtherSpec, tree: Tree, published: PublishedPipeline | None) -> None:
         declared: str | None = spec.document.get("version")
-        weight = weight_of(published.document, spec.document) if published else None
-        self._note(_PIPELINE, spec.name, numbered(declared, published.version if published else None, weight))
-        if published is None or declared is None:
+        if published is None:
+            self._note(_PIPELINE, spec.name, numbered(declared, None, None))
             return
+        weight = weight_of(published.document, spec.document)
+        self._note(_PIPELINE, spec.name, numbered(declared, published.version, weight))
         changed = (
             Break((step,) if tree.get((step,)) is not None else _AT, f"'{step}' is another one")
             for step in changed_steps(published.document, spec.document)
         )
-        self.found += _said(tree, declared, published.version, weight, changed)
+        if declared is not None:
+            self.found += _said(tree, declared, _Before(published.version, weight, frozenset(), changed))
 
     def _note(self, kind: str, name: str, version: str | None) -> None:
         if version is not None:
             self.versions[kind, name] = version
-
-
-def _weight(published: Published | None, plan: Plan) -> Weight | None:
-    if published is None or published.plan.digest == plan.digest:
-        return None
-    return verdict(published.plan, plan)
 
 
 def _changes(old: Plan, new: Plan, weight: Weight | None) -> Iterable[Break]:
@@ -91,23 +99,24 @@ def _changes(old: Plan, new: Plan, weight: Weight | None) -> Iterable[Break]:
     return gains(old, new) if weight == "minor" else ()
 
 
-def _said(
-    tree: Tree, declared: str, latest: str, weight: Weight | None, changes: Iterable[Break]
-) -> Iterator[Diagnostic]:
+def _said(tree: Tree, declared: str, before: _Before) -> Iterator[Diagnostic]:
     """What is wrong with a declared number, at the line it stands in; nothing for one that is right."""
+    latest, weight = before.version, before.weight
     if weight is None:
         if declared != latest:
             message = f"nothing has changed since {latest}, which it stays: there is no version {declared}"
             help_ = f"write version: {latest}, or leave it out"
             yield Diagnostic("W607", message, tree.at(_AT), help=help_, severity="warning")
         return
-    if numbered(declared, latest, weight) is not None:
+    if numbered(declared, latest, weight, before.taken) is not None:
         return
-    known = [Related(tree.key_at(change.path), change.message) for change in changes][:_RELATED]
-    if numbers_of(declared) <= numbers_of(latest):
+    known = [Related(tree.key_at(change.path), change.message) for change in before.changes][:_RELATED]
+    if declared in before.taken:
+        message = f"version {declared} was given to something else, and {_WEIGHTY[weight]}"
+    elif numbers_of(declared) <= numbers_of(latest):
         message = f"version {declared} is not after {latest}, which is published, and {_WEIGHTY[weight]}"
     else:
         message = f"version {declared} is too low after {latest}: {_WEIGHTY[weight]}"
     said = f"{message} ({known[0].message})" if known else message
-    help_ = f"write version: {next_version(latest, weight)} ({weight}), or leave it out"
+    help_ = f"write version: {following(latest, weight, before.taken)} ({weight}), or leave it out"
     yield Diagnostic("E406", said, tree.at(_AT), help=help_, related=tuple(known))

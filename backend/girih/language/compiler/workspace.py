@@ -25,6 +25,8 @@ class Published:
 
     version: str
     plan: Plan
+    taken: frozenset[str] = frozenset()
+    """Higher versions, which are not the latest one any more; their numbers are never given again."""
 
 
 @dataclass(frozen=True)

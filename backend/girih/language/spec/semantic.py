@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass
 from typing import Annotated, Final, Literal, TypeAlias, TypeVar
 
@@ -63,18 +63,29 @@ def is_enough(declared: str, version: str, weight: Weight) -> bool:
     return numbers_of(declared) >= numbers_of(next_version(version, weight))
 
 
-def numbered(declared: str | None, latest: str | None, weight: Weight | None) -> str | None:
+def numbered(
+    declared: str | None, latest: str | None, weight: Weight | None, taken: Container[str] = ()
+) -> str | None:
     """The version that something has once it is published: after `latest`, for a change of that weight, as `declared`.
 
-    What has not changed (`weight` is `None`) keeps its version. `None` where `declared` is too low for the change.
+    What has not changed (`weight` is `None`) keeps its version. `None` where `declared` is too low for the change, or
+    one of those that are `taken`.
     """
     if latest is None:
         return declared or FIRST
     if weight is None:
         return latest
     if declared is None:
-        return next_version(latest, weight)
-    return declared if is_enough(declared, latest, weight) else None
+        return following(latest, weight, taken)
+    return declared if is_enough(declared, latest, weight) and declared not in taken else None
+
+
+def following(latest: str, weight: Weight, taken: Container[str] = ()) -> str:
+    """The least version after `latest` for a change of that weight that is not one of those that are `taken`."""
+    version = next_version(latest, weight)
+    while version in taken:
+        version = next_version(version, "patch")
+    return version
 
 
 @dataclass(frozen=True)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from girih.db.unit_of_work import Work
-from girih.language.compiler.plan import Plan, digest_of
-from girih.language.compiler.workspace import Catalog, Published, Workspace
+from girih.language.compiler.plan import digest_of
+from girih.language.compiler.workspace import Catalog, Workspace
 from girih.language.nodes.base import GraphContract, ModelContract, ToolContract
 from girih.language.spec.tools import tool_schemas
 from girih.language.spec.tree import JsonObject
 from girih.services.agents import repository
 from girih.services.agents.mentions import mentioned_versions
+from girih.services.agents.numbering import published
 from girih.services.agents.ports import Collections
 from girih.services.pipelines.publishing import known as known_pipelines
+from girih.services.pipelines.publishing import newest as newest_pipelines
 from girih.services.registry.service import RegistryService
+from girih.services.shelf import marks
 
 
 async def catalog_of(work: Work, registry: RegistryService, collections: Collections, workspace: Workspace) -> Catalog:
@@ -25,7 +28,6 @@ async def catalog_of(work: Work, registry: RegistryService, collections: Collect
     answering = await registry.effective(work)
     # A graph of the workspace says its own name somewhere in its text.
     here = [name for name in graphs if any(name in text for text in workspace.files.values())]
-    latest = await repository.latest(work, work.speaks_for, here)
     knowledge = await collections.collection_digests(work)
     pipelines = await known_pipelines(work, workspace.files.values())
     tools = await registry.documents(work, "tool/v1")
@@ -36,8 +38,11 @@ async def catalog_of(work: Work, registry: RegistryService, collections: Collect
         graphs=graphs | await mentioned_versions(work, workspace.files.values(), graphs),
         model_contracts={name: ModelContract.of(name, document) for name, document in answering.items()},
         bound=await registry.bound(work),
-        published={name: Published(known.version, Plan.model_validate(known.plan)) for name, known in latest.items()},
+        published=await published(work, here),
+        is_whole=True,
         pipelines=pipelines,
+        published_pipelines=await newest_pipelines(work),
+        shelf=await marks.shelf(work, work.speaks_for),
         metadata=await collections.collection_metadata(work),
         digests={("model", name): digest for name, digest in models.items()}
         | {("knowledge", name): digest for name, digest in knowledge.items()},

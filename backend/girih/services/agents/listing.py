@@ -8,6 +8,7 @@ from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import Work
 from girih.services.agents import repository
 from girih.services.agents.schemas import AgentDetail, AgentOut, VersionOut
+from girih.services.shelf import marks
 
 
 async def agents(work: Work, scope: OrgScope, name: str | None = None) -> list[AgentOut]:
@@ -49,6 +50,7 @@ async def versions(work: Work, scope: OrgScope, name: str) -> list[VersionOut]:
     """Every version of the agent of that name, the newest first; none if there is no such agent."""
     rows = await repository.versions(work, scope, name)
     aliases = await repository.aliases(work, scope, {row.agent_id for row in rows})
+    held = await marks.holding(work, scope, agents={row.agent_id for row in rows})
     return [
         VersionOut(
             version=row.version,
@@ -58,6 +60,8 @@ async def versions(work: Work, scope: OrgScope, name: str) -> list[VersionOut]:
             path=row.path,
             created_by=row.created_by,
             created_at=row.created_at,
+            collected_at=row.collected_at,
+            **held[row.id].notice.said if row.id in held else {},
         )
         for row in rows
     ]

@@ -6,13 +6,15 @@ from collections.abc import Collection, Sequence
 from typing import NamedTuple, TypeVarTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, func, select, text
+from sqlalchemy import ARRAY, ColumnElement, Integer, Select, false, func, literal, select, text
 from sqlalchemy.orm import defer
 
 from girih.db.base import new_id
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import Work
+from girih.language.spec.semantic import parse_range
 from girih.language.spec.tree import JsonObject, JsonSchema
+from girih.services.agents.lock_repository import numbers
 from girih.services.agents.references import LATEST, Reference
 from girih.services.agents.tables import Agent, AgentAlias, AgentVersion
 
@@ -57,6 +59,9 @@ class Listed(NamedTuple):
     chat: JsonObject | None
 
 
+_IS_KEPT = AgentVersion.collected_at.is_(None)
+"""Whether a version has its plan and its text; another one can only be listed."""
+
 _HEAD_ONLY = (defer(AgentVersion.plan, raiseload=True), defer(AgentVersion.source, raiseload=True))
 
 
@@ -89,13 +94,13 @@ async def contracts_of(work: Work, scope: OrgScope, versions: Collection[UUID]) 
 
 
 async def pointers(work: Work, scope: OrgScope, names: Collection[str]) -> dict[str, list[Pointer]]:
-    """Every version of these agents, the newest first, by the agent's name."""
+    """Every version of these agents that is kept, the newest first, by the agent's name."""
     called = func.array_remove(func.array_agg(AgentAlias.alias), None)
     query = (
         select(Agent.name, AgentVersion.id, AgentVersion.version, AgentVersion.digest, called)
         .join(AgentVersion, (AgentVersion.org_id == Agent.org_id) & (AgentVersion.agent_id == Agent.id))
         .outerjoin(AgentAlias, _points_at_version())
-        .where(*_of(scope, Agent), Agent.name.in_(names))
+        .where(*_of(scope, Agent), Agent.name.in_(names), _IS_KEPT)
         .group_by(Agent.name, AgentVersion.id)
         .order_by(AgentVersion.number.desc())
     )
@@ -161,17 +166,22 @@ async def versions(work: Work, scope: OrgScope, name: str) -> Sequence[AgentVers
     return (await work.session.scalars(query.options(*_HEAD_ONLY))).all()
 
 
-async def resolve(work: Work, scope: OrgScope, reference: Reference) -> Resolved | None:
-    """The version a reference means; of several with the same digest, the newest."""
+async def resolve(work: Work, scope: OrgScope, reference: Reference, without: Collection[UUID] = ()) -> Resolved | None:
+    """The version a reference means, if it is kept; of several with the same digest, the newest.
+
+    A range means the highest of its versions that is not one of `without`.
+    """
     query = (
         select(Agent.id, AgentVersion.id, AgentVersion.version, AgentVersion.digest)
         .join(AgentVersion, (AgentVersion.org_id == Agent.org_id) & (AgentVersion.agent_id == Agent.id))
-        .where(*_of(scope, Agent), Agent.name == reference.name)
+        .where(*_of(scope, Agent), Agent.name == reference.name, _IS_KEPT)
     )
     if reference.by == "alias":
         query = query.join(AgentAlias, _points_at_version()).where(AgentAlias.alias == reference.value)
     elif reference.by == "version":
         query = query.where(AgentVersion.version == reference.value)
+    elif reference.by == "range":
+        query = _highest(query, reference.value).where(AgentVersion.id.not_in(without))
     else:
         query = query.where(AgentVersion.digest == reference.value).order_by(AgentVersion.number.desc())
     row = (await work.session.execute(query.limit(1))).first()
@@ -180,7 +190,7 @@ async def resolve(work: Work, scope: OrgScope, reference: Reference) -> Resolved
 
 async def plan(work: Work, scope: OrgScope, digest: str) -> JsonObject | None:
     """The plan of that digest, if a version of the project has it."""
-    query = select(AgentVersion.plan).where(*_of(scope, AgentVersion), AgentVersion.digest == digest)
+    query = select(AgentVersion.plan).where(*_of(scope, AgentVersion), AgentVersion.digest == digest, _IS_KEPT)
     found: JsonObject | None = await work.session.scalar(query.limit(1))
     return found
 
@@ -206,6 +216,15 @@ def _latest(scope: OrgScope, query: Select[*Columns]) -> Select[*Columns]:
         .join(AgentVersion, _points_at_version())
         .where(*_of(scope, Agent), AgentAlias.alias == LATEST)
     )
+
+
+def _highest(query: Select[*Columns], written: str) -> Select[*Columns]:
+    """Of the versions that a range takes, the highest first."""
+    asked, version = parse_range(written), numbers(AgentVersion.version)
+    if asked is None:
+        return query.where(false())
+    least, below = (literal(list(bound), ARRAY(Integer)) for bound in (asked.least, asked.below))
+    return query.where(version >= least, version < below).order_by(version.desc())
 
 
 def _points_at_version() -> ColumnElement[bool]:

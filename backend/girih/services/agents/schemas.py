@@ -7,12 +7,14 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 from girih.language.compiler.diff import Verdict
 from girih.language.compiler.plan import Plan
 from girih.language.spec.tree import JsonObject, JsonSchema
+from girih.services.agents.trial_reports import ReportOut
 from girih.services.registry.schemas import Action
+from girih.services.shelf.schemas import Notice
 
 
 class PieceOut(BaseModel):
@@ -44,6 +46,61 @@ class ComparisonOut(DifferenceOut):
     new: str
 
 
+class OpenRunsOut(BaseModel):
+    """Runs of one version that have not ended, and go on with it; `interrupted` ones wait for an answer or a time."""
+
+    version: str
+    status: Literal["queued", "running", "interrupted"]
+    count: int
+
+
+class CallerOut(BaseModel):
+    """A published graph that calls this one: it stays with the version it was published with.
+
+    `breaks` says what it would no longer find if it were applied again.
+    """
+
+    name: str
+    version: str
+    calls: str | None
+    """Which version of this graph it calls."""
+    breaks: list[str]
+
+
+class PriceOut(BaseModel):
+    """USD per million tokens."""
+
+    input: float
+    output: float
+
+
+class CostOut(BaseModel):
+    """What a graph's cost depends on. `max_tokens`: what its model nodes may answer with, once each; null if unbound.
+
+    Models whose price nobody has said have none.
+    """
+
+    models: dict[str, PriceOut | None]
+    model_nodes: int
+    max_tokens: int | None
+
+
+class EffectsOut(BaseModel):
+    """What a change means to what goes on. Of graphs all but `documents`; of collections that alone."""
+
+    runs: list[OpenRunsOut] = []
+    threads: int = 0
+    """Threads on which the agent ran last."""
+    schedules: list[str] = []
+    callers: list[CallerOut] = []
+    aliases: dict[str, str] = {}
+    """Alias → version, once the change is made."""
+    cost_before: CostOut | None = None
+    cost_after: CostOut | None = None
+    documents: int | None = None
+    """How many documents are indexed anew."""
+
+
 class Change(BaseModel):
     """What an apply did, or with `dry_run` would do, to one spec. Graphs and pipelines have versions.
 
@@ -58,6 +115,11 @@ class Change(BaseModel):
     path: str
     previous: str | None = None
     difference: DifferenceOut | None = None
+    effects: EffectsOut | None = None
+    report: ReportOut | None = None
+    """What the tests of a graph said that gets a new version."""
+    forced: bool = False
+    """Whether it is published although a test failed."""
 
 
 class ApplyOut(BaseModel):
@@ -70,6 +132,24 @@ class ApplyOut(BaseModel):
     changes: list[Change]
     diagnostics: list[dict[str, object]]
     base: str
+
+
+class Locked(BaseModel):
+    """What one reference was resolved to when a version was published. What has no versions has only a digest.
+
+    `version` of a model is the revision of what the server had bound it to. `through` is the reference that led here:
+    null for what the text names itself, the URI of the graph, collection, pipeline or model for what that names.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    uri: str
+    kind: Literal["model", "knowledge", "tool", "graph", "pipeline"]
+    name: str
+    version: str | None = None
+    digest: str | None = None
+    """Null for the models that are built in."""
+    through: str | None = None
 
 
 class AgentOut(BaseModel):
@@ -109,6 +189,20 @@ class VersionOut(BaseModel):
     path: str
     created_by: str
     created_at: datetime
+    report: ReportOut | None = None
+    """What its tests said when it was published; in lists without the single tests."""
+    forced: bool = False
+    signed_by: str | None = None
+    """The `kid` of the key it was signed with."""
+    imported: dict[str, Any] | None = None
+    """By whom and when it was brought here in a bundle."""
+    mark: Literal["deprecated", "yanked"] | None = None
+    reason: str | None = None
+    """Why it is deprecated or yanked."""
+    replaced_by: str | None = None
+    """What callers should use instead."""
+    collected_at: datetime | None = None
+    """Since when it has no plan and no text any more: nothing referred to it."""
 
 
 class MoveOut(BaseModel):
@@ -116,9 +210,20 @@ class MoveOut(BaseModel):
 
     version: str | None
     reason: str
-    """`set`, `rolled_back` or `removed`."""
+    """`set`, `split`, `split_ended` (all to one version again), `rolled_back`, `removed`, and what a guard did:
+    `rolled_back_automatically`, `promoted_automatically`."""
     by: str
     at: datetime
+    proposed_by: str | None = None
+    """Who asked for it, where another one approved it."""
+    weights: dict[str, int] | None = None
+    """Of a split: percent by version."""
+    guard: dict[str, float] | None = None
+    """The bounds that were watched from then on."""
+    passed: str | None = None
+    """The bound that the new version passed."""
+    figures: JsonObject | None = None
+    """What a guard decided on: the runs of the versions."""
 
 
 @dataclass(frozen=True)
@@ -131,3 +236,5 @@ class PublishedAgent:
     version: str
     digest: str
     plan: Plan
+    notice: Notice | None = None
+    """What callers should know: it is deprecated or yanked."""

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from girih.db.base import new_id
 from girih.db.unit_of_work import Work
-from girih.errors import Conflict
-from girih.language.compiler.workspace import OtherSpec
-from girih.language.spec.tree import JsonObject
+from girih.errors import Conflict, SpecRefused
+from girih.language.compiler.workspace import OtherSpec, PublishedPipeline
+from girih.language.spec.pipelines import weight_of
+from girih.language.spec.semantic import numbered
 from girih.language.spec.uris import PIPELINE, Uri, parse_uri
 from girih.services.pipelines import repository
 from girih.services.pipelines.schemas import LockedPipeline, Put
 from girih.services.pipelines.tables import PipelineVersion
-from girih.services.pipelines.versions import FIRST, next_version, numbers_of, pick, weight_of
+from girih.services.pipelines.versions import pick
+from girih.services.registry.schemas import UNTOLD, Origin
 
 KIND = "pipeline/v1"
 _MENTION = re.compile(r"pipeline://([a-z][a-z0-9.-]{0,63})@([A-Za-z0-9^~][A-Za-z0-9.:_-]{0,99})")
@@ -28,12 +30,33 @@ async def known(work: Work, texts: Iterable[str]) -> frozenset[str]:
     return names | {f"{name}@{ref}" for name, ref in mentions if pick(pointers.get(name, ()), ref) is not None}
 
 
-async def put(work: Work, specs: Sequence[OtherSpec]) -> dict[str, Put]:
+async def put(work: Work, specs: Sequence[OtherSpec], origin: Origin = UNTOLD) -> dict[str, Put]:
     """Publish `pipeline/v1` documents inside a transaction of the caller; says what that did to each name.
 
-    Raises `Conflict` for a `version` that is taken by another content, or is not after the newest one.
+    Raises `SpecRefused` for a `version` that is too low for what has changed since the newest one.
     """
-    return {spec.name: await _put(work, spec) for spec in specs if spec.kind == KIND}
+    return {spec.name: await _put(work, spec, origin) for spec in specs if spec.kind == KIND}
+
+
+async def newest(work: Work) -> dict[str, PublishedPipeline]:
+    """The newest version of every pipeline, by name: what a new one is compared with."""
+    found = await repository.latest(work, work.speaks_for)
+    return {pipeline.name: PublishedPipeline(row.version, row.document) for pipeline, row in found}
+
+
+async def retired(work: Work) -> Sequence[str]:
+    """The names of the pipelines that are retired."""
+    return await repository.retired(work, work.speaks_for)
+
+
+async def bring_back(work: Work, names: Collection[str]) -> None:
+    """Let these pipelines be found again, with all their versions."""
+    await repository.bring_back(work, work.speaks_for, names)
+
+
+async def retire(work: Work, names: Collection[str]) -> None:
+    """Let these pipelines not be found any more; their versions stay, for what was made with them."""
+    await repository.retire(work, work.speaks_for, names)
 
 
 async def locked(work: Work, reference: str) -> LockedPipeline:
@@ -47,7 +70,7 @@ async def locked(work: Work, reference: str) -> LockedPipeline:
     return LockedPipeline(row.id, uri.name, row.version, row.document)
 
 
-async def _put(work: Work, spec: OtherSpec) -> Put:
+async def _put(work: Work, spec: OtherSpec, origin: Origin) -> Put:
     scope = work.speaks_for
     rows = await repository.versions(work, scope, spec.name)
     if rows and (known := _same(rows, spec)) is not None:
@@ -65,44 +88,29 @@ async def _put(work: Work, spec: OtherSpec) -> Put:
         document=spec.document,
         path=spec.path,
         created_by=scope.actor,
+        **origin.columns,
     )
     await repository.add_version(work, added)
     return Put("update" if rows else "create", version)
 
 
 def _same(rows: Sequence[PipelineVersion], spec: OtherSpec) -> PipelineVersion | None:
-    """The newest version, if it has this content; one that names its version may also be written without it."""
-    newest = rows[0]
-    if newest.digest == spec.digest:
-        return newest
-    wanted, had = _content(spec.document), _content(newest.document)
-    named = spec.document.get("version")
-    return newest if wanted == had and named in (None, newest.version) else None
-
-
-def _content(document: Mapping[str, object]) -> JsonObject:
-    return {key: value for key, value in document.items() if key != "version"}
+    """The newest version, if it has this content: which number a document names makes no difference then."""
+    return None if weight_of(rows[0].document, spec.document) else rows[0]
 
 
 def _version_of(rows: Sequence[PipelineVersion], spec: OtherSpec) -> str:
     named: str | None = spec.document.get("version")
-    if not rows:
-        return named or FIRST
-    newest = rows[0]
-    following = next_version(newest.version, weight_of(newest.document, spec.document))
-    if named is None:
-        return following
-    if any(row.version == named for row in rows):
-        raise Conflict(
-            f"version {named} of pipeline `{spec.name}` is published already, with another content",
-            help=f"a version never changes: write version: '{following}', or leave it out",
-        )
-    if numbers_of(named) < numbers_of(newest.version):
-        raise Conflict(
-            f"version {named} of pipeline `{spec.name}` is before {newest.version}, which is published",
-            help=f"write version: '{following}', or leave it out",
-        )
-    return named
+    newest = rows[0].version if rows else None
+    weight = weight_of(rows[0].document, spec.document) if rows else None
+    found = numbered(named, newest, weight)
+    if found is not None:
+        return found
+    raise SpecRefused(
+        f"version {named} of pipeline `{spec.name}` is too low after {newest}, which is published",
+        [(KIND, spec.name, ("version",))],
+        help=f"write version: {numbered(None, newest, weight)}, or leave it out",
+    )
 
 
 def _missing(uri: Uri, versions: Sequence[str]) -> Conflict:

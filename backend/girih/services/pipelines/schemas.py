@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from pydantic import BaseModel
@@ -33,6 +34,15 @@ class LockedPipeline:
         return f"{self.name}@{self.version}"
 
 
+class UsedPipeline(NamedTuple):
+    """The version of a pipeline that a collection was published with; `model` is the one that its enricher names."""
+
+    name: str
+    version: str
+    digest: str
+    model: str | None
+
+
 class PipelineOut(BaseModel):
     """A pipeline as it is listed; everything but `created_at` is the newest version's."""
 
@@ -56,5 +66,8 @@ class PipelineVersionOut(BaseModel):
     document: JsonObject
     """All of it, defaults filled in."""
     path: str
+    commit: str | None
+    dirty: bool | None
+    message: str | None
     created_by: str
     created_at: datetime
