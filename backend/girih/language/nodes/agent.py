@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
+from girih.language.expressions.names import Finding
 from girih.language.nodes.accepting import AcceptsField, lower_accepts, one_shape
 from girih.language.nodes.agent_handoffs import HandoffField, handoff_uses, lower_handoff
 from girih.language.nodes.agent_loop import AgentLoop
@@ -15,6 +16,7 @@ from girih.language.nodes.agent_tools import (
     AgentToolField,
     lower_tools,
     tool_conditions,
+    tool_faults,
     tool_slots,
     tool_uses,
 )
@@ -31,7 +33,7 @@ from girih.language.nodes.conversation import (
 from girih.language.nodes.ports import NodeContext
 from girih.language.nodes.prompt import PromptField
 from girih.language.spec.model import Name, TypeSpec
-from girih.language.spec.tree import JsonObject, JsonSchema
+from girih.language.spec.tree import JsonObject, JsonSchema, Path
 from girih.language.spec.types import object_schema
 
 OWN = frozenset({"text", "calls", "messages", "usage", "handoff"})
@@ -155,6 +157,9 @@ desk:
 
     def conditions(self, config: AgentConfig, scope: Scope) -> Iterable[ConditionSlot]:
         return tool_conditions(config.tools, scope)
+
+    def faults(self, config: AgentConfig, scope: Scope) -> Iterable[tuple[Path, Finding]]:
+        return tool_faults(config.tools, scope)
 
     def files(self, config: AgentConfig) -> Iterable[Any]:
         return conversation_files(config)

@@ -6,60 +6,63 @@ import asyncio
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from girih.errors import NodeError, Paused
-from girih.language.expressions.cel import ExpressionError
-from girih.language.nodes.base import STRING, ConditionSlot, Scope, Slot, Use, object_of
-from girih.language.nodes.pausing import PauseRequest
+from girih.language.expressions.names import Finding
+from girih.language.nodes.approvals import (
+    Question,
+    approval_conditions,
+    approval_settings,
+    decided,
+    loosened,
+    needs_approval,
+    waits_for_nobody,
+)
+from girih.language.nodes.base import ConditionSlot, Scope, Slot, Use
+from girih.language.nodes.call import LONGEST_CALL
 from girih.language.nodes.ports import NodeContext, ToolCall, ToolSpec
 from girih.language.spec.conform import contract, settled
 from girih.language.spec.durations import Duration
 from girih.language.spec.model import Name, Strict
-from girih.language.spec.tree import JsonObject, JsonSchema, JsonValue
+from girih.language.spec.tree import JsonObject, JsonSchema, JsonValue, Path
 
 MAX_TOLD = 20_000
 """Characters of a tool's result that the model is shown, and that stay in the agent's result."""
 
-Approval = Literal["always", "never"]
+_NOBODY_IS_ASKED = "bounds the wait for an approval, and nobody is asked; write approval: always, or a condition"
 
 
 class AgentTool(Strict):
     """A tool an agent may call, and what the author settles about it.
 
     `name` and `description` are what the model is told instead of the alias and the tool's own description. `approval`
-    is `never`, `always`, or a condition over `args`: where it holds, a person is asked before each call. `with` fixes
-    arguments, which the model then neither sees nor gives. `timeout` bounds each call, `approval_timeout` the wait for
-    a person: when it is over, the call counts as refused.
+    is `never`, `always`, or a condition over `args`: where it holds, a person is asked before each call, and so where
+    the tool itself wants it. `with` fixes arguments, which the model then neither sees nor gives. `timeout` bounds each
+    call, `approval_timeout` the wait for a person: when it is over, the call counts as refused.
     """
 
     use: Name
     name: Name | None = None
     description: Annotated[str, Field(min_length=1)] | None = None
-    approval: str = "never"
+    approval: str | None = None
     approval_timeout: Duration | None = None
     with_: dict[str, Any] = Field(default_factory=dict, alias="with")
-    timeout: Duration = 30.0
+    timeout: Duration | None = None
 
     @model_validator(mode="after")
     def _waits_for_somebody(self) -> Self:
         if self.approval_timeout is not None and self.approval == "never":
-            message = "bounds the wait for an approval, and nobody is asked; write approval: always, or a condition"
-            raise PydanticCustomError("approval_timeout", "'approval_timeout' {message}", {"message": message})
+            raise PydanticCustomError("approval_timeout", f"'approval_timeout' {_NOBODY_IS_ASKED}")
         return self
 
     @property
     def shown_as(self) -> str:
         """What the model calls it."""
         return self.name or self.use
-
-    @property
-    def condition(self) -> str | None:
-        """The condition for an approval, if it is one."""
-        return None if self.approval in ("always", "never") else self.approval
 
 
 class NamedTool(AgentTool):
@@ -70,10 +73,10 @@ def _tool_of_name(value: Any) -> Any:
     known: Mapping[str, Any] = {
         "name": None,
         "description": None,
-        "approval": "never",
+        "approval": None,
         "approval_timeout": None,
         "with_": {},
-        "timeout": 30.0,
+        "timeout": None,
     }
     return NamedTool.model_construct(use=value, **known) if isinstance(value, str) else value
 
@@ -101,10 +104,18 @@ def tool_slots(tools: Iterable[AgentTool], scope: Scope) -> Iterable[Slot]:
 def tool_conditions(tools: Iterable[AgentTool], scope: Scope) -> Iterable[ConditionSlot]:
     """The conditions for an approval, over `args`: the arguments of the call."""
     for index, tool in enumerate(tools):
-        if tool.condition is not None:
-            known = scope.tools.get(tool.use)
-            binds = {"args": known.parameters if known else {}}
-            yield ConditionSlot(_approval(index), ("tools", index, "approval"), tool.condition, binds)
+        known, path = scope.tools.get(tool.use), ("tools", index, "approval")
+        yield from approval_conditions(known, tool.approval, _approval(index), path, ("tools", index, "use"))
+
+
+def tool_faults(tools: Iterable[AgentTool], scope: Scope) -> Iterable[tuple[Path, Finding]]:
+    """What the tools themselves do not allow, or make pointless."""
+    for index, tool in enumerate(tools):
+        known = scope.tools.get(tool.use)
+        yield from loosened(known, tool.approval, ("tools", index, "approval"))
+        if tool.approval_timeout is not None and tool.approval is None and waits_for_nobody(known, tool.approval):
+            message = f"'approval_timeout' {_NOBODY_IS_ASKED}"
+            yield ("tools", index, "approval_timeout"), Finding("E002", message, 0, 1)
 
 
 def lower_tools(tools: Iterable[AgentTool], scope: Scope) -> list[JsonValue]:
@@ -121,9 +132,9 @@ def lower_tools(tools: Iterable[AgentTool], scope: Scope) -> list[JsonValue]:
                 "parameters": parameters,
                 "shown": _without(parameters, tool.with_),
                 "tool": document,
-                "approval": _approval(index) if tool.condition is not None else tool.approval,
+                **approval_settings(known, tool.approval, _approval(index)),
                 "fixed": _fixed(index) if tool.with_ else None,
-                "timeout": tool.timeout,
+                "timeout": tool.timeout or document.get("timeout") or LONGEST_CALL,
                 **({"approval_timeout": tool.approval_timeout} if tool.approval_timeout is not None else {}),
             }
         )
@@ -179,7 +190,7 @@ class Tool:
             return self._finished(call, ctx, {"arguments": call.arguments, "error": read})
         arguments: JsonObject = {**read, **self.fixed}
         done: JsonObject = {"arguments": arguments}
-        if self._needs_approval(arguments, ctx):
+        if needs_approval(self.settings, arguments, ctx):
             done = await self._approved(call, arguments, key, ctx)
             arguments = done["arguments"]
         if "error" in done:
@@ -198,42 +209,19 @@ class Tool:
             done["error"] = f"{error.kind}: {error.message}"
         return self._finished(call, ctx, done)
 
-    def _needs_approval(self, arguments: JsonObject, ctx: NodeContext) -> bool:
-        approval = self.settings["approval"]
-        if approval in ("always", "never"):
-            return bool(approval == "always")
-        try:
-            return ctx.holds(approval, {"args": arguments})
-        except ExpressionError:
-            return True  # a condition that cannot be decided (over an argument that was left out) is for a person
-
     async def _approved(self, call: ToolCall, arguments: JsonObject, key: str, ctx: NodeContext) -> JsonObject:
-        name, parameters = self.settings["name"], self.settings["parameters"]
-        request = PauseRequest(
-            kind="approve",
-            message=f"May the agent call '{name}'?",
-            schema=object_of(
-                {"approved": {"type": "boolean"}, "reason": STRING, "arguments": parameters or {"type": "object"}},
-                optional=("reason", "arguments"),
-            ),
-            details={"tool": name, "arguments": arguments, "call_id": call.id},
-            timeout=self.settings.get("approval_timeout"),
+        name = self.settings["name"]
+        question = Question(
+            f"May the agent call '{name}'?",
+            arguments,
+            self.settings["parameters"],
+            {"tool": name, "arguments": arguments, "call_id": call.id},
+            self.settings.get("approval_timeout"),
+            self.fixed,
         )
-        reply = await ctx.pause(key, request)
-        if reply.status != "answered":
-            return {"arguments": arguments, "approved": False, "error": "nobody allowed this call in time"}
-        answer = reply.value if isinstance(reply.value, dict) else {}
-        if answer.get("approved") is not True:
-            reason = str(answer.get("reason") or "").strip()
-            refused = f"a person refused this call: {reason}" if reason else "a person refused this call"
-            return {"arguments": arguments, "approved": False, "error": refused}
-        if not isinstance(given := answer.get("arguments"), dict):
-            return {"arguments": arguments, "approved": True}
-        changed: JsonObject = {**settled(given, parameters), **self.fixed}
-        if faults := contract(parameters).misfits(changed):
-            told = f"a person allowed this call with arguments that do not fit: {_listed(faults)}"
-            return {"arguments": changed, "approved": True, "error": told}
-        return {"arguments": changed, "approved": True, "changed": changed != arguments}
+        decision = await decided(question, key, ctx)
+        done: JsonObject = {"arguments": decision.arguments, "approved": decision.approved}
+        return {**done, "changed": decision.changed} if decision.error is None else {**done, "error": decision.error}
 
     def _finished(self, call: ToolCall, ctx: NodeContext, done: JsonObject) -> JsonObject:
         outcome: JsonObject = {name: done[name] for name in ("result", "error") if name in done}
