@@ -8,7 +8,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Text, and_, case, cast, false, func, or_, select
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import JSONB, distinct_on
 
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import Work
@@ -74,7 +74,7 @@ async def outputs(work: Work, org_id: UUID, thread_ids: Collection[UUID]) -> dic
         select(ThreadState.thread_id, Run.outputs)
         .join(Run, (Run.org_id == ThreadState.org_id) & (Run.id == ThreadState.run_id))
         .where(ThreadState.org_id == org_id, ThreadState.thread_id.in_(thread_ids), Run.outputs.is_not(None))
-        .distinct(ThreadState.thread_id)
+        .ext(distinct_on(ThreadState.thread_id))
         .order_by(ThreadState.thread_id, ThreadState.id.desc())
     )
     return {row[0]: row[1] for row in await work.session.execute(query) if row[1] is not None}
