@@ -41,6 +41,9 @@ class Heard:
     def is_to_stop(self, run_id: UUID) -> None:
         self.stops.append(run_id)
 
+    def has_moved(self, project_id: UUID) -> None:
+        """Not followed here."""
+
     def may_have_missed(self) -> None:
         self.looks += 1
 

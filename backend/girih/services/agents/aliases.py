@@ -1,94 +1,183 @@
-"""Aliases: led to versions, back again, and removed; every move is kept."""
+"""Aliases: led to versions, shared out among them, back again, and removed; every move is kept."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
 from uuid import UUID
 
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import UnitOfWork, Work
-from girih.errors import Conflict, NotFound
-from girih.language.spec.suggest import hint
-from girih.services.agents import alias_repository, listing, repository
+from girih.errors import Conflict
+from girih.services.agents import (
+    alias_repository,
+    guard_repository,
+    listing,
+    protection_repository,
+    repository,
+    target_repository,
+)
 from girih.services.agents.alias_repository import Moved
-from girih.services.agents.finding import check_name, find, unknown
-from girih.services.agents.references import LATEST, check_movable, parse_version
+from girih.services.agents.alias_schemas import AliasOut, Guard, ProposalOut, Wanted
+from girih.services.agents.changing import Change, Changes
+from girih.services.agents.finding import check_name, unknown
+from girih.services.agents.moving import Place, check, lead, no_alias, perform
+from girih.services.agents.ports import Silent
+from girih.services.agents.proposals import KEPT, propose
+from girih.services.agents.references import check_movable
 from girih.services.agents.schemas import AgentOut, MoveOut
 
 
+@dataclass(frozen=True)
+class Asked:
+    """What is said with a change that may have to wait for a second person: why, and how long it may wait."""
+
+    comment: str | None = None
+    expires_in: timedelta = KEPT
+
+
+PLAINLY = Asked()
+
+
 class Aliases:
-    """Names for versions that people move: `prod`, `staging`, any but `latest`."""
+    """Names for versions that people move: `prod`, `staging`, any but `latest`.
 
-    def __init__(self, uow: UnitOfWork) -> None:
+    A change of a protected alias is only asked for: then a proposal is given, which a second person decides on.
+    """
+
+    def __init__(self, uow: UnitOfWork, changes: Changes) -> None:
         self._uow = uow
+        self._changes = changes
 
-    async def set(self, scope: OrgScope, name: str, alias: str, version: str) -> AgentOut:
-        """Point an alias at a version, named by itself, its digest or another alias."""
-        check_name(name)
-        check_movable(alias)
-        reference = parse_version(name, version)
-        async with self._uow(scope) as work:
-            target = await find(work, scope, reference)
-            if await alias_repository.held(work, scope, target.agent_id, alias) != target.version_id:
-                await alias_repository.move(work, scope, target.agent_id, alias, target.version_id, "set")
-            (agent,) = await listing.agents(work, scope, name)
-            return agent
+    async def set(
+        self,
+        scope: OrgScope,
+        name: str,
+        alias: str,
+        version: str,
+        *,
+        guard: Guard | None = None,
+        asked: Asked = PLAINLY,
+    ) -> AgentOut | ProposalOut:
+        """Point an alias at a version, named by itself, its digest or another alias.
+
+        With a guard it goes back by itself when the version does worse than that allows.
+        """
+        wanted = Wanted(action="set", version=version, guard=guard)
+        return await self._ask(scope, name, alias, wanted, asked)
+
+    async def split(
+        self,
+        scope: OrgScope,
+        name: str,
+        alias: str,
+        weights: Mapping[str, int],
+        *,
+        guard: Guard | None = None,
+        asked: Asked = PLAINLY,
+    ) -> AgentOut | ProposalOut:
+        """Share the alias's traffic out among versions, in percent; the one it points at stays the main one.
+
+        Raises `InvalidInput` for shares that are not 100 together, or leave that version out.
+        """
+        wanted = Wanted(action="split", weights=dict(weights), guard=guard)
+        return await self._ask(scope, name, alias, wanted, asked)
+
+    async def remove(self, scope: OrgScope, name: str, alias: str, *, asked: Asked = PLAINLY) -> ProposalOut | None:
+        """Remove an alias; what was begun by it goes on."""
+        done = await self._ask(scope, name, alias, Wanted(action="remove"), asked)
+        return done if isinstance(done, ProposalOut) else None
 
     async def roll_back(self, scope: OrgScope, name: str, alias: str) -> AgentOut:
         """Lead an alias back to the version it pointed at before; a second time to the one before that.
 
-        Raises `Conflict` where it has pointed at no other version.
+        One that shares its traffic out gives all of it to the version it points at. Nobody else has to agree: where it
+        leads back to, it has led before. Raises `Conflict` where it has pointed at no other version.
         """
         check_movable(alias)
-        async with self._uow(scope) as work:
-            agent_id = await self._held(work, scope, name, alias)
-            path = way(await alias_repository.moves(work, scope, agent_id, alias))
-            if len(path) <= 1:
-                raise Conflict(
-                    f"`{name}@{alias}` has pointed at no other version before",
-                    help="name the version: set the alias instead",
-                )
-            await alias_repository.move(work, scope, agent_id, alias, path[-2], "rolled_back")
-            (agent,) = await listing.agents(work, scope, name)
+        async with self._changes.begin(scope) as change:
+            place = await self._held(change, name, alias)
+            to = await _back(change, place)
+            await lead(change, place, to, "rolled_back")
+            (agent,) = await listing.agents(change.work, scope, name)
             return agent
 
-    async def remove(self, scope: OrgScope, name: str, alias: str) -> None:
-        """Remove an alias; what was begun by it goes on."""
+    async def alias(self, scope: OrgScope, name: str, alias: str) -> AliasOut:
+        """Where an alias leads, who has to agree to moves, and what is watched."""
         check_movable(alias)
         async with self._uow(scope) as work:
-            await alias_repository.remove(work, scope, await self._held(work, scope, name, alias), alias)
+            place = Place(await agent_of(work, scope, name), name, alias)
+            found = await alias_repository.pointing(work, scope, place.agent_id, alias)
+            if found is None:
+                raise await no_alias(Change(work, scope, Silent()), place)
+            shares = await target_repository.shares(work, scope, place.agent_id, alias)
+            return AliasOut(
+                agent=name,
+                alias=alias,
+                version=found.version,
+                weights={share.version: share.weight for share in shares} or None,
+                protected=await protection_repository.covers(work, scope, place.agent_id, alias),
+                guard=await guard_repository.of(work, scope, place.agent_id, alias),
+                moved_at=found.at,
+            )
 
     async def moves(self, scope: OrgScope, name: str, alias: str) -> list[MoveOut]:
         """Every move of an alias, the newest first; also of one that was removed."""
         check_movable(alias)
         async with self._uow(scope) as work:
-            found = await alias_repository.moves(work, scope, await _agent(work, scope, name), alias)
+            place = Place(await agent_of(work, scope, name), name, alias)
+            found = await alias_repository.moves(work, scope, place.agent_id, alias)
             if not found:
-                raise await _no_alias(work, scope, name, alias)
-        return [MoveOut(version=one.version, reason=one.reason, by=one.actor, at=one.at) for one in reversed(found)]
+                raise await no_alias(Change(work, scope, Silent()), place)
+        return [
+            MoveOut(version=one.version, reason=one.reason, by=one.actor, at=one.at, **(one.details or {}))
+            for one in reversed(found)
+        ]
 
-    async def _held(self, work: Work, scope: OrgScope, name: str, alias: str) -> UUID:
-        """The agent, whose alias nobody else moves until the transaction ends."""
-        agent_id = await _agent(work, scope, name)
-        if await alias_repository.held(work, scope, agent_id, alias) is None:
-            raise await _no_alias(work, scope, name, alias)
-        return agent_id
+    async def _ask(
+        self, scope: OrgScope, name: str, alias: str, wanted: Wanted, asked: Asked
+    ) -> AgentOut | ProposalOut:
+        """Do it, or keep it for a second person to decide."""
+        check_name(name)
+        check_movable(alias)
+        async with self._changes.begin(scope) as change:
+            place = Place(await agent_of(change.work, scope, name), name, alias)
+            await alias_repository.hold(change.work, scope, place.agent_id)
+            if await protection_repository.covers(change.work, scope, place.agent_id, alias):
+                await check(change, place, wanted)
+                return await propose(change, place, wanted, asked.comment, asked.expires_in)
+            await perform(change, place, wanted)
+            (agent,) = await listing.agents(change.work, scope, name)
+            return agent
+
+    async def _held(self, change: Change, name: str, alias: str) -> Place:
+        """The alias, which nobody else moves until the transaction ends."""
+        place = Place(await agent_of(change.work, change.scope, name), name, alias)
+        await alias_repository.hold(change.work, change.scope, place.agent_id)
+        if await alias_repository.held(change.work, change.scope, place.agent_id, alias) is None:
+            raise await no_alias(change, place)
+        return place
 
 
 def way(moves: Iterable[Moved]) -> list[UUID]:
-    """The versions an alias was led to, without those it was led back from; the last one is where it points."""
+    """The versions an alias was led to, without those it was led back from; the last one is where it points.
+
+    A move to where it points already is one that began or ended the sharing of its traffic.
+    """
     path: list[UUID] = []
     for move in moves:
         if move.version_id is None:
             path.clear()
-        elif move.reason == "rolled_back":
+        elif move.reason.startswith("rolled_back") and path[-1:] != [move.version_id]:
             del path[-1:]
-        else:
+        elif path[-1:] != [move.version_id]:
             path.append(move.version_id)
     return path
 
 
-async def _agent(work: Work, scope: OrgScope, name: str) -> UUID:
+async def agent_of(work: Work, scope: OrgScope, name: str) -> UUID:
+    """The agent of that name. Raises `NotFound`."""
     check_name(name)
     found = await repository.latest(work, scope, [name])
     if not found:
@@ -96,7 +185,14 @@ async def _agent(work: Work, scope: OrgScope, name: str) -> UUID:
     return found[name].agent_id
 
 
-async def _no_alias(work: Work, scope: OrgScope, name: str, alias: str) -> NotFound:
-    versions = await listing.versions(work, scope, name)
-    known = sorted({one for version in versions for one in version.aliases} - {LATEST})
-    return NotFound(f"the agent `{name}` has no alias `{alias}`", help=hint(alias, known))
+async def _back(change: Change, place: Place) -> UUID:
+    """The version to lead the alias back to."""
+    path = way(await alias_repository.moves(change.work, change.scope, place.agent_id, place.alias))
+    if await target_repository.shares(change.work, change.scope, place.agent_id, place.alias):
+        return path[-1]
+    if len(path) <= 1:
+        raise Conflict(
+            f"`{place}` has pointed at no other version before",
+            help="name the version: set the alias instead",
+        )
+    return path[-2]

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from girih.db.tenancy import OrgScope
 from girih.errors import NotFound
+from girih.services.shelf.schemas import Notice
 
 FRESH = 2.0
 """Seconds for which is believed what was found or confirmed."""
@@ -25,12 +26,14 @@ MOST_ABSENT = 512
 
 @dataclass(frozen=True)
 class Target:
-    """A version that a reference leads to; `weight` is its share of the traffic, in percent."""
+    """A version that a reference leads to; `weight` is its share of the traffic, in percent, and `notice` what callers
+    should know."""
 
     version_id: UUID
     version: str
     digest: str
     weight: int = 100
+    notice: Notice | None = None
 
 
 @dataclass(frozen=True)

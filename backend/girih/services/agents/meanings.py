@@ -6,6 +6,7 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import replace
 from typing import TypeAlias
 from uuid import UUID
 
@@ -22,6 +23,7 @@ from girih.services.agents.references import Reference, parse_reference
 from girih.services.agents.repository import Resolved
 from girih.services.agents.schemas import PublishedAgent
 from girih.services.agents.splitting import choose
+from girih.services.shelf import marks
 
 log = structlog.get_logger("girih.agents")
 
@@ -116,13 +118,24 @@ class Meanings:
 
     async def _published(self, scope: OrgScope, meaning: Meaning, target: Target) -> PublishedAgent:
         plan = await self._plan_of(scope, target.digest)
-        return PublishedAgent(meaning.agent_id, target.version_id, meaning.name, target.version, target.digest, plan)
+        version = target.version_id, meaning.name, target.version, target.digest
+        return PublishedAgent(meaning.agent_id, *version, plan, target.notice)
 
 
 async def _read(work: Work, scope: OrgScope, reference: Reference) -> Meaning:
     found: Resolved = await find(work, scope, reference)
-    main = Target(found.version_id, found.version, found.digest)
     if reference.by != "alias":
-        return Meaning(found.agent_id, reference.name, None, main)
+        return Meaning(found.agent_id, reference.name, None, await _noticed(work, scope, _target(found)))
     shares = await target_repository.shares(work, scope, found.agent_id, reference.value)
-    return Meaning(found.agent_id, reference.name, reference.value, main, tuple(shares))
+    main, *others = [await _noticed(work, scope, one) for one in (_target(found), *shares)]
+    return Meaning(found.agent_id, reference.name, reference.value, main, tuple(others))
+
+
+def _target(found: Resolved) -> Target:
+    return Target(found.version_id, found.version, found.digest)
+
+
+async def _noticed(work: Work, scope: OrgScope, target: Target) -> Target:
+    """The version, with what is said of it."""
+    held = (await marks.holding(work, scope, version=target.version_id)).get(target.version_id)
+    return target if held is None else replace(target, notice=held.notice)

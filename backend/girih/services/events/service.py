@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeAlias
 from uuid import UUID
 
@@ -51,6 +51,20 @@ class EventService:
         for call in after:
             call()
         return event
+
+    async def ready(self, work: Work, scope: OrgScope, types: Sequence[str]) -> None:
+        """Make sure, before any row is locked, that events of these types can be told in the transaction."""
+        for one in sorted(types):
+            await repository.lock_type(work, scope, one)
+
+    async def tell(self, work: Work, scope: OrgScope, type: str, data: JsonObject) -> list[Callable[[], None]]:
+        """Publish an event in a transaction that is open; see `ready`.
+
+        What is returned is to be called once the transaction has committed.
+        """
+        row = await repository.add(work, scope, type, data, key=None, source=scope.actor)
+        assert row is not None  # noqa: S101 - its key is its own id
+        return [await subscriber(work, scope, repository.out(row)) for subscriber in self._subscribers]
 
     async def events(
         self, scope: OrgScope, *, type: str | None = None, cursor: str | None = None, limit: int = 50

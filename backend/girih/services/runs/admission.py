@@ -21,6 +21,7 @@ from girih.services.runs.chats import asked_inputs, stored_chat
 from girih.services.runs.crash import CrashPoints
 from girih.services.runs.feed import Hub
 from girih.services.runs.links import Link, Opened
+from girih.services.runs.meant import Meant, meant_by
 from girih.services.runs.new_run import beginning, hash_of, new_run
 from girih.services.runs.options import CheckUrl, Options
 from girih.services.runs.plain import dump
@@ -28,7 +29,6 @@ from girih.services.runs.ports import Agents
 from girih.services.runs.queue import Queue
 from girih.services.runs.reconciler import Timing
 from girih.services.runs.repository import Claim
-from girih.services.runs.resolutions import Resolution, Resolutions
 from girih.services.runs.roster import Roster
 from girih.services.runs.schemas import RunIn, RunOut
 from girih.services.runs.shown import out
@@ -45,7 +45,11 @@ MOVES = 5
 
 
 class _MovedError(Exception):
-    """The reference no longer means the version it was found to mean."""
+    """The reference no longer means the version it was found to mean; or the run's thread `keeps` another one."""
+
+    def __init__(self, keeps: UUID | None) -> None:
+        super().__init__("moved")
+        self.keeps = keeps
 
 
 class Admission:
@@ -68,8 +72,7 @@ class Admission:
     ) -> None:
         self._uow = uow
         self._pool = pool
-        self.resolutions = Resolutions(agents)
-        """What references meant last; a run that is recorded confirms it."""
+        self._agents = agents
         self._hub = hub
         self._roster = roster
         self._queue = queue
@@ -92,13 +95,15 @@ class Admission:
         if known is not None:
             return known
         await self._watch.admit(scope)
+        keeps = None
         for _ in range(MOVES):
-            found, inputs = await self._fitting(scope, body)
+            found, inputs = await self._fitting(scope, body, link, keeps)
             try:
                 # Whoever asked may leave meanwhile: what was accepted is started all the same.
                 accepted = await to_its_end(self._accept(scope, found, inputs, body, key, asked, link))
-            except _MovedError:
-                self.resolutions.forget(scope, body.agent)
+            except _MovedError as moved:
+                self._agents.forget(scope, body.agent)
+                keeps = moved.keeps
                 continue
             if accepted is None:
                 accepted = await self._made_with(scope, key, asked)
@@ -109,18 +114,20 @@ class Admission:
     async def check(self, scope: OrgScope, body: RunIn) -> None:
         """Raise as `create` does for a run that does not fit its agent."""
         _check_plain(body)
-        found, _ = await self._fitting(scope, body)
+        found, _ = await self._fitting(scope, body, Link(body.thread_id))
         Options.of(body, found.agent.plan, datetime.now(UTC), self._check_url)
 
-    async def _fitting(self, scope: OrgScope, body: RunIn) -> tuple[Resolution, JsonObject]:
+    async def _fitting(
+        self, scope: OrgScope, body: RunIn, link: Link, keeps: UUID | None = None
+    ) -> tuple[Meant, JsonObject]:
         """What the reference means, and the inputs as that version takes them."""
-        found = await self.resolutions.find(scope, body.agent)
+        found = await meant_by(self._agents, scope, body, link, keeps)
         try:
             return found, _inputs(found, body)
         except InvalidInput:
             # It may mean another version by now, one that takes these inputs.
-            self.resolutions.forget(scope, body.agent)
-            found = await self.resolutions.find(scope, body.agent)
+            self._agents.forget(scope, body.agent)
+            found = await meant_by(self._agents, scope, body, link, keeps)
             return found, _inputs(found, body)
 
     async def _made_with(self, scope: OrgScope, key: str | None, asked: str | None) -> RunOut | None:
@@ -144,7 +151,7 @@ class Admission:
     async def _accept(
         self,
         scope: OrgScope,
-        found: Resolution,
+        found: Meant,
         inputs: JsonObject,
         body: RunIn,
         key: str | None,
@@ -166,7 +173,7 @@ class Admission:
             if is_here and not (opened.stamp and opened.here):
                 self._roster.give_back()
         if opened.stamp == "":
-            raise _MovedError
+            raise _MovedError(opened.keeps)
         if opened.stamp is None:
             return None
         self._crash.here("run.created")
@@ -184,7 +191,7 @@ class Admission:
     async def _open(
         self,
         scope: OrgScope,
-        found: Resolution,
+        found: Meant,
         run: RunOut,
         key: str | None,
         asked: str | None,
@@ -203,7 +210,7 @@ class Admission:
     async def _record(
         self,
         scope: OrgScope,
-        found: Resolution,
+        found: Meant,
         run: RunOut,
         key: str | None,
         asked: str | None,
@@ -280,7 +287,7 @@ def _function(link: Link, options: Options) -> tuple[str, tuple[str | None, ...]
     return ("open_linked_run", (link.text(),)) if link.is_any else ("open_run", ())
 
 
-def _inputs(found: Resolution, body: RunIn) -> JsonObject:
+def _inputs(found: Meant, body: RunIn) -> JsonObject:
     plan = found.agent.plan
     return checked_inputs(plan.inputs, asked_inputs(plan, body))
 

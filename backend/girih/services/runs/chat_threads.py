@@ -9,7 +9,6 @@ from girih.errors import Conflict, InvalidInput
 from girih.language.compiler.plan import Plan
 from girih.language.spec.tree import JsonObject
 from girih.services.runs.ports import Agents
-from girih.services.runs.resolutions import Resolutions
 from girih.services.runs.thread_calls import Standing, ThreadCalls
 
 
@@ -18,14 +17,14 @@ class ChatThreads:
 
     def __init__(self, calls: ThreadCalls, agents: Agents) -> None:
         self._calls = calls
-        self._resolutions = Resolutions(agents)
+        self._agents = agents
 
     async def plan(self, scope: OrgScope, agent: str) -> Plan:
         """The plan of an agent that one can chat with, as it was last. Raises `InvalidInput` for another one."""
-        plan = (await self._resolutions.find(scope, agent)).agent.plan
+        plan = (await self._agents.resolve(scope, agent)).plan
         if plan.chat is None:  # it may be another one by now
-            self._resolutions.forget(scope, agent)
-            plan = (await self._resolutions.find(scope, agent)).agent.plan
+            self._agents.forget(scope, agent)
+            plan = (await self._agents.resolve(scope, agent)).plan
         if plan.chat is None:
             raise InvalidInput(
                 f"agent '{plan.name}' is not one to chat with: its graph has no `chat:`",

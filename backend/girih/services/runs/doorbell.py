@@ -1,9 +1,12 @@
-"""The doorbell between processes: which runs have news, which are to stop. Ids only, and nothing depends on it."""
+"""The doorbell between processes: which runs have news, which are to stop, where agents changed.
+
+Ids only, and nothing depends on it. That agents changed, the database rings itself, when what did it is committed.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from typing import Literal, Protocol
 from uuid import UUID
@@ -14,7 +17,7 @@ from girih.errors import Unavailable
 
 log = structlog.get_logger("girih.runs")
 
-Kind = Literal["news", "stop"]
+Kind = Literal["news", "stop", "agents"]
 
 GAP = 0.01
 """Seconds between two rings: what happens in between is told in one. The first one goes at once."""
@@ -45,6 +48,10 @@ class Listener(Protocol):
 
     def is_to_stop(self, run_id: UUID) -> None:
         """Somebody asked the run to stop."""
+        ...
+
+    def has_moved(self, project_id: UUID) -> None:
+        """References to agents of the project may mean something else."""
         ...
 
     def may_have_missed(self) -> None:
@@ -129,12 +136,17 @@ class Doorbell:
             await asyncio.sleep(RETRY)
 
 
+_KINDS: Mapping[str, Kind] = {"s": "stop", "a": "agents"}
+
+
 def _act(text: str, listener: Listener) -> None:
-    for kind, run_id in _read(text):
+    for kind, number in _read(text):
         if kind == "stop":
-            listener.is_to_stop(run_id)
+            listener.is_to_stop(number)
+        elif kind == "agents":
+            listener.has_moved(number)
         else:
-            listener.has_news(run_id)
+            listener.has_news(number)
 
 
 def _read(text: str) -> Iterator[tuple[Kind, UUID]]:
@@ -142,4 +154,4 @@ def _read(text: str) -> Iterator[tuple[Kind, UUID]]:
     for start in range(0, len(text), 33):
         word = text[start : start + 33]
         with suppress(ValueError):
-            yield "stop" if word[0] == "s" else "news", UUID(hex=word[1:])
+            yield _KINDS.get(word[0], "news"), UUID(hex=word[1:])

@@ -63,6 +63,8 @@ class Opened:
     state: JsonObject = field(default_factory=dict)
     stopped: tuple[UUID, ...] = ()
     stateless: bool = False
+    keeps: UUID | None = None
+    """The version that the run's thread has, where the run was to have another one."""
 
     @classmethod
     def of(cls, text: str, link: Link) -> Opened:
@@ -73,7 +75,8 @@ class Opened:
             raise _fault(fault, link, told)
         stopped = tuple(UUID(number) for number in told.get("stopped") or ())
         stateless = link.thread is not None and answer["before"] is None
-        return cls(told["stamp"], bool(told.get("here")), told.get("state") or {}, stopped, stateless)
+        keeps = UUID(told["keeps"]) if "keeps" in told else None
+        return cls(told["stamp"], bool(told.get("here")), told.get("state") or {}, stopped, stateless, keeps)
 
 
 def on_thread(body: RunIn, thread_id: UUID) -> RunIn:

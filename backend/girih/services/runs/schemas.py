@@ -63,6 +63,9 @@ class RunIn(BaseModel):
     """Whom the run is for, as the app names its users; expressions see it as `run.user`."""
     tags: Annotated[list[Annotated[Printable, Field(min_length=1, max_length=64)]], Field(max_length=20)] = []
     """Words to find the run by."""
+    sticky_key: Annotated[Printable | None, Field(min_length=1, max_length=200)] = None
+    """Where the alias shares its traffic out among versions, the same key gets the same version; on a thread that is
+    the thread's, and without a key the user's."""
     ttl: Annotated[float | None, Field(gt=0, le=LONGEST_DURATION)] = None
     """Seconds after which a run that waits, for its turn or for an answer, ends as `expired`."""
     thread_id: UUID | None = None

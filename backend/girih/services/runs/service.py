@@ -125,7 +125,7 @@ class RunService:
             background_after=conditions.background_after,
             removal_after=conditions.removal_after,
         )
-        self._ears = Ears(self._mirrors, self._reconciler)
+        self._ears = Ears(self._mirrors, self._reconciler, agents)
         self._admission = Admission(
             uow,
             pool,
@@ -139,7 +139,7 @@ class RunService:
             watch=conditions.watch,
             check_url=conditions.check_url,
         )
-        self.resolutions, self._delays = self._admission.resolutions, Delays(self._ready)
+        self._delays = Delays(self._ready)
         self._admission.on_stopped, self._admission.on_delayed = self._superseded, self._delays.expect
         self.replays = Replays(uow, agents, self._admission, self._reader, conditions.checkpoints_since)
         self.views = Views(uow, agents, self._reader, self.replays, self._roster.find)

@@ -35,7 +35,7 @@ async def agent_meant(girih: Girih, scope: OrgScope, assistant_id: str) -> Publi
     number = _uuid(assistant_id)
     ref = assistant_id if number is None else _KNOWN.get(number)
     try:
-        return (await girih.runs.resolutions.find(scope, ref or assistant_id)).agent
+        return await girih.agents.resolve(scope, ref or assistant_id)
     except (NotFound, InvalidInput):
         return await agent_of(girih, scope, assistant_id)
 
@@ -45,8 +45,8 @@ async def has_moved(girih: Girih, scope: OrgScope, assistant_id: str) -> bool:
     try:
         meant = await agent_meant(girih, scope, assistant_id)
         ref = await reference_of(girih, scope, assistant_id)
-        girih.runs.resolutions.forget(scope, ref)
-        return (await girih.runs.resolutions.find(scope, ref)).agent.digest != meant.digest
+        girih.agents.forget(scope, ref)
+        return (await girih.agents.resolve(scope, ref)).digest != meant.digest
     except (NotFound, InvalidInput):
         return False
 

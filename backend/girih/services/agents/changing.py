@@ -1,0 +1,61 @@
+"""A transaction that may change what aliases mean: what happened is told in it, and what was known is forgotten."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Final
+
+from girih.db.tenancy import OrgScope
+from girih.db.unit_of_work import UnitOfWork, Work
+from girih.language.spec.tree import JsonValue
+from girih.services.agents.meanings import Meanings
+from girih.services.agents.ports import Tells
+
+DECIDED: Final = "agent.alias.decided"
+MOVED: Final = "agent.alias.moved"
+PROPOSED: Final = "agent.alias.proposed"
+PROTECTED: Final = "agent.alias.protected"
+REMOVED: Final = "agent.alias.removed"
+ROLLED_BACK: Final = "agent.alias.rolled_back"
+SPLIT: Final = "agent.alias.split"
+UNPROTECTED: Final = "agent.alias.unprotected"
+
+TYPES: Final = (DECIDED, MOVED, PROPOSED, PROTECTED, REMOVED, ROLLED_BACK, SPLIT, UNPROTECTED)
+"""Every domain event about aliases, in order: they are got ready for in the same one by everybody."""
+
+
+@dataclass
+class Change:
+    """What is being changed, in one transaction."""
+
+    work: Work
+    scope: OrgScope
+    tells: Tells
+    after: list[Callable[[], None]] = field(default_factory=list)
+
+    async def tell(self, type: str, **data: JsonValue) -> None:
+        """Publish a domain event, with who did it."""
+        said = {**data, "by": self.scope.actor}
+        self.after.extend(await self.tells.tell(self.work, self.scope, type, said))
+
+
+class Changes:
+    """Opens such transactions."""
+
+    def __init__(self, uow: UnitOfWork, tells: Tells, meanings: Meanings) -> None:
+        self._uow = uow
+        self._tells = tells
+        self._meanings = meanings
+
+    @asynccontextmanager
+    async def begin(self, scope: OrgScope) -> AsyncIterator[Change]:
+        """One transaction. What it changed is known in this process when it has committed."""
+        async with self._uow(scope) as work:
+            await self._tells.ready(work, scope, TYPES)
+            change = Change(work, scope, self._tells)
+            yield change
+        self._meanings.changed(scope.project_id)
+        for call in change.after:
+            call()
