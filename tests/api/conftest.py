@@ -55,6 +55,9 @@ outputs:
 """
 WORKSPACE = {"hello.yaml": HELLO, "collections/shelf.yaml": SHELF}
 
+MASTER_KEY = "q83vASNFZ4mrze8BI0VniavN7wEjRWeJq83vASNFZ4k="
+"""The same for all servers on one database."""
+
 Client = httpx.AsyncClient
 
 
@@ -68,6 +71,7 @@ def settings_for(database_url: str, data_dir: Path, **more: object) -> Settings:
             "OPENAI_BASE_URL": "",
             "embedder": "hashing",
             "max_upload_mb": 1,
+            "master_key": MASTER_KEY,
             **more,
         }
     )

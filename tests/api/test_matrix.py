@@ -36,6 +36,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "set_budget": {"json": {"target": "project", "period": "month", "tokens": 1_000_000_000}},
     "answer_interrupt": {"json": {"answer": {"answer": "x"}}},
     "resume_run": {"json": {"answer": {"answer": "x"}}},
+    "set_secret": {"json": {"value": "canary"}},
     "create_schedule": {"json": {"name": "nightly", "cron": "0 3 * * *", "run": {"agent": "curious"}}},
     "change_schedule": {"json": {"cron": "0 4 * * *"}},
     "create_thread": {"json": {}},
@@ -89,6 +90,8 @@ OF_NO_THING = {
     "list_collections",
     "list_keys",
     "create_key",
+    "list_secrets",
+    "set_secret",
 } | {
     "validate_workspace",
     "apply_workspace",
@@ -145,6 +148,7 @@ async def things(client: Client, work: Callable[[], Awaitable[None]]) -> dict[st
     night = {"name": "by day", "cron": "0 3 1 1 *", "run": {"agent": "curious"}}
     schedule = (await client.post("/v1/schedules", json=night)).json()
     thread = (await client.post("/v1/threads", json={"state": {"x": 1}})).json()
+    assert (await client.put("/v1/secrets/crm.key", **BODIES["set_secret"])).is_success
     assert (await client.put("/v1/store/items", **BODIES["put_item"])).is_success
     store = {"name": "pages", "collection": "shelf", "source": PAGE}
     store = (await client.post("/v1/data-stores", json=store)).json()
@@ -165,6 +169,7 @@ async def things(client: Client, work: Callable[[], Awaitable[None]]) -> dict[st
         "interrupt_id": open_now[0]["id"],
         "document_id": document["id"],
         "key_id": key["id"],
+        "secret": "crm.key",
     }
     budget = (await client.put("/v1/budgets", **BODIES["set_budget"])).json()
     return {**ids, "alias": "prod", "budget_id": budget["id"]}
@@ -186,6 +191,7 @@ IDS = (
     "interrupt_id",
     "document_id",
     "key_id",
+    "secret",
     "budget_id",
 )
 

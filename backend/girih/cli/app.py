@@ -42,6 +42,7 @@ COMMANDS: Mapping[str, str] = {
     "retention": "Show and set how long is kept what has ended.",
     "trace": "Show what a run did, as a tree.",
     "usage": "Show what model calls used and cost.",
+    "secrets": "Set, list and delete secrets, and rotate the keys they are kept under.",
     "data-stores": "Let collections follow sources, and sync them.",
     "ingest": "Bring files and folders into a collection.",
     "documents": "List, show, download, move and delete documents.",

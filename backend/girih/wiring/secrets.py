@@ -9,7 +9,6 @@ from girih.db.unit_of_work import UnitOfWork
 from girih.providers.credentials import secret_variable
 from girih.services.secrets.columns import SECRET_VALUES
 from girih.services.secrets.keyring import KeyRing
-from girih.services.secrets.rotation import Rotation
 from girih.services.secrets.service import SecretService
 from girih.services.webhooks.keys import SEALED as WEBHOOK_SECRETS
 from girih.services.webhooks.keys import SigningKeys
@@ -35,11 +34,6 @@ async def open_secrets(settings: Settings, uow: UnitOfWork) -> Secrecy:
     await require_right_keys(uow, masters)
     ring = KeyRing(uow, masters)
     return Secrecy(ring, SecretService(uow, ring, secret_of), SigningKeys(uow, ring))
-
-
-def make_rotation(settings: Settings, uow: UnitOfWork) -> Rotation:
-    """What rotates keys. Raises as `open_secrets` does."""
-    return Rotation(uow, KeyRing(uow, master_keys_of(settings)), SEALED)
 
 
 def secret_of(name: str) -> str | None:

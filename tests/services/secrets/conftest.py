@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import secrets
 
+import pytest
+
 from girih.db.unit_of_work import UnitOfWork
 from girih.providers.keys.base import MasterKeys
 from girih.providers.keys.local import LocalWrapper
 from girih.services.secrets.keyring import KeyRing
 from girih.services.secrets.service import SecretService
+
+
+@pytest.fixture
+def uow(uow_apart: UnitOfWork) -> UnitOfWork:
+    """On a database of its own: servers refuse to start where something is encrypted under keys they do not have."""
+    return uow_apart
 
 
 def new_master() -> LocalWrapper:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 
-import pytest
 from sqlalchemy import text
 from tests.services.secrets.conftest import new_master
 
@@ -17,12 +16,6 @@ from girih.services.secrets.keyring import KeyRing
 from girih.services.webhooks.keys import SigningKeys
 
 DAY = timedelta(days=1)
-
-
-@pytest.fixture
-def uow(uow_apart: UnitOfWork) -> UnitOfWork:
-    """On a database of its own: what is not sealed is looked for in all organizations."""
-    return uow_apart
 
 
 async def rows(uow: UnitOfWork, scope: OrgScope) -> str:

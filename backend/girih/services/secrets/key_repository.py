@@ -7,7 +7,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from sqlalchemy import delete, func, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import distinct_on, insert
 
 from girih.db.unit_of_work import Work
 from girih.services.secrets.tables import DataKeyRow
@@ -84,6 +84,6 @@ async def organizations(work: Work) -> Sequence[UUID]:
 async def masters(work: Work) -> Sequence[tuple[DataKeyRow, int]]:
     """One key that each master key wraps, and how many there are; for a transaction that reads for `keys`."""
     row = DataKeyRow
-    first = select(row).distinct(row.master).order_by(row.master, row.org_id, row.version)
+    first = select(row).ext(distinct_on(row.master)).order_by(row.master, row.org_id, row.version)
     counts = dict((await work.session.execute(select(row.master, func.count()).group_by(row.master))).all())
     return [(one, counts[one.master]) for one in (await work.session.scalars(first)).all()]
