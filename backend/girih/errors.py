@@ -79,6 +79,16 @@ class SpecRefused(Conflict):
         self.places = tuple(places)
 
 
+class StaleBase(Conflict):
+    """What was decided on is no longer so; `details` says how it stands now."""
+
+
+class PreconditionFailed(StaleBase):
+    """The same, asked for with `If-Match`."""
+
+    code = "precondition_failed"
+
+
 class ThreadBusy(Conflict):
     """A run is on the thread already; the same request may succeed when it has ended."""
 

@@ -39,6 +39,7 @@ STATUS: Mapping[type[errors.GirihError], int] = {
     errors.BudgetExceeded: 429,
     errors.NotFound: 404,
     errors.Conflict: 409,
+    errors.PreconditionFailed: 412,
     errors.TooLarge: 413,
     errors.Unsupported: 415,
     errors.Unauthorized: 401,

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
-from girih.api.deps import GuardedRoute, Wired, requires
+from girih.api.deps import GuardedRoute, Wired, require, requires
+from girih.api.etags import IfMatch, asked, etag, precondition
 from girih.api.shapes import Body
 from girih.db.tenancy import OrgScope
+from girih.errors import InvalidInput
 from girih.services.agents.comparing import Written
 from girih.services.agents.schemas import ApplyOut, ComparisonOut
+from girih.services.agents.terms import Terms
+from girih.services.registry.schemas import Origin
 
 router = APIRouter(prefix="/workspace", tags=["workspace"], route_class=GuardedRoute)
 
@@ -37,6 +41,28 @@ class ApplyIn(ValidateIn):
         max_length=80,
         description="The `base` of the dry run that this was decided on: refused with 409 where it is no longer so.",
     )
+    prune: bool = Field(default=False, description="Delete what the project has and the workspace does not name.")
+    prune_data: bool = Field(
+        default=False, description="With `prune`, also collections with documents; needs `knowledge:write`."
+    )
+    commit: Annotated[str, Field(pattern=r"^[0-9a-f]{7,64}$")] | None = Field(
+        default=None, description="The commit of the folder; kept with every version that this makes."
+    )
+    dirty: bool | None = Field(default=None, description="Whether the folder held changes beside the commit.")
+    message: Annotated[str, Field(min_length=1, max_length=2000)] | None = Field(
+        default=None, description="What it is about, in a sentence; kept with every version that this makes."
+    )
+
+    def terms(self, base: str | None) -> Terms:
+        """As the service takes them; `base` is what the request's headers ask for."""
+        if base is not None and self.base not in (None, base):
+            raise InvalidInput("'base' and If-Match say different things", help="send one of them")
+        if self.prune_data and not self.prune:
+            raise InvalidInput("'prune_data' means nothing without 'prune'", help="send both, or none of them")
+        if self.message is not None and "\0" in self.message:
+            raise InvalidInput("'message' holds a NUL character", help="take it out")
+        origin = Origin(commit=self.commit, dirty=self.dirty, message=self.message)
+        return Terms(self.dry_run, base or self.base, self.prune, self.prune_data, origin=origin)
 
 
 class GraphIn(ValidateIn):
@@ -59,6 +85,12 @@ class DiffIn(Body):
     new: Side
 
 
+class Base(BaseModel):
+    """What a project has published, in one digest."""
+
+    base: str
+
+
 class Findings(BaseModel):
     """What the compiler found."""
 
@@ -73,10 +105,30 @@ async def validate_workspace(
     return Findings(diagnostics=await girih.agents.validate(scope, body.files))
 
 
+@router.get("", operation_id="get_workspace_base")
+async def get_workspace_base(
+    girih: Wired, scope: Annotated[OrgScope, requires("agents:read")], response: Response
+) -> Base:
+    """What the project has published, in one digest, which is its `ETag`, too."""
+    base = await girih.agents.applying.standing(scope)
+    response.headers.update(etag(base))
+    return Base(base=base)
+
+
 @router.post("/apply", operation_id="apply_workspace")
-async def apply_workspace(girih: Wired, scope: Publisher, body: ApplyIn) -> ApplyOut:
-    """Publish a workspace, all of it or (with any error, 422 with `diagnostics`) nothing."""
-    return await girih.agents.apply(scope, body.files, dry_run=body.dry_run, base=body.base)
+async def apply_workspace(
+    girih: Wired, scope: Publisher, body: ApplyIn, response: Response, if_match: IfMatch = None
+) -> ApplyOut:
+    """Publish a workspace, all of it or (with any error, 422 with `diagnostics`) nothing.
+
+    `ETag` stands for what is published afterwards; `If-Match` is as `base`, but refused with 412.
+    """
+    if body.prune_data:
+        require(scope, "knowledge:write")
+    with precondition(if_match):
+        done = await girih.agents.applying.apply(scope, body.files, body.terms(asked(if_match)))
+    response.headers.update(etag(done.base if body.dry_run else done.standing))
+    return done
 
 
 @router.post("/diff", operation_id="diff_agents")

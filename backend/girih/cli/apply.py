@@ -8,10 +8,11 @@ from typing import Annotated, Literal
 
 import typer
 
-from girih.cli.client import open_server
+from girih.cli.client import fail, open_server
 from girih.cli.findings import received, show
-from girih.cli.output import CHANGES, note
+from girih.cli.output import CHANGES, USAGE, note
 from girih.cli.planned import Planned
+from girih.cli.pruning import Prune, PruneData, pruning
 from girih.cli.sending import checked_folder, send
 from girih.language.spec.tree import JsonObject
 
@@ -24,21 +25,29 @@ def apply(
     plan: Annotated[
         Path | None, typer.Option("--plan", exists=True, dir_okay=False, help="Do what this plan says, or nothing.")
     ] = None,
+    prune: Prune = False,
+    prune_data: PruneData = False,
     format: Annotated[Format, typer.Option("--format", help="How to print the outcome.")] = "text",
 ) -> None:
     """Check a folder of specs and publish all of it, or with any error nothing of it (exit code 1).
 
     Graphs and pipelines get a new version where their meaning changed; models, tools and collections are replaced by
     name. A collection whose pipeline changed is indexed anew while the former index is searched. With --plan it is
-    refused when somebody has published since the plan was made (exit code 5).
+    refused when somebody has published since the plan was made (exit code 5), and what would change now is shown. With
+    --prune, what the project has and the folder does not name is deleted; versions of graphs and pipelines stay for
+    runs that began with them, and are there again when the name is applied again.
     """
+    gone = pruning(prune=prune, data=prune_data)
     planned = Planned.read(plan) if plan is not None else None
     files = checked_folder(folder, format)
     if planned is not None:
         planned.require(files.needed())
+        if prune and not planned.prune:
+            fail("the plan is without --prune", "make a new plan: girih plan DIR --prune --out FILE", code=USAGE)
+        gone = pruning(prune=planned.prune, data=planned.prune_data)
     base = planned.base if planned is not None else None
     with open_server() as server:
-        outcome = send(server, files, format, dry_run=dry_run, base=base)
+        outcome = send(server, files, format, dry_run=dry_run, base=base, **gone)
     if format == "json":
         typer.echo(json.dumps(outcome, indent=2, ensure_ascii=False))
     else:

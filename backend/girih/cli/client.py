@@ -43,7 +43,7 @@ class Failure:
         """The exit code that fits."""
         if self.status in (401, 403) or self.status >= 500:
             return UNREACHABLE
-        return CONFLICT if self.status == 409 else FINDINGS
+        return CONFLICT if self.status in (409, 412) else FINDINGS
 
 
 class Refused(Exception):

@@ -12,6 +12,7 @@ from girih.cli.client import fail, open_server
 from girih.cli.findings import received, show
 from girih.cli.output import CHANGES, USAGE, data, note
 from girih.cli.planned import Planned, plan_annotations, plan_markdown, plan_text
+from girih.cli.pruning import Prune, PruneData, pruning
 from girih.cli.sending import Folder, Form, checked_folder, send
 from girih.language.spec import render
 from girih.language.spec.tree import JsonObject
@@ -24,6 +25,8 @@ def plan(
     out: Annotated[
         Path | None, typer.Option("--out", dir_okay=False, help="Keep the plan in a file, for `girih apply --plan`.")
     ] = None,
+    prune: Prune = False,
+    prune_data: PruneData = False,
     format: Annotated[
         Format,
         typer.Option("--format", help="How to print it; `github` is for a workflow's log, `markdown` for a comment."),
@@ -33,13 +36,14 @@ def plan(
 
     A kept plan says what was published when it was made and which texts it is for. `girih apply DIR --plan FILE` does
     exactly that, or nothing: it is refused when somebody has published since (exit code 5), or a text is another one.
-    Exit code 3 if anything would change.
+    Of graphs that are there it says what goes on with them: runs, threads, schedules, callers, aliases, costs. With
+    --prune it names what would be deleted. Exit code 3 if anything would change.
     """
     form: Form = "text" if format == "markdown" else format
     files = checked_folder(folder, form)
     with open_server() as server:
-        outcome = send(server, files, form, dry_run=True)
-    made = Planned.of(outcome, files.needed())
+        outcome = send(server, files, form, dry_run=True, **pruning(prune=prune, data=prune_data))
+    made = Planned.of(outcome, files.needed(), **pruning(prune=prune, data=prune_data))
     if out is not None:
         _keep(made, out)
     _tell(made, outcome, files, format)

@@ -13,6 +13,7 @@ import typer
 from girih.cli.client import Failure, Refused, Server, fail
 from girih.cli.findings import counted, received, show
 from girih.cli.output import FINDINGS, USAGE, data, note
+from girih.cli.planned import Planned, plan_text
 from girih.errors import GirihError
 from girih.language.compiler.folder import NO_SPECS, SPEC_SUFFIXES, is_plan, is_spec, read_folder
 from girih.language.compiler.pipeline import compile_workspace
@@ -23,6 +24,9 @@ from girih.language.spec.tree import JsonObject
 
 ONLY_A_SERVER_KNOWS = frozenset({"E401", "E402"})
 """Findings about things that may be published already; the server judges those."""
+
+UNPROCESSABLE = 422
+"""The status of a workspace with errors."""
 
 Form = Literal["text", "json", "github"]
 """How findings are told to whoever called."""
@@ -72,11 +76,28 @@ def send(server: Server, folder: Folder, form: Form, **more: Any) -> JsonObject:
             "POST", "/v1/workspace/apply", json={"files": folder.needed(), **more}, timeout=120
         )
     except Refused as refused:
-        found = _diagnostics(refused.failure)
-        if not found:
-            server.give_up(refused.failure)
-        _refuse(found, folder, form)
+        failure = refused.failure
+        found = _diagnostics(failure)
+        if found and failure.status == UNPROCESSABLE:
+            _refuse(found, folder, form)
+        _give_up(server, failure, found, folder, form)
     return outcome
+
+
+def _give_up(server: Server, failure: Failure, found: Sequence[Diagnostic], folder: Folder, form: Form) -> NoReturn:
+    """End the command with a refusal, the places it comes from, and what would change now where the server says it."""
+    fresh = ((failure.body or {}).get("details") or {}).get("plan")
+    if form == "json":
+        told = {"changes": [], "diagnostics": [one.as_dict() for one in found]}
+        typer.echo(json.dumps(told if fresh is None else {**told, "fresh": fresh}, indent=2, ensure_ascii=False))
+    elif found:
+        show(found, folder.texts)
+    if form == "github":
+        data(render.github(found))
+    if fresh is not None and form != "json":
+        note("what would change now:")
+        data(plan_text(Planned.of(fresh, folder.needed())))
+    server.give_up(failure)
 
 
 def _diagnostics(failure: Failure) -> list[Diagnostic]:

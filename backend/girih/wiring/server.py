@@ -30,6 +30,7 @@ from girih.services.knowledge.documents import DocumentService
 from girih.services.knowledge.jobs import JobService
 from girih.services.knowledge.service import KnowledgeService
 from girih.services.memory.service import MemoryService
+from girih.services.registry.models import ModelService
 from girih.services.registry.service import RegistryService
 from girih.services.requests.service import RequestService
 from girih.services.retention.service import RetentionService
@@ -44,16 +45,21 @@ from girih.services.usage.service import UsageService
 from girih.services.webhooks.service import WebhookService
 from girih.settings import Settings
 from girih.wiring.database import open_database, require_usable
+from girih.wiring.dependents import ProjectDependents
 from girih.wiring.documents import open_shelves
 from girih.wiring.environment import dispatch_of, origins_of, provider_of, require_no_crash
 from girih.wiring.facilities import InstalledFacilities
+from girih.wiring.gating import ServerTrials
 from girih.wiring.ingestion import open_news
 from girih.wiring.knowledge import make_embedders, make_knowledge, warm_up
+from girih.wiring.models import make_model_service
 from girih.wiring.people import People, make_people
 from girih.wiring.retention import make_retention
 from girih.wiring.runs import make_runs
 from girih.wiring.searching import make_searches
 from girih.wiring.secrets import Secrecy, open_secrets
+from girih.wiring.shelf import Shelf, make_shelf
+from girih.wiring.signing import make_signing
 from girih.wiring.sources import make_sources
 from girih.wiring.stores import open_stores
 from girih.wiring.watching import Telemetry, make_traces, make_usage, open_telemetry
@@ -115,6 +121,8 @@ class Girih:
     warm_up: Callable[[], None]
     people: People
     secrets: SecretService
+    shelf: Shelf
+    models: ModelService
 
 
 @asynccontextmanager
@@ -134,8 +142,18 @@ async def open_girih(settings: Settings) -> AsyncIterator[Girih]:
         identity, registry = IdentityService(uow), RegistryService(uow)
         after, events = settings.background_after, EventService(uow)
         usage = make_usage(uow, events)
-        embedders, knowledge = _knowledge(stack, settings, uow, registry, provider, usage)
-        agents = AgentService(uow, registry, knowledge, InstalledFacilities())
+        embedders, knowledge = _knowledge(stack, settings, uow, registry, provider, usage, secrecy)
+        agents = AgentService(
+            uow,
+            registry,
+            knowledge,
+            InstalledFacilities(),
+            ProjectDependents(),
+            trials=ServerTrials(settings),
+            signing=make_signing(settings, uow),
+            tells=events,
+            crash_points=settings.test_build,
+        )
         memory = MemoryService(uow, embedders)
         telemetry = await open_telemetry(stack, settings, engine, uow, port=settings.metrics_port)
         runs = await make_runs(
@@ -158,11 +176,13 @@ async def open_girih(settings: Settings) -> AsyncIterator[Girih]:
         traces, requests = make_traces(settings, uow), RequestService(uow)
         nouns = (identity, registry, knowledge, agents, runs, events, requests, memory, usage, traces, telemetry)
         shelves, said = await open_shelves(stack, settings, uow), _said(uow, secrecy)
-        more = make_retention(settings, uow), *said, ScheduleService(uow, runs), StoreService(uow, embedders)
+        retention = make_retention(settings, uow)
+        more = retention, *said, ScheduleService(uow, runs), StoreService(uow, embedders)
         news = open_news(stack, settings)
         sources, jobs = make_sources(stack, settings, uow, news), JobService(uow, news)
         people = make_people(stack, settings, uow)
-        last = people, secrecy.secrets
+        models = make_model_service(stack, settings, uow, registry, provider, secrecy.secrets, usage.allowances, events)
+        last = people, secrecy.secrets, make_shelf(uow, retention, registry, knowledge, agents.changed), models
         yield Girih(*nouns, *more, *shelves, sources, jobs, facts, readiness, lambda: warm_up(*loads), *last)
 
 
@@ -177,12 +197,14 @@ def _knowledge(
     registry: RegistryService,
     provider: ProviderClients | None,
     usage: UsageService,
+    secrecy: Secrecy,
 ) -> tuple[Embedders, KnowledgeService]:
     """Embedders, which are closed with the stack, and the service with all that makes searches better."""
     embedders = make_embedders(settings, provider)
     stack.callback(embedders.close)
     stores = open_stores(stack, settings)
-    searches = make_searches(stack, settings, uow, embedders, registry, provider, stores, usage.allowances)
+    shared = provider, stores, usage.allowances, secrecy.secrets
+    searches = make_searches(stack, settings, uow, embedders, registry, *shared)
     return embedders, make_knowledge(settings, uow, embedders, searches, stores=stores)
 
 

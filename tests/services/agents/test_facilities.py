@@ -42,7 +42,13 @@ async def test_without_a_sandbox_no_program_is_published(
         with pytest.raises(Conflict, match="has no sandbox, which `add` of `sum` cannot run without") as caught:
             await installed.apply(scope, files, dry_run=dry_run)
         assert caught.value.help == "install girih[server], which brings pydantic-monty with its worker"
-        assert caught.value.details == {"missing": "sandbox"}
+        assert caught.value.details["missing"] == "sandbox"
+        (found,) = caught.value.details["diagnostics"]
+        assert (found["file"], found["line"], found["column"]) == (
+            "sum.yaml",
+            SUM[: SUM.index("code: ")].count("\n") + 1,
+            5,
+        )
     assert await installed.agents(scope) == []
     del files["sum.yaml"]
     await installed.apply(scope, files)

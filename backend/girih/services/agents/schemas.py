@@ -132,6 +132,8 @@ class ApplyOut(BaseModel):
     changes: list[Change]
     diagnostics: list[dict[str, object]]
     base: str
+    standing: str = ""
+    """The same digest of what is published once this is done."""
 
 
 class Locked(BaseModel):
@@ -177,6 +179,14 @@ class AgentDetail(AgentOut):
     outputs: JsonSchema
     path: str
     source: str
+    report: ReportOut | None = None
+    """What its tests said when it was published."""
+    forced: bool = False
+    """Whether it was published although a test failed."""
+    signature: dict[str, str] | None = None
+    """`alg`, `kid` and `value`; null where it was not signed."""
+    imported: dict[str, Any] | None = None
+    """By whom and when it was brought here in a bundle, and whose signature held."""
 
 
 class VersionOut(BaseModel):
@@ -187,10 +197,16 @@ class VersionOut(BaseModel):
     digest: str
     aliases: list[str]
     path: str
+    commit: str | None = None
+    """The commit of the folder that it was published from."""
+    dirty: bool | None = None
+    """Whether that folder held changes beside the commit."""
+    message: str | None = None
+    """What it is about, in the words of whoever published it."""
     created_by: str
     created_at: datetime
     report: ReportOut | None = None
-    """What its tests said when it was published; in lists without the single tests."""
+    """What its tests said when it was published, without the single tests."""
     forced: bool = False
     signed_by: str | None = None
     """The `kid` of the key it was signed with."""
@@ -203,6 +219,40 @@ class VersionOut(BaseModel):
     """What callers should use instead."""
     collected_at: datetime | None = None
     """Since when it has no plan and no text any more: nothing referred to it."""
+
+
+class Standing(BaseModel):
+    """What a reference means right now."""
+
+    version: str | None = None
+    digest: str | None = None
+
+
+class LockOut(Locked):
+    """A reference of a version: what it was resolved to, and what it means now.
+
+    `held` are graphs and tools: a run uses exactly what the version was published with. Of models, collections and
+    their pipelines a run takes what stands under their names when it runs. `drifted` says whether `now` is something
+    else; `now` is null where there is nothing any more.
+    """
+
+    held: bool
+    now: Standing | None
+    drifted: bool
+
+
+class VersionDetail(VersionOut):
+    """One version with all that is kept of it: contract, text, lock, what its tests said, and the signature.
+
+    `lock` is null for a version that was published before locks were kept.
+    """
+
+    inputs: JsonSchema
+    outputs: JsonSchema
+    source: str
+    lock: list[LockOut] | None
+    signature: dict[str, str] | None
+    """`alg`, `kid` and `value`; null where it was not signed."""
 
 
 class MoveOut(BaseModel):

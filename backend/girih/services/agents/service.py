@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
+from uuid import UUID
 
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import UnitOfWork, Work
@@ -12,13 +13,23 @@ from girih.language.compiler.plan import Plan
 from girih.services.agents import listing, repository
 from girih.services.agents.aliases import Aliases
 from girih.services.agents.applying import Applying
+from girih.services.agents.changing import Changes
 from girih.services.agents.comparing import Comparing
+from girih.services.agents.dependents import Dependents, NoDependents
 from girih.services.agents.drawing import inner_of
 from girih.services.agents.finding import check_name, find, unknown
+from girih.services.agents.gates import Gate, Trials
+from girih.services.agents.guarding import Guarding
+from girih.services.agents.kept import Kept
+from girih.services.agents.meanings import Meanings
 from girih.services.agents.plans import Plans
-from girih.services.agents.ports import AllFacilities, Collections, Facilities
+from girih.services.agents.ports import AllFacilities, Collections, Facilities, Silent, Tells
+from girih.services.agents.proposals import Proposals
+from girih.services.agents.protections import Protections
 from girih.services.agents.references import parse_reference
 from girih.services.agents.schemas import AgentDetail, AgentOut, ApplyOut, PublishedAgent, VersionOut
+from girih.services.agents.signing import Signing
+from girih.services.agents.terms import CrashPoints, Terms
 from girih.services.registry.service import RegistryService
 
 
@@ -26,23 +37,56 @@ class AgentService:
     """Publishes graphs as immutable versions and finds them again."""
 
     def __init__(
-        self, uow: UnitOfWork, registry: RegistryService, knowledge: Collections, facilities: Facilities | None = None
+        self,
+        uow: UnitOfWork,
+        registry: RegistryService,
+        knowledge: Collections,
+        facilities: Facilities | None = None,
+        dependents: Dependents | None = None,
+        trials: Trials | None = None,
+        signing: Signing | None = None,
+        tells: Tells | None = None,
+        *,
+        crash_points: bool = False,
     ) -> None:
         self._uow = uow
         self._plans = Plans()
-        self.applying = Applying(uow, registry, knowledge, facilities or AllFacilities())
+        self.signing = signing or Signing(uow, None)
+        self.applying = Applying(
+            uow,
+            registry,
+            knowledge,
+            facilities or AllFacilities(),
+            dependents or NoDependents(),
+            Gate(uow, registry, trials, self.plan),
+            self.signing,
+            CrashPoints(enabled=crash_points),
+        )
+        self.kept = Kept(uow, registry, knowledge)
         self.comparing = Comparing(uow, registry, knowledge, self)
-        self.aliases = Aliases(uow)
+        self.meanings = Meanings(uow, self.plan)
+        changes = Changes(uow, tells or Silent(), self.meanings)
+        self.aliases, self.guarding = Aliases(uow, changes), Guarding(changes)
+        self.proposals, self.protections = Proposals(uow, changes), Protections(uow, changes)
 
     async def validate(self, scope: OrgScope, files: Mapping[str, str]) -> list[dict[str, object]]:
         """See `Applying.validate`."""
         return await self.applying.validate(scope, files)
 
     async def apply(
-        self, scope: OrgScope, files: Mapping[str, str], *, dry_run: bool = False, base: str | None = None
+        self,
+        scope: OrgScope,
+        files: Mapping[str, str],
+        *,
+        dry_run: bool = False,
+        base: str | None = None,
+        prune: bool = False,
+        prune_data: bool = False,
     ) -> ApplyOut:
         """See `Applying.apply`."""
-        return await self.applying.apply(scope, files, dry_run=dry_run, base=base)
+        done = await self.applying.apply(scope, files, Terms(dry_run, base, prune, prune_data))
+        self.meanings.changed(scope.project_id)
+        return done
 
     async def agents(self, scope: OrgScope) -> list[AgentOut]:
         """Every agent of the project, by name."""
@@ -71,11 +115,19 @@ class AgentService:
 
     async def resolve(self, scope: OrgScope, ref: str) -> PublishedAgent:
         """What `name`, `name@alias`, `name@1.2.0` or `name@sha256:…` means right now; no `@` means `latest`."""
-        reference = parse_reference(ref)
-        async with self._uow(scope) as work:
-            found = await find(work, scope, reference)
-            plan = await self._plan(work, scope, found.digest)
-        return PublishedAgent(found.agent_id, found.version_id, reference.name, found.version, found.digest, plan)
+        return await self.meanings.agent(scope, ref)
+
+    async def pick(self, scope: OrgScope, ref: str, key: str | None, keeps: UUID | None = None) -> PublishedAgent:
+        """See `Meanings.pick`: `resolve` for one caller, where an alias shares its traffic out."""
+        return await self.meanings.pick(scope, ref, key, keeps)
+
+    def forget(self, scope: OrgScope, ref: str) -> None:
+        """Look the reference up the next time."""
+        self.meanings.forget(scope, ref)
+
+    def changed(self, project_id: UUID | None) -> None:
+        """References of the project may mean something else by now; without one, those of any may."""
+        self.meanings.changed(project_id)
 
     async def plan(self, scope: OrgScope, digest: str) -> Plan:
         """The plan of that digest, if a version of the project has it."""

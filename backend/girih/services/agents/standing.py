@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from girih.db.unit_of_work import Work
-from girih.errors import Conflict
+from girih.errors import StaleBase
 from girih.language.spec.canonical import digest_of
 from girih.services.agents import repository
 from girih.services.agents.ports import Collections
@@ -27,17 +27,11 @@ async def held(work: Work, registry: RegistryService, collections: Collections) 
     return found
 
 
-def stale_base(now: str, plan: ApplyOut | None = None) -> Conflict:
+def stale_base(now: str, plan: ApplyOut | None = None) -> StaleBase:
     """What an apply was planned on is no longer so; `plan` is what it would change now, where that can be said."""
-    return Conflict(
+    return StaleBase(
         "somebody has published since this was planned; nothing was published",
         help="plan it again, and look at what changes now",
         base=now,
         **({"plan": plan.model_dump(mode="json")} if plan is not None else {}),
     )
-
-
-def require(base: str | None, now: str) -> None:
-    """Raises `Conflict` where what an apply was planned on is no longer so."""
-    if base not in (None, now):
-        raise stale_base(now)
