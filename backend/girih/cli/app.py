@@ -49,6 +49,7 @@ COMMANDS: Mapping[str, str] = {
     "search": "Search in a collection, and show how hits were found.",
     "collections": "List collections, and build, switch and roll back their indexes.",
     "pipelines": "List pipelines, and show one.",
+    "models": "List models, bind them to what answers here, and try them.",
     "eval": "Measure how well searches answer questions with known answers.",
     "dev": "Run everything on this machine, with embedded servers.",
     "doctor": "Check what girih needs on this machine.",

@@ -84,6 +84,7 @@ class _Call:
         data: JsonObject = {
             "model": _storable(done.model),
             "provider": _storable(done.provider),
+            "name": _storable(done.name or self._asked),
             "usage": usage_dict(done.usage),
             "duration_ms": _milliseconds(self._began, time.perf_counter()),
         }

@@ -46,7 +46,8 @@ EventType = Literal[
 - `message.delta` text, of an agent its `turn`, and `final` where an agent without tools says it ·
   `message.completed` text, model, usage, and as they apply turn, calls (with the `id` that the message has among the
   agent's `messages`), cut_off (at the limit of tokens) · `model.finished` (each call of a model, whatever became of it)
-  model, provider, usage, duration_ms, and as they apply first_token_ms, error (its kind, or `cancelled`) ·
+  model, provider, name (of the logical model that answered), usage, duration_ms, and as they apply first_token_ms,
+  error (its kind, or `cancelled`) ·
   `tool.delta` a piece of a call as it arrives: index (of the turn's calls), arguments, and as they apply turn, call_id,
   tool, `app` where the tool is the app's · `tool.started` tool, arguments · `tool.finished` tool, result or error, and
   `changed` with the arguments where a person has changed them · `retrieval.finished` collection, hits

@@ -215,10 +215,7 @@ class ProviderClients:
 
 
 class CollectorClient:
-    """Posts to the one address that the operator set for telemetry: no proxy, no redirect, nowhere else.
-
-    It is not asynchronous: what sends telemetry has a thread of its own.
-    """
+    """Posts to the operator's one address for telemetry, from a thread of its own: no proxy, no redirect."""
 
     def __init__(self, url: str, *, timeout: float) -> None:
         self._url = url
@@ -236,13 +233,15 @@ class CollectorClient:
         self._client.close()
 
 
-def provider_clients(base_url: str, timeout: float = 60.0) -> ProviderClients:
+def provider_clients(base_url: str | None, timeout: float = 60.0) -> ProviderClients:
     """Clients for the provider at `base_url` (empty: OpenAI), which the operator chose: only it may be private.
+    `None`: for whatever public host a request names.
 
     `timeout` (seconds) bounds the wait for the connection and for each piece of an answer, unless a request sets less.
     """
     closed = httpx.Client(transport=_Closed(), trust_env=False)
-    return ProviderClients(_guarded((base_url or OPENAI_URL,), timeout), closed)
+    allowed = () if base_url is None else (base_url or OPENAI_URL,)
+    return ProviderClients(_guarded(allowed, timeout), closed)
 
 
 def guarded_transport(base_url: str) -> httpx.AsyncBaseTransport:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 from collections.abc import Mapping
+from contextlib import AsyncExitStack
 from typing import Protocol
 
 from girih.db.tenancy import OrgScope
@@ -14,6 +15,7 @@ from girih.language.spec.tree import JsonObject
 from girih.providers.outbound import ProviderClients
 from girih.services.knowledge.enriching import Enriching
 from girih.services.registry.service import RegistryService
+from girih.services.secrets.service import SecretService
 from girih.services.usage.allowances import Allowances
 from girih.services.usage.metering import Metering
 from girih.settings import Settings
@@ -31,19 +33,24 @@ class ProjectModels(Protocol):
         ...
 
 
-def make_enriching(settings: Settings, uow: UnitOfWork, provider: ProviderClients | None) -> Enriching:
+def make_enriching(
+    stack: AsyncExitStack, settings: Settings, uow: UnitOfWork, provider: ProviderClients | None
+) -> Enriching:
     """Enrichers over the projects' models, counted with the usage of runs."""
     known: list[ProjectModels] = []
 
-    def load() -> ProjectModels:
+    def load(secrets: SecretService) -> ProjectModels:
         ports = importlib.import_module("girih.services.runs.ports")
-        searching = importlib.import_module("girih.wiring.searching")
-        projects: ProjectModels = ports.ProjectModels(RegistryService(uow), searching.models_of(settings, provider))
+        models = importlib.import_module("girih.wiring.models")
+        make = models.models_of(stack, settings, provider, secrets)
+        projects: ProjectModels = ports.ProjectModels(RegistryService(uow), make)
         return projects
 
     async def models_of(scope: OrgScope) -> Models:
         if not known:
-            known.append(await asyncio.to_thread(load))
+            secrets = await asyncio.to_thread(importlib.import_module, "girih.wiring.secrets")
+            secrecy = await secrets.open_secrets(settings, uow)
+            known.append(await asyncio.to_thread(load, secrecy.secrets))
         return await known[0].of(scope, None)
 
     def documents(scope: OrgScope) -> Mapping[str, JsonObject]:

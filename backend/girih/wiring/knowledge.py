@@ -54,7 +54,7 @@ async def open_knowledge(settings: Settings) -> AsyncIterator[KnowledgeService]:
         warm_up(embedders.load_default)
         uow = UnitOfWork(make_sessions(engine), dispatch_of(settings))
         stores = open_stores(stack, settings)
-        enriching = make_enriching(settings, uow, provider)
+        enriching = make_enriching(stack, settings, uow, provider)
         yield make_knowledge(settings, uow, embedders, enriching=enriching, stores=stores)
 
 

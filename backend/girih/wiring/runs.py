@@ -37,8 +37,9 @@ from girih.settings import Settings
 from girih.wiring.database import open_database
 from girih.wiring.environment import dispatch_of, provider_of, web_endpoints_of
 from girih.wiring.knowledge import make_embedders, make_knowledge, warm_up
+from girih.wiring.models import models_of
 from girih.wiring.retention import make_retention, start_sweeper
-from girih.wiring.searching import make_searches, models_of
+from girih.wiring.searching import make_searches
 from girih.wiring.secrets import Secrecy, open_secrets
 from girih.wiring.stores import open_stores
 from girih.wiring.watching import Telemetry, make_usage, open_telemetry
@@ -57,7 +58,7 @@ async def open_runs(settings: Settings) -> AsyncIterator[RunService]:
     async with AsyncExitStack() as stack:
         engine = await stack.enter_async_context(open_database(settings))
         uow = UnitOfWork(make_sessions(engine), dispatch_of(settings))
-        provider = provider_of(settings)
+        provider, secrecy = provider_of(settings), await open_secrets(settings, uow)
         if provider:
             stack.push_async_callback(provider.aclose)
         embedders = make_embedders(settings, provider)
@@ -66,7 +67,8 @@ async def open_runs(settings: Settings) -> AsyncIterator[RunService]:
         stores = open_stores(stack, settings)
         events = EventService(uow)
         usage = make_usage(uow, events)
-        searches = make_searches(stack, settings, uow, embedders, registry, provider, stores, usage.allowances)
+        shared = provider, stores, usage.allowances, secrecy.secrets
+        searches = make_searches(stack, settings, uow, embedders, registry, *shared)
         knowledge = make_knowledge(settings, uow, embedders, searches, stores=stores)
         agents = AgentService(uow, registry, knowledge)
         memory = MemoryService(uow, embedders)
@@ -82,7 +84,7 @@ async def open_runs(settings: Settings) -> AsyncIterator[RunService]:
             memory,
             usage,
             await open_telemetry(stack, settings, engine, uow, port=settings.worker_metrics_port),
-            secrecy=await open_secrets(settings, uow),
+            secrecy=secrecy,
             background_after=0,
         )
         warm_up(embedders.load_default)
@@ -127,7 +129,7 @@ async def make_runs(
         registry,
         knowledge,
         Engine(kinds(), telemetry.graph_needed),
-        make_models=models_of(settings, provider),
+        make_models=models_of(stack, settings, provider, secrecy.secrets),
         events=events,
         world=make_world(tools_of(settings, outbound, secrecy.secrets), memory, ResultService(uow), sandbox),
         conditions=_conditions(settings, watch, background_after, retention.checkpoints_since, check_of(outbound)),

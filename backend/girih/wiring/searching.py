@@ -8,19 +8,20 @@ from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import UnitOfWork
 from girih.language.nodes.ports import Models
 from girih.providers.embeddings.ladder import Embedders
-from girih.providers.models.chat import ModelOptions, make_models
 from girih.providers.outbound import OutboundClient, ProviderClients
 from girih.providers.rerankers.http import HttpRerankers
 from girih.providers.stores.base import VectorStores
 from girih.services.knowledge.outside import Outside
 from girih.services.knowledge.searching import SearchService
 from girih.services.registry.service import RegistryService
-from girih.services.runs.ports import MakeModels, ProjectModels
+from girih.services.runs.ports import ProjectModels
+from girih.services.secrets.service import SecretService
 from girih.services.usage.allowances import Allowances
 from girih.services.usage.metered_models import MeteredModels
 from girih.services.usage.metering import Metering
 from girih.settings import Settings
 from girih.wiring.environment import web_endpoints_of
+from girih.wiring.models import models_of
 from girih.wiring.secrets import secret_of
 
 SEARCHES = "(search)", "(search)"
@@ -36,6 +37,7 @@ def make_searches(
     provider: ProviderClients | None,
     stores: VectorStores,
     allowances: Allowances,
+    secrets: SecretService,
 ) -> SearchService:
     """The service over an open database. What it holds open is closed with the stack.
 
@@ -43,7 +45,7 @@ def make_searches(
     """
     outbound = OutboundClient(web_endpoints_of(settings))
     stack.push_async_callback(outbound.aclose)
-    models = ProjectModels(registry, models_of(settings, provider))
+    models = ProjectModels(registry, models_of(stack, settings, provider, secrets))
 
     metering = Metering(uow, allowances, models.documents)
 
@@ -52,14 +54,3 @@ def make_searches(
 
     rerankers = HttpRerankers(outbound, settings.endpoints, secret_of)
     return SearchService(uow, embedders, outside=Outside(uow, stores), models_of=of, rerankers=rerankers)
-
-
-def models_of(settings: Settings, provider: ProviderClients | None) -> MakeModels:
-    """Makes a project's chat models of its `model/v1` documents."""
-    options = ModelOptions(
-        openai_api_key=settings.openai_api_key.get_secret_value(),
-        openai_base_url=settings.openai_base_url,
-        openai_model=settings.openai_model,
-        clients=provider,
-    )
-    return lambda documents: make_models(documents, options)

@@ -16,13 +16,14 @@ from girih.providers.fakes.cache import InProcessCache
 from girih.providers.fakes.events import RecordedEvents
 from girih.providers.fakes.memory import InProcessMemory
 from girih.providers.models.cassettes import Cassette, Hiding, PlayedModels, RecordingModels
-from girih.providers.models.chat import ModelOptions, make_models
+from girih.providers.models.chat import make_models
 from girih.providers.outbound import OutboundClient
 from girih.providers.pii.scanner import PiiScanner
 from girih.providers.sandbox.monty import MontySandbox
 from girih.providers.tools.http import HttpTools
 from girih.settings import Settings
 from girih.wiring.environment import provider_of, read_settings, web_endpoints_of
+from girih.wiring.models import options_of
 from girih.wiring.secrets import operators_secret
 
 _SECRET_NAMES = ("KEY", "SECRET", "TOKEN", "PASSWORD")
@@ -90,12 +91,7 @@ async def open_trials(models: Mapping[str, JsonObject], plans: Mapping[str, Plan
         stack.push_async_callback(outbound.aclose)
         sandbox = MontySandbox()
         stack.push_async_callback(sandbox.close)
-        options = ModelOptions(
-            openai_api_key=settings.openai_api_key.get_secret_value(),
-            openai_base_url=settings.openai_base_url,
-            openai_model=settings.openai_model,
-            clients=provider,
-        )
+        options = options_of(settings, provider)
         tools = HttpTools(outbound, settings.endpoints, operators_secret)
         yield TrialWorld(make_models(models, options), tools, sandbox, plans, Hiding(_secrets(settings)))
 

@@ -95,7 +95,7 @@ class Office:
             self.registry,
             Shelf(),
             options.pop("engine", None) or Engine({**kinds(), "probe": self.probe}),
-            make_models=lambda documents: self.models,
+            make_models=lambda scope, documents: self.models,
             events=self.events,
             world=small_world(),
             conditions=Conditions(**{"grace": 0.0, "timing": PATIENT} | options),

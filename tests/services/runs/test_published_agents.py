@@ -48,7 +48,7 @@ def service(uow: UnitOfWork, direct: DirectPool, agents: AgentService, knowledge
         RegistryService(uow),
         knowledge,
         Engine(kinds()),
-        make_models=lambda documents: make_models(documents, ModelOptions()),
+        make_models=lambda scope, documents: make_models(documents, ModelOptions()),
         events=EventService(uow),
         world=small_world(),
         conditions=Conditions(timing=PATIENT),

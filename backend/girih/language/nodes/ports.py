@@ -83,6 +83,8 @@ class ModelDone:
     calls: tuple[ToolCall, ...] = ()
     cut_off: bool = False
     """The model stopped at its limit of tokens."""
+    name: str = field(default="", compare=False)
+    """The logical model that answered: the one that was asked, or one that stood in for it."""
 
 
 ModelEvent: TypeAlias = TextDelta | ToolCallDelta | ModelDone

@@ -105,12 +105,13 @@ class _Answer:
     def require_whole(self) -> None:
         """Refuse a stream that ended before the provider said so: half an answer looks like a whole one."""
         if not self.finished:
-            raise NodeError("unavailable", f"model '{self.binding.name}': the provider's answer broke off")
+            message = f"model '{self.binding.name}': the provider's answer broke off"
+            raise NodeError("unavailable", message, help="run again, or name a fallback")
 
     def done(self, *, calls: bool = True) -> ModelDone:
         """The end of the answer, each call with an id of its own."""
         read = tuple(_unique(_call(part) for part in self.calls)) if calls else ()
-        return ModelDone(self.usage, self.binding.model, self.binding.provider, read, self.cut_off)
+        return ModelDone(self.usage, self.binding.model, self.binding.provider, read, self.cut_off, self.binding.name)
 
 
 def _call(part: _Part) -> ToolCall:

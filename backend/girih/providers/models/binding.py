@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 from langchain_core.language_models import BaseChatModel
 
-from girih.language.nodes.ports import Usage
+from girih.language.nodes.ports import ModelRequest, Usage
 from girih.language.spec.tree import JsonObject
 
 OPENAI: Final = "openai"
@@ -45,6 +45,19 @@ class Binding:
         """The usage of one call with its cost."""
         cost = (usage.input_tokens * self.price.input + usage.output_tokens * self.price.output) / _MILLION
         return Usage(usage.input_tokens, usage.output_tokens, cost)
+
+
+def lacking(binding: Binding, request: ModelRequest) -> str | None:
+    """What of a request the model cannot do at all, as a message has it; `None` where it can do all of it."""
+    if not binding.images and any(message.images for message in request.messages):
+        return "be shown images"
+    if request.tools and binding.tools == "none":
+        return "call tools"
+    # Where tools are called by an envelope, the envelope gives the structure, too.
+    is_enveloped = bool(request.tools) and binding.tools == "prompted"
+    if request.schema is not None and binding.structured_output == "none" and not is_enveloped:
+        return "give structured output"
+    return None
 
 
 def abilities_of(document: JsonObject) -> tuple[Ability, Ability, bool]:

@@ -6,7 +6,6 @@ import asyncio
 import importlib
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
 
@@ -15,16 +14,18 @@ from langchain_core.messages import AIMessageChunk
 
 from girih.errors import NodeError
 from girih.language.nodes.accepting import with_params
+from girih.language.nodes.fallbacks import declared, in_order
 from girih.language.nodes.ports import ModelEvent, ModelRequest, Models
 from girih.language.spec.tree import JsonObject
 from girih.providers.models import demo
 from girih.providers.models.answers import answer_events
-from girih.providers.models.binding import OPENAI, Ability, Binding, Price, abilities_of, price_of
+from girih.providers.models.binding import OPENAI, Binding, abilities_of, lacking
 from girih.providers.models.demo import DemoChatModel
 from girih.providers.models.envelope import enveloped, prompted
 from girih.providers.models.faults import as_node_error
 from girih.providers.models.messages import as_langchain, function_of
-from girih.providers.outbound import ProviderClients
+from girih.providers.models.options import ModelOptions as ModelOptions
+from girih.providers.models.standing import Standing, key_of, standing_of
 
 BUILT_IN: Mapping[str, JsonObject] = {"default": {"provider": "default"}, "demo": {"provider": "demo"}}
 """The models every server has."""
@@ -36,28 +37,6 @@ LONGEST_WAIT = 10.0
 """Seconds; a model whose provider asks for a longer wait is not asked again here."""
 
 _DEMO_PARAMS = ("script", "tokens", "delay_ms")
-
-
-@dataclass(frozen=True)
-class ModelOptions:
-    """What the operator set. Without key and base URL, `provider: default` is the demo model.
-
-    `timeout`: seconds to wait for a connection, the first token, and each further one. `attempts`: how often one model
-    is asked in all while its provider limits the rate. `clients` are what everything is sent with; without them each
-    model makes its own, guarded just the same.
-    """
-
-    openai_api_key: str = ""
-    openai_base_url: str = ""
-    openai_model: str = "gpt-5-mini"
-    timeout: float = 60.0
-    attempts: int = 2
-    clients: ProviderClients | None = None
-
-    @property
-    def has_openai(self) -> bool:
-        """Whether a real provider is set up (a local server needs an address only)."""
-        return bool(self.openai_api_key or self.openai_base_url)
 
 
 def load_openai() -> Any:
@@ -76,25 +55,31 @@ class ChatModels:
     def __init__(self, documents: Mapping[str, JsonObject], options: ModelOptions) -> None:
         self._documents = {**BUILT_IN, **documents}
         self._options = options
-        self._bindings: dict[str, Binding] = {}
-        self._is_loaded = not options.has_openai
+        self._fallbacks = declared(self._documents)
+        self._standings: dict[str, Standing] = {}
+        self._bindings: dict[str, tuple[str, Binding]] = {}
+        """Each with the key that it sends."""
+        self._is_loaded = not options.has_openai and not any("at" in one for one in documents.values())
 
     async def stream(self, request: ModelRequest) -> AsyncIterator[ModelEvent]:
         """Stream one answer.
 
         Retries and fallbacks happen only before the first event; afterwards a fault is final. A model is asked again
         at most once, and only after a rate limit that is soon over: whatever else may pass is the business of the
-        node's `retry`, so that the two never multiply. With `first_of`, the next model is asked after a failure that
-        says nothing about the request (rate limit, time-out, no connection).
+        node's `retry`, so that the two never multiply. The next model (of `first_of`, or a model's own fallback) is
+        asked after a failure that says nothing about the request (rate limit, time-out, no connection), if it can do
+        what is asked for.
         """
         if not self._is_loaded:
             # Mostly it was loaded when the process began. Where not, other runs go on meanwhile.
             await asyncio.to_thread(load_openai)
             self._is_loaded = True
         failure = NodeError("unavailable", "no model is named", help="name one under use:", can_pass=False)
-        for name in request.models:
+        for place, name in enumerate(in_order(request.models, self._fallbacks)):
             try:
-                binding = self._binding(name)
+                binding = await self._binding(name)
+                if place and lacking(binding, request):
+                    continue
                 events = self._answer(binding, request)
                 first = await anext(events)
             except NodeError as error:
@@ -111,15 +96,17 @@ class ChatModels:
 
     def _answer(self, binding: Binding, request: ModelRequest) -> AsyncGenerator[ModelEvent]:
         """The answer of one model, by whatever means it has. Raises `NodeError` for what it cannot do at all."""
-        if any(message.images for message in request.messages):
-            _require_able(binding, "native" if binding.images else "none", "be shown images")
-        if request.tools:
-            _require_able(binding, binding.tools, "call tools")
-            if binding.tools == "prompted":
-                asked = partial(self._asked, binding)
-                return enveloped(request, asked, constrained=binding.structured_output == "native")
+        if (what := lacking(binding, request)) is not None:
+            raise NodeError(
+                "refused",
+                f"model '{binding.name}' cannot {what}",
+                help="correct the capabilities in its model/v1 document, or use another model",
+                can_pass=False,
+            )
+        if request.tools and binding.tools == "prompted":
+            asked = partial(self._asked, binding)
+            return enveloped(request, asked, constrained=binding.structured_output == "native")
         if request.schema is not None:
-            _require_able(binding, binding.structured_output, "give structured output")
             request = request if binding.structured_output == "native" else prompted(request)
         return self._asked(binding, request)
 
@@ -139,43 +126,38 @@ class ChatModels:
             async for event in events:
                 yield event
 
-    def _binding(self, name: str) -> Binding:
-        if name not in self._bindings:
-            document = self._documents.get(name)
-            if document is None:
-                raise NodeError(
-                    "unavailable",
-                    f"model '{name}' does not exist",
-                    help=f"apply a model/v1 document named '{name}'",
-                    can_pass=False,
-                )
-            self._bindings[name] = self._bind(name, document)
-        return self._bindings[name]
-
-    def _bind(self, name: str, document: JsonObject) -> Binding:
-        provider = document.get("provider", "default")
-        params = document.get("params") or {}
-        options = self._options
-        if provider == "demo" or (provider == "default" and not options.has_openai):
-            # What stands in for a provider that is not set up costs nothing, whatever that provider would cost.
-            price = price_of(document) if provider == "demo" else Price()
-            return Binding(name, demo.PROVIDER, "demo", DemoChatModel(), params, *abilities_of(document), price)
-        if not options.has_openai:
+    async def _binding(self, name: str) -> Binding:
+        """The model of that name with the key of now. Raises `NodeError`."""
+        document = self._documents.get(name)
+        if document is None:
             raise NodeError(
                 "unavailable",
-                f"model '{name}' needs an OpenAI key and none is set",
-                help="set OPENAI_API_KEY",
+                f"model '{name}' does not exist",
+                help=f"apply a model/v1 document named '{name}'",
                 can_pass=False,
             )
-        model = document.get("model") or options.openai_model
+        if name not in self._standings:
+            self._standings[name] = standing_of(name, document, self._options)
+        standing = self._standings[name]
+        key = await key_of(name, standing, self._options)
+        known = self._bindings.get(name)
+        if known is None or known[0] != key:
+            known = self._bindings[name] = key, self._bind(name, document, standing, key)
+        return known[1]
+
+    def _bind(self, name: str, document: JsonObject, standing: Standing, key: str) -> Binding:
+        params, abilities = document.get("params") or {}, abilities_of(document)
+        if standing.provider == demo.PROVIDER:
+            return Binding(name, standing.provider, standing.model, DemoChatModel(), params, *abilities, standing.price)
+        options = self._options
+        # What the operator set up is asked through clients of its own, wherever a binding does not lead elsewhere.
+        clients = options.clients
+        if options.connections is not None and "at" in document:
+            clients = options.connections.to(standing.base_url, is_operators=standing.is_operators)
         client = load_openai().openai_model(
-            model,
-            api_key=options.openai_api_key,
-            base_url=options.openai_base_url,
-            timeout=options.timeout,
-            clients=options.clients,
+            standing.model, api_key=key, base_url=standing.base_url, timeout=options.timeout, clients=clients
         )
-        return Binding(name, OPENAI, model, client, params, *abilities_of(document), price_of(document))
+        return Binding(name, OPENAI, standing.model, client, params, *abilities, standing.price)
 
 
 def _wait_before_retry(error: Exception) -> bool | float:
@@ -184,16 +166,6 @@ def _wait_before_retry(error: Exception) -> bool | float:
         return False
     wait = error.details.get("retry_after")
     return wait <= LONGEST_WAIT and wait if isinstance(wait, float) else True
-
-
-def _require_able(binding: Binding, ability: Ability, what: str) -> None:
-    if ability == "none":
-        raise NodeError(
-            "refused",
-            f"model '{binding.name}' cannot {what}",
-            help="correct the capabilities in its model/v1 document, or use another model",
-            can_pass=False,
-        )
 
 
 def _options(binding: Binding, request: ModelRequest) -> dict[str, Any]:

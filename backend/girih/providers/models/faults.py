@@ -12,7 +12,8 @@ from girih.providers.retry_after import retry_after
 _STATUS: dict[int, tuple[RunErrorKind, str]] = {
     401: ("unavailable", "the provider does not accept the API key"),
     403: ("unavailable", "the provider does not allow this key to use the model"),
-    404: ("unavailable", "the provider does not know the model or the address"),
+    404: ("unavailable", "nothing of OpenAI's protocol is at the provider's address"),
+    405: ("unavailable", "nothing of OpenAI's protocol is at the provider's address"),
     408: ("timeout", "the provider gave up waiting"),
     409: ("unavailable", "the provider is busy with the same request"),
     413: ("refused", "the prompt is too large for the provider"),
@@ -21,6 +22,8 @@ _STATUS: dict[int, tuple[RunErrorKind, str]] = {
     504: ("timeout", "the provider's gateway gave up waiting"),
 }
 _REFUSALS = frozenset({"content_filter", "content_policy_violation"})
+_NO_STREAM = "No generation"
+"""How LangChain tells an answer without a single event, such as a page for people."""
 _MAY_PASS = frozenset({408, 409, 425, 429})
 """The statuses below 500 with which the same request may succeed later."""
 
@@ -53,14 +56,25 @@ def _by_causes(causes: list[BaseException], model: str) -> NodeError:
         return _fault("timeout", model, "the provider did not answer in time")
     if OSError.__name__ in names or any("Connect" in name or "Protocol" in name for name in names):
         return _fault("unavailable", model, "no connection to the provider")
+    if any(_NO_STREAM in str(cause) for cause in causes if isinstance(cause, ValueError)):
+        return _fault("unavailable", model, "what is at the provider's address does not answer as a model does")
     return _fault("unavailable", model, f"the provider's answer could not be read ({type(causes[0]).__name__})")
 
 
 def _by_status(error: Exception, status: int, model: str) -> NodeError:
     kind, text = _STATUS.get(status) or _other(status)
+    if status == 404 and _is_about_the_model(error):
+        text = "the provider does not know a model of that name"
     wait = retry_after(getattr(getattr(error, "response", None), "headers", {}))
     can_pass = status >= 500 or status in _MAY_PASS
     return _fault(kind, model, f"{text} (HTTP {status})", can_pass=can_pass, status=status, retry_after=wait)
+
+
+def _is_about_the_model(error: Exception) -> bool:
+    """Whether a provider's 404 speaks of the model, and not of the address: each has its own words and codes."""
+    body = getattr(error, "body", None)
+    told = str(body.get("message") or body.get("detail") or "") if isinstance(body, dict) else ""
+    return getattr(error, "code", None) == "model_not_found" or "model" in told.lower()
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

@@ -33,6 +33,7 @@ _LEAST: Final[Mapping[Role, frozenset[Permission]]] = {
             "sources:read",
             "memory:read",
             "store:read",
+            "models:read",
             "usage:read",
             "traces:read",
             "retention:read",
@@ -57,6 +58,7 @@ _LEAST: Final[Mapping[Role, frozenset[Permission]]] = {
     "admin": frozenset(
         {
             "keys:manage",
+            "models:write",
             "budgets:manage",
             "retention:manage",
             "interrupts:all",

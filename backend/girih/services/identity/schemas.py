@@ -39,6 +39,8 @@ Permission = Literal[
     "keys:manage",
     "members:read",
     "members:manage",
+    "models:read",
+    "models:write",
     "usage:read",
     "budgets:manage",
     "organization:manage",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol, TypeAlias
@@ -31,8 +32,11 @@ from girih.services.events.service import Subscriber
 from girih.services.usage.bounds import bound_of
 from girih.services.usage.run_allowance import Metered
 
-MakeModels: TypeAlias = Callable[[Mapping[str, JsonObject]], Models]
-"""The chat models of a project, given its `model/v1` documents by name."""
+MakeModels: TypeAlias = Callable[[OrgScope, Mapping[str, JsonObject]], Models]
+"""The chat models of a project, given its `model/v1` documents by name, with what they are bound to over them."""
+
+FRESH = 2.0
+"""Seconds for which what was read of a project's models is good: a binding takes effect everywhere within them."""
 
 
 class Agents(Protocol):
@@ -40,6 +44,18 @@ class Agents(Protocol):
 
     async def resolve(self, scope: OrgScope, ref: str) -> PublishedAgent:
         """The version a reference means right now."""
+        ...
+
+    async def pick(self, scope: OrgScope, ref: str, key: str | None, keeps: UUID | None = None) -> PublishedAgent:
+        """The version for one caller: the same for the same key; `keeps` is the one to have if it can be had."""
+        ...
+
+    def forget(self, scope: OrgScope, ref: str) -> None:
+        """Look up what the reference means the next time."""
+        ...
+
+    def changed(self, project_id: UUID | None) -> None:
+        """References of the project may mean something else; without one, those of any may."""
         ...
 
     async def plan(self, scope: OrgScope, digest: str) -> Plan:
@@ -94,32 +110,58 @@ class Executing(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class _Read:
+    """A project's models as they were read, and when."""
+
+    stamp: str | None
+    at: float
+    documents: dict[str, JsonObject]
+    models: Models
+
+    @property
+    def is_fresh(self) -> bool:
+        return time.monotonic() - self.at < FRESH
+
+
 class ProjectModels:
     """The chat models of every project. Its clients are kept for as long as the project's documents stay the same."""
 
     def __init__(self, registry: Registry, make_models: MakeModels) -> None:
         self._registry = registry
         self._make = make_models
-        self._known: dict[tuple[UUID, UUID], tuple[str | None, dict[str, JsonObject], Models]] = {}
+        self._known: dict[tuple[UUID, UUID], _Read] = {}
 
     async def of(self, scope: OrgScope, stamp: str | None) -> Models:
-        """The project's models as they are now; not asked for again while `stamp` is the one they were read with."""
-        project = scope.org_id, scope.project_id
-        known = self._known.get(project)
-        if known is not None and stamp is not None and known[0] == stamp:
-            return known[2]
-        documents = await self._registry.models(scope)
-        models = known[2] if known is not None and known[1] == documents else self._make(documents)
-        self._known[project] = stamp, documents, models
-        return models
+        """The project's models as they are now; mostly not read again while `stamp` is the one they were read with.
+
+        The stamp tells of other documents, not of other bindings: of those it is known after `FRESH` seconds.
+        """
+        known = self._known.get((scope.org_id, scope.project_id))
+        if known is not None and stamp is not None and known.stamp == stamp and known.is_fresh:
+            return known.models
+        return await self._read(scope, stamp)
+
+    async def again(self, scope: OrgScope) -> Models:
+        """The models of a project whose models were asked for before: as they were `FRESH` seconds ago, or later."""
+        known = self._known[scope.org_id, scope.project_id]
+        return known.models if known.is_fresh else await self._read(scope, known.stamp)
 
     def documents(self, scope: OrgScope) -> Mapping[str, JsonObject]:
         """The project's documents by name, as they were last read."""
-        return self._known[scope.org_id, scope.project_id][1]
+        return self._known[scope.org_id, scope.project_id].documents
+
+    async def _read(self, scope: OrgScope, stamp: str | None) -> Models:
+        project, now = (scope.org_id, scope.project_id), time.monotonic()
+        documents = await self._registry.models(scope)
+        known = self._known.get(project)
+        models = known.models if known is not None and known.documents == documents else self._make(scope, documents)
+        self._known[project] = _Read(stamp, now, documents, models)
+        return models
 
 
 class RunModels:
-    """The models of one run, looked up when the first one is asked."""
+    """The models of one run, looked up when one is asked: a run that goes on for long sees what they are bound to."""
 
     def __init__(
         self, models: ProjectModels, scope: OrgScope, stamp: str | None, allowance: Metered | None = None
@@ -128,18 +170,20 @@ class RunModels:
         self._scope = scope
         self._stamp = stamp
         self._allowance = allowance
-        self._found: Models | None = None
+        self._has_asked = False
 
     async def stream(self, request: ModelRequest) -> AsyncIterator[ModelEvent]:
         """Stream one answer, if something may be spent. Raises `NodeError`."""
-        if self._found is None:
-            self._found = await self._models.of(self._scope, self._stamp)
+        models = await (
+            self._models.again(self._scope) if self._has_asked else self._models.of(self._scope, self._stamp)
+        )
+        self._has_asked = True
         if self._allowance is None:
-            async for event in self._found.stream(request):
+            async for event in models.stream(request):
                 yield event
             return
         async with self._allowance.call(*bound_of(request, self._models.documents(self._scope))) as call:
-            async for event in self._found.stream(request):
+            async for event in models.stream(request):
                 if isinstance(event, ModelDone):
                     call.used(event.usage)
                 yield event

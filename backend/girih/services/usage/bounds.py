@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from girih.language.nodes.fallbacks import declared, in_order
 from girih.language.nodes.ports import ModelRequest
 from girih.language.spec.tree import JsonObject
 
@@ -14,13 +15,13 @@ _MILLION = 1_000_000
 
 
 def bound_of(request: ModelRequest, documents: Mapping[str, JsonObject]) -> tuple[int, float | None]:
-    """Tokens and USD of the call with the dearest of its models; USD are `None` where a model tells no price.
+    """Tokens and USD of the call with the dearest of its models and their fallbacks.
 
-    A text never has more tokens than bytes.
+    USD are `None` where a model tells no price. A text never has more tokens than bytes.
     """
     written = sum(len(message.content.encode("utf-8", "replace")) for message in request.messages)
     written += sum(len(tool.description) + len(str(tool.parameters)) for tool in request.tools)
-    asked = [documents.get(name) or {} for name in request.models]
+    asked = [documents.get(name) or {} for name in in_order(request.models, declared(documents))]
     longest = max((_longest(request, document) for document in asked), default=UNKNOWN_TOKENS)
     costs = [_cost(document, written, _longest(request, document)) for document in asked]
     known = [cost for cost in costs if cost is not None]
