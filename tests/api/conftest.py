@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 from fastapi import FastAPI
+from tests.services.identity.people import token_pem
 
 from girih.api.app import create_app
 from girih.db.tenancy import OrgScope
@@ -72,6 +73,7 @@ def settings_for(database_url: str, data_dir: Path, **more: object) -> Settings:
             "embedder": "hashing",
             "max_upload_mb": 1,
             "master_key": MASTER_KEY,
+            "token_key": token_pem(),
             **more,
         }
     )

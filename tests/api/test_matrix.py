@@ -60,6 +60,13 @@ BODIES: dict[str, dict[str, Any]] = {
     "create_data_store": {"json": {"name": "other", "collection": "shelf", "source": PAGE}},
     "change_data_store": {"json": {"most_removed": 10}},
     "start_sync": {"json": {}},
+    "create_invitation": {"json": {"email": "somebody@example.com", "role": "viewer"}},
+    "set_member_roles": {"json": {"roles": [{"role": "editor"}]}},
+    "put_role": {"json": {"permissions": ["runs:create"]}},
+    "sign_in": {"json": {"email": "nobody@example.com", "password": "seven green umbrellas"}},
+    "refresh_session": {"json": {"refresh_token": "x"}},
+    "accept_invitation": {"json": {"token": "x", "name": "Ann", "password": "seven green umbrellas"}},
+    "change_password": {"json": {"current": "seven green umbrellas", "new": "nine yellow bicycles"}},
 }
 """What each operation with a body takes: a new one has to be added here."""
 
@@ -118,12 +125,30 @@ OF_NO_THING = {
     "delete_item",
     "search_items",
     "list_namespaces",
+    "list_members",
+    "list_invitations",
+    "create_invitation",
+    "list_roles",
+    "put_role",
 }
 """Operations that name no thing, so that nothing foreign can be named."""
 
 
-def cases(app: FastAPI) -> list[tuple[str, str, dict[str, Any]]]:
-    return [case for case in operations(app.openapi()) if case[0].startswith("/v1/")]
+Case = tuple[str, str, dict[str, Any]]
+
+
+def cases(app: FastAPI) -> list[Case]:
+    """The operations that take a permission."""
+    return [case for case in operations(app.openapi()) if case[2].get("x-permission") in PERMISSIONS]
+
+
+def personal(app: FastAPI) -> list[Case]:
+    """The operations below `/v1` that are about whoever calls: signing in, and looking after one's own account."""
+    return [
+        case
+        for case in operations(app.openapi())
+        if case[0].startswith("/v1/") and case[2].get("x-permission") not in PERMISSIONS
+    ]
 
 
 async def call(client: Client, path: str, method: str, operation: dict[str, Any], ids: dict[str, str]) -> Any:
@@ -172,7 +197,19 @@ async def things(client: Client, work: Callable[[], Awaitable[None]]) -> dict[st
         "secret": "crm.key",
     }
     budget = (await client.put("/v1/budgets", **BODIES["set_budget"])).json()
-    return {**ids, "alias": "prod", "budget_id": budget["id"]}
+    return {**ids, **await people(client), "alias": "prod", "budget_id": budget["id"]}
+
+
+async def people(client: Client) -> dict[str, str]:
+    """A member, an open invitation, and a role, of an organization."""
+    assert (await client.put("/v1/roles/caller", **BODIES["put_role"])).is_success
+    invited = {"email": f"{uuid4()}@example.com", "role": "viewer"}
+    used = (await client.post("/v1/invitations", json=invited)).json()
+    accepted = {**BODIES["accept_invitation"]["json"], "token": used["token"]}
+    assert (await client.post("/v1/auth/accept", json=accepted)).is_success
+    (member,) = (await client.get("/v1/members")).json()["items"]
+    begun = (await client.post("/v1/invitations", json=invited)).json()
+    return {"member_id": member["id"], "invitation_id": begun["id"], "role": "caller"}
 
 
 NAMES = {"collections": "shelf", "pipelines": "careful"}
@@ -193,21 +230,31 @@ IDS = (
     "key_id",
     "secret",
     "budget_id",
+    "member_id",
+    "invitation_id",
+    "session_id",
 )
 
 
 @pytest.mark.parametrize("key", [None, "garbage", "girih_live_" + "0" * 32 + "_" + "A" * 49])
 async def test_strangers_get_401_everywhere(app: FastAPI, key: str | None) -> None:
-    ids = {"name": "hello", "alias": "prod"} | dict.fromkeys(IDS, str(uuid4()))
+    ids = {"name": "hello", "alias": "prod", "role": "caller"} | dict.fromkeys(IDS, str(uuid4()))
     client = client_of(app, key)
-    for path, method, operation in cases(app):
+    for path, method, operation in [*cases(app), *personal(app)]:
+        is_problem(await call(client, path, method, operation, ids), 401, "unauthorized")
+
+
+async def test_a_key_is_nobody(app: FastAPI, client: Client) -> None:
+    ids = dict.fromkeys(IDS, str(uuid4()))
+    assert {operation["x-permission"] for _, _, operation in personal(app)} == {"account", "public"}
+    for path, method, operation in personal(app):
         is_problem(await call(client, path, method, operation, ids), 401, "unauthorized")
 
 
 async def test_a_key_without_the_permission_gets_403_everywhere(
     app: FastAPI, client_for: ClientMaker, scope: OrgScope
 ) -> None:
-    ids = {"name": "hello", "alias": "prod"} | dict.fromkeys(IDS, str(uuid4()))
+    ids = {"name": "hello", "alias": "prod", "role": "caller"} | dict.fromkeys(IDS, str(uuid4()))
     for path, method, operation in cases(app):
         client = await client_for(scope, PERMISSIONS - {operation["x-permission"]})
         is_problem(await call(client, path, method, operation, ids), 403, "forbidden")
@@ -263,6 +310,8 @@ async def test_the_owner_gets_through(app: FastAPI, published: Client, work: Cal
         "delete_collection",
         "delete_alias",
         "revoke_key",
+        "remove_member",
+        "revoke_invitation",
     ]
     for path, method, operation in sorted(cases(app), key=lambda case: turn(case[2]["operationId"], last)):
         if operation["operationId"] in ("follow_collection", "follow_document", "follow_sync"):

@@ -12,6 +12,8 @@ from starlette.middleware.cors import CORSMiddleware
 
 from girih.api import (
     agents,
+    aliases,
+    approvals,
     auth,
     collections,
     contents,
@@ -34,6 +36,7 @@ from girih.api import (
     schedules,
     search,
     secrets,
+    shelf,
     store,
     system,
     threads,
@@ -45,7 +48,7 @@ from girih.api import (
     ws,
 )
 from girih.api.compat import doors
-from girih.api.deps import PUBLIC, check_permissions, declarations
+from girih.api.deps import ACCOUNT, PUBLIC, check_permissions, declarations
 from girih.api.metrics import Measured
 from girih.api.middleware import Envelope
 from girih.api.sse import Streams
@@ -82,6 +85,9 @@ _TAGS = [
 PARTS = (
     workspace,
     agents,
+    aliases,
+    approvals,
+    shelf,
     runs,
     ws,
     interrupts,
@@ -97,8 +103,8 @@ PARTS = (
     keys,
     auth,
     members,
-    secrets,
     models,
+    secrets,
     memories,
     store,
     replay,
@@ -123,13 +129,21 @@ EXPOSED = [
     "x-pagination-total",
     "x-request-id",
     "x-should-retry",
+    "deprecation",
     "girih-document",
+    "girih-notice",
     "tus-resumable",
     "upload-expires",
     "upload-length",
     "upload-offset",
 ]
 """What scripts of other origins may read of an answer's headers."""
+_SCHEMES = {
+    "key": {"description": "An API key, `girih_…`."},
+    "token": {"description": "The access token of a person who has signed in.", "bearerFormat": "JWT"},
+}
+_SECURITY: dict[str, list[dict[str, list[str]]]] = {PUBLIC: [], ACCOUNT: [{"token": []}]}
+"""How callers are known where not both keys and tokens are taken."""
 _FAULTS = {"4XX": "The request cannot be served as it is.", "5XX": "The server could not do it."}
 
 
@@ -175,6 +189,7 @@ def create_app(girih: Girih) -> FastAPI:
     doors.install(app)
     for part in PARTS:
         app.include_router(part.router, prefix="/v1")
+    app.include_router(shelf.workspace, prefix="/v1")
     app.include_router(documents.uploads, prefix="/v1")
     app.include_router(documents.bulk, prefix="/v1")
     app.include_router(feedback.links)
@@ -211,7 +226,7 @@ def _describe(app: FastAPI) -> JsonObject:
     schemas["FieldProblem"] = errors.FieldProblem.model_json_schema()
     schemas["Problem"] = errors.Problem.model_json_schema(ref_template="#/components/schemas/{model}")
     schemas["Problem"].pop("$defs", None)
-    parts["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer", "description": "An API key, `girih_…`."}}
+    parts["securitySchemes"] = {name: {"type": "http", "scheme": "bearer", **more} for name, more in _SCHEMES.items()}
     for name, permission in declarations(app):
         methods, _, path = name.partition(" ")
         for method in methods.lower().split(","):
@@ -225,8 +240,8 @@ def _describe_operation(operation: JsonObject | None, permission: str, *, is_pos
     if operation is None:
         return
     operation["x-permission"] = permission
-    operation["security"] = [] if permission == PUBLIC else [{"key": []}]
-    if is_post and permission != PUBLIC and operation["operationId"] not in repeats.BY_THEMSELVES:
+    operation["security"] = _SECURITY.get(permission, [{"key": []}, {"token": []}])
+    if is_post and permission not in _SECURITY and operation["operationId"] not in repeats.BY_THEMSELVES:
         operation.setdefault("parameters", []).append(repeats.PARAMETER)
     answers = operation["responses"]
     answers.pop("422", None)
