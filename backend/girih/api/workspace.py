@@ -52,6 +52,9 @@ class ApplyIn(ValidateIn):
     message: Annotated[str, Field(min_length=1, max_length=2000)] | None = Field(
         default=None, description="What it is about, in a sentence; kept with every version that this makes."
     )
+    force_tests: bool = Field(
+        default=False, description="Publish although tests of the graphs fail; the versions say so."
+    )
 
     def terms(self, base: str | None) -> Terms:
         """As the service takes them; `base` is what the request's headers ask for."""
@@ -62,7 +65,7 @@ class ApplyIn(ValidateIn):
         if self.message is not None and "\0" in self.message:
             raise InvalidInput("'message' holds a NUL character", help="take it out")
         origin = Origin(commit=self.commit, dirty=self.dirty, message=self.message)
-        return Terms(self.dry_run, base or self.base, self.prune, self.prune_data, origin=origin)
+        return Terms(self.dry_run, base or self.base, self.prune, self.prune_data, self.force_tests, origin)
 
 
 class GraphIn(ValidateIn):

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
+from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import cast, select
+from sqlalchemy.dialects.postgresql import JSONB
 
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import Work
+from girih.language.spec.tree import JsonObject
 from girih.services.agents.tables import Agent, AgentVersion
 from girih.services.pipelines.tables import Pipeline, PipelineVersion
 from girih.services.shelf.tables import SpecText
@@ -20,6 +23,7 @@ class Known(NamedTuple):
     version: str
     number: int
     digest: str
+    is_collected: bool
 
 
 class Text(NamedTuple):
@@ -55,7 +59,7 @@ async def agent(work: Work, scope: OrgScope, name: str) -> Agent | None:
 async def known(work: Work, agent: Agent) -> Sequence[Known]:
     """Every version of an agent, the newest first."""
     query = (
-        select(AgentVersion.version, AgentVersion.number, AgentVersion.digest)
+        select(AgentVersion.version, AgentVersion.number, AgentVersion.digest, AgentVersion.collected_at.is_not(None))
         .where(AgentVersion.org_id == agent.org_id, AgentVersion.agent_id == agent.id)
         .order_by(AgentVersion.number.desc())
     )
@@ -84,3 +88,12 @@ async def pipeline_versions(work: Work, scope: OrgScope, name: str) -> Sequence[
         .order_by(PipelineVersion.number.desc())
     )
     return (await work.session.scalars(query)).all()
+
+
+async def reports(work: Work, scope: OrgScope, agents: Collection[UUID]) -> dict[UUID, JsonObject]:
+    """The report of each version of these agents that has one, without the single tests, by the version's id."""
+    query = select(AgentVersion.id, cast(AgentVersion.report, JSONB).op("-", return_type=JSONB())("tests")).where(
+        AgentVersion.org_id == scope.org_id, AgentVersion.agent_id.in_(agents), AgentVersion.report.is_not(None)
+    )
+    found = await work.session.execute(query)
+    return {version_id: {**report, "tests": []} for version_id, report in found}

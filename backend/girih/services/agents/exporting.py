@@ -6,7 +6,6 @@ import asyncio
 import json
 from dataclasses import dataclass, field
 from importlib.metadata import version as version_of_package
-from typing import cast
 
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import UnitOfWork, Work
@@ -35,7 +34,6 @@ _KINDS: dict[str, Kind] = {
     "model": "model/v1",
     "tool": "tool/v1",
     "knowledge": "collection/v1",
-    "collection": "collection/v1",
     "pipeline": "pipeline/v1",
 }
 _PIPELINE = "pipeline/v1"
@@ -152,11 +150,13 @@ def _written(name: str, document: JsonObject) -> Text:
 def _documents_of(row: AgentVersion) -> list[tuple[Kind, str, str | None]]:
     """Kind, name and digest of all that a version is locked to, but for graphs."""
     found: dict[tuple[Kind, str], str | None] = {}
-    for entry in [*(row.lock or ()), *(row.plan.get("lock") or ())]:
-        kind = _KINDS.get(str(entry.get("kind") or entry.get("scheme")).partition("/")[0])
-        if kind is not None:
-            key = (kind, str(entry["name"]))
-            found[key] = found.get(key) or cast("str | None", entry.get("digest"))
+    for entry in row.plan.get("lock") or ():
+        if (kind := _KINDS.get(entry["scheme"])) is not None:
+            found[kind, entry["name"]] = entry["digest"]
+    # Of models the plan has the digest of the document, the lock that of what the name was bound to.
+    for entry in row.lock or ():
+        if (kind := _KINDS.get(entry["kind"])) is not None:
+            found.setdefault((kind, entry["name"]), entry["digest"])
     return [(kind, name, digest) for (kind, name), digest in found.items()]
 
 

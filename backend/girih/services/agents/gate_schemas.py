@@ -29,3 +29,19 @@ class SigningKeysOut(BaseModel):
 
     keys: list[SigningKeyOut]
     current: str | None
+
+
+class ImportedOut(BaseModel):
+    """What an import did to one thing. `kept`: a model that is here means what it means here."""
+
+    kind: str
+    name: str
+    version: str | None
+    action: Literal["create", "unchanged", "kept"]
+
+
+class ImportOut(BaseModel):
+    """The outcome of an import; `root` is the version that the bundle was made of."""
+
+    root: str
+    items: list[ImportedOut]

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from uuid import UUID
 
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import Work
-from girih.services.agents import repository
+from girih.language.spec.tree import JsonObject
+from girih.services.agents import bundle_repository, repository
 from girih.services.agents.schemas import AgentDetail, AgentOut, VersionOut
+from girih.services.agents.tables import AgentVersion
+from girih.services.agents.trial_reports import report_from
 from girih.services.shelf import marks
+from girih.services.shelf.marks import Marked
+
+_SEALED = ("forced", "signature", "imported")
+_PLAIN = (
+    *("version", "number", "digest", "path", "commit", "dirty", "message", "created_by", "created_at"),
+    *("forced", "imported", "collected_at"),
+)
+"""What is listed of a version as its row has it."""
 
 
 async def agents(work: Work, scope: OrgScope, name: str | None = None) -> list[AgentOut]:
@@ -43,6 +55,7 @@ async def agent(work: Work, scope: OrgScope, name: str, version_id: UUID | None 
         shown = await repository.version(work, scope, version_id)
     said = {key: shown.plan[key] for key in ("title", "description", "inputs", "outputs", "chat")}
     own = {key: getattr(shown, key) for key in ("version", "number", "digest", "path", "source")}
+    own |= {"report": report_from(shown.report)} | {key: getattr(shown, key) for key in _SEALED}
     return AgentDetail(**(found[0].model_dump() | said | own))
 
 
@@ -51,17 +64,18 @@ async def versions(work: Work, scope: OrgScope, name: str) -> list[VersionOut]:
     rows = await repository.versions(work, scope, name)
     aliases = await repository.aliases(work, scope, {row.agent_id for row in rows})
     held = await marks.holding(work, scope, agents={row.agent_id for row in rows})
-    return [
-        VersionOut(
-            version=row.version,
-            number=row.number,
-            digest=row.digest,
-            aliases=[alias for alias, version in aliases[row.agent_id].items() if version == row.version],
-            path=row.path,
-            created_by=row.created_by,
-            created_at=row.created_at,
-            collected_at=row.collected_at,
-            **held[row.id].notice.said if row.id in held else {},
-        )
-        for row in rows
-    ]
+    reports = await bundle_repository.reports(work, scope, {row.agent_id for row in rows})
+    return [version(row, aliases[row.agent_id], reports.get(row.id), held.get(row.id)) for row in rows]
+
+
+def version(
+    row: AgentVersion, aliases: Mapping[str, str], report: JsonObject | None, held: Marked | None
+) -> VersionOut:
+    """A version as it is listed; `aliases` are all those of its agent, `held` is what holds of it."""
+    return VersionOut(
+        **{key: getattr(row, key) for key in _PLAIN},
+        aliases=[alias for alias, version in aliases.items() if version == row.version],
+        report=report_from(report),
+        signed_by=row.signature["kid"] if row.signature is not None else None,
+        **held.notice.said if held is not None else {},
+    )

@@ -46,6 +46,7 @@ class Pointer(NamedTuple):
 
     version_id: UUID
     version: str
+    digest: str
     names: frozenset[str]
 
 
@@ -62,7 +63,10 @@ class Listed(NamedTuple):
 _IS_KEPT = AgentVersion.collected_at.is_(None)
 """Whether a version has its plan and its text; another one can only be listed."""
 
-_HEAD_ONLY = (defer(AgentVersion.plan, raiseload=True), defer(AgentVersion.source, raiseload=True))
+_HEAD_ONLY = tuple(
+    defer(column, raiseload=True)
+    for column in (AgentVersion.plan, AgentVersion.source, AgentVersion.report, AgentVersion.lock)
+)
 
 
 async def lock_project(work: Work, scope: OrgScope) -> None:
@@ -106,7 +110,7 @@ async def pointers(work: Work, scope: OrgScope, names: Collection[str]) -> dict[
     )
     found: dict[str, list[Pointer]] = {}
     for name, version_id, version, digest, aliases in await work.session.execute(query):
-        found.setdefault(name, []).append(Pointer(version_id, version, frozenset({version, digest, *aliases})))
+        found.setdefault(name, []).append(Pointer(version_id, version, digest, frozenset({version, digest, *aliases})))
     return found
 
 

@@ -136,8 +136,6 @@ def _named(tree: Tree, at: Path) -> Path:
     return at
 
 
-def report_from(kept: JsonObject | None, *, short: bool = False) -> ReportOut | None:
-    """A report as it was stored; `short` leaves the single tests out."""
-    if kept is None:
-        return None
-    return ReportOut.model_validate({**kept, "tests": []} if short else kept)
+def report_from(kept: JsonObject | None) -> ReportOut | None:
+    """A report as it was stored."""
+    return ReportOut.model_validate(kept) if kept is not None else None

@@ -1,0 +1,268 @@
+"""Taking in a bundle: all of it or nothing, after everything in it was checked, without a network."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Final
+
+from girih.db.base import new_id
+from girih.db.tenancy import OrgScope
+from girih.db.unit_of_work import UnitOfWork, Work
+from girih.errors import Conflict, InvalidInput
+from girih.language.bundles.manifest import Bundle, BundledVersion, DocumentEntry, read
+from girih.language.compiler.pipeline import Compilation
+from girih.language.compiler.plan import Plan
+from girih.language.compiler.workspace import Catalog, OtherSpec
+from girih.language.nodes.registry import kinds
+from girih.language.spec.semantic import numbers_of
+from girih.providers.signing.checking import Checked, check, uncovered
+from girih.providers.signing.keys import KeyRing
+from girih.services.agents import alias_repository, bundle_repository, key_repository, repository
+from girih.services.agents.gate_schemas import ImportedOut, ImportOut
+from girih.services.agents.ports import Collections, Facilities
+from girih.services.agents.publish import publish_documents, require_facilities
+from girih.services.agents.received import columns_of
+from girih.services.agents.references import LATEST
+from girih.services.agents.signing import Signing
+from girih.services.agents.tables import Agent, AgentVersion
+from girih.services.pipelines import publishing as pipelines
+from girih.services.pipelines import repository as pipeline_repository
+from girih.services.pipelines.tables import PipelineVersion
+from girih.services.registry.schemas import UNTOLD
+from girih.services.registry.service import TABLES, RegistryService
+
+_GRAPH: Final = "graph/v1"
+_MODEL: Final = "model/v1"
+_COLLECTION: Final = "collection/v1"
+_PIPELINE: Final = "pipeline/v1"
+
+
+@dataclass(frozen=True)
+class Trust:
+    """Whom an import believes: keys beside those that are trusted here anyway, or anybody."""
+
+    keys: KeyRing = field(default_factory=KeyRing)
+    allow_unsigned: bool = False
+
+
+@dataclass
+class _Course:
+    """One import on its way: what is done, and what stands against it, in words."""
+
+    work: Work
+    bundle: Bundle
+    checked: dict[str, Checked]
+    done: list[ImportedOut] = field(default_factory=list)
+    conflicts: list[str] = field(default_factory=list)
+
+
+class Importing:
+    """Checks bundles and makes what is in them: versions under their own numbers, and the documents they need."""
+
+    def __init__(
+        self,
+        uow: UnitOfWork,
+        registry: RegistryService,
+        collections: Collections,
+        facilities: Facilities,
+        signing: Signing,
+    ) -> None:
+        self._uow = uow
+        self._registry = registry
+        self._collections = collections
+        self._facilities = facilities
+        self._signing = signing
+
+    async def take(self, scope: OrgScope, data: bytes, trust: Trust, *, dry_run: bool = False) -> ImportOut:
+        """Make everything in the bundle in one transaction; no alias is moved but `latest`.
+
+        A version that is here by its digest stays as it is. Raises `InvalidInput` for what was tampered with, cannot
+        run, or is signed by nobody who is trusted; `Conflict` for numbers and names that mean something else here.
+        """
+        bundle = await asyncio.to_thread(read, data)
+        _require_known(bundle)
+        async with self._uow(scope) as work:
+            ring = await self._signing.ring(work)
+        checked = await asyncio.to_thread(check, bundle, ring | trust.keys)
+        _require_trusted(bundle, checked, allow_unsigned=trust.allow_unsigned)
+        plans = {version.ref: Plan.model_validate(version.plan) for version in bundle.versions}
+        await require_facilities(self._facilities, Compilation((), plans))
+        async with self._uow(scope) as work:
+            await repository.lock_project(work, scope)
+            course = _Course(work, bundle, {one.ref: one for one in checked})
+            await self._documents(course)
+            for version in bundle.versions:
+                await self._version(course, version)
+            if course.conflicts:
+                raise _refusal(course.conflicts)
+            await _keep_keys(work, checked, ring | trust.keys)
+            if dry_run:
+                work.discard()
+        return ImportOut(root=bundle.manifest.root, items=course.done)
+
+    async def _documents(self, course: _Course) -> None:
+        """What is not here is made; what is here with another content stays, and is in the way unless it is a model."""
+        here = await self._here(course.work)
+        new: list[OtherSpec] = []
+        for entry, spec in course.bundle.documents:
+            if entry.kind == _PIPELINE:
+                await _pipeline(course, entry, spec)
+                continue
+            known = here[entry.kind].get(entry.name)
+            if known is None:
+                new.append(spec)
+            elif known != entry.digest and entry.kind != _MODEL:
+                noun = entry.kind.partition("/")[0]
+                course.conflicts.append(f"the {noun} `{entry.name}` is here already, and is another one")
+            else:
+                _tell(course, entry, "unchanged" if known == entry.digest else "kept")
+        for absent in course.bundle.manifest.absent:
+            if absent.name not in here[absent.kind]:
+                noun = absent.kind.partition("/")[0]
+                course.conflicts.append(f"the {noun} `{absent.name}` is not in the bundle, and not here either")
+        if not course.conflicts and new:
+            made = await publish_documents(
+                course.work, self._registry, self._collections, Compilation((), others=tuple(new)), UNTOLD
+            )
+            course.done += [ImportedOut(kind=one.kind, name=one.name, version=None, action="create") for one in made]
+
+    async def _here(self, work: Work) -> dict[str, dict[str, str]]:
+        found = {kind: dict(await self._registry.digests(work, kind)) for kind in TABLES}
+        found[_MODEL] = dict.fromkeys(Catalog().models, "") | found[_MODEL]
+        found[_COLLECTION] = dict(await self._collections.collection_digests(work))
+        found[_PIPELINE] = await pipeline_repository.digests(work, work.speaks_for)
+        return found
+
+    async def _version(self, course: _Course, version: BundledVersion) -> None:
+        work, said = course.work, version.entry.statement
+        agent = await bundle_repository.agent(work, work.speaks_for, said.name)
+        rows = await bundle_repository.known(work, agent) if agent is not None else []
+        same = next((row for row in rows if row.digest == said.digest and not row.is_collected), None)
+        if same is not None:
+            course.done.append(ImportedOut(kind=_GRAPH, name=said.name, version=same.version, action="unchanged"))
+        elif any(row.version == said.version for row in rows):
+            course.conflicts.append(f"`{said.name}` {said.version} is here already, and is another one")
+            return
+        elif course.conflicts:
+            return
+        else:
+            await self._add(course, version, agent, rows)
+        if agent is not None and agent.retired_at is not None:
+            await repository.bring_back(work, work.speaks_for, [said.name])
+
+    async def _add(
+        self, course: _Course, version: BundledVersion, agent: Agent | None, rows: Sequence[bundle_repository.Known]
+    ) -> None:
+        work, scope, said = course.work, course.work.speaks_for, version.entry.statement
+        found = course.checked[version.ref]
+        row = AgentVersion(
+            id=new_id(),
+            org_id=scope.org_id,
+            project_id=scope.project_id,
+            agent_id=agent.id if agent is not None else await repository.add_agent(work, scope, said.name),
+            number=rows[0].number + 1 if rows else 1,
+            imported={
+                "by": scope.actor,
+                "at": datetime.now(UTC).isoformat(),
+                "signer": found.kid if found.standing == "signed" else None,
+            },
+            **columns_of(version),
+        )
+        await repository.add_version(work, row)
+        if all(numbers_of(row.version) > numbers_of(other.version) for other in rows):
+            await alias_repository.point(work, scope, row.agent_id, LATEST, row.id)
+        course.done.append(ImportedOut(kind=_GRAPH, name=said.name, version=said.version, action="create"))
+
+
+def _require_known(bundle: Bundle) -> None:
+    """Everything in it has a shape that this version of girih knows; raises `InvalidInput`."""
+    known = kinds()
+    for version in bundle.versions:
+        columns_of(version)
+        unknown = sorted({node["verb"] for node in version.plan["nodes"]} - known.keys())
+        if unknown:
+            raise InvalidInput(
+                f"{version.ref} has a node of the kind `{unknown[0][:40]}`, which this version of girih does not know",
+                help="update girih",
+            )
+
+
+def _require_trusted(bundle: Bundle, checked: list[Checked], *, allow_unsigned: bool) -> None:
+    """Raises `InvalidInput` for a signature that does not hold, and for what nobody who is trusted has signed."""
+    forged = next((one for one in checked if one.standing == "forged"), None)
+    if forged is not None:
+        raise InvalidInput(f"{forged.message}; nothing was imported", help="ask for it again where it was exported")
+    if allow_unsigned:
+        return
+    doubted = next((one for one in checked if one.standing != "signed"), None)
+    if doubted is not None:
+        raise InvalidInput(
+            f"{doubted.message}; nothing was imported",
+            help="trust its key (--trust FILE, GIRIH_TRUSTED_KEYS), or take it as it is with --allow-unsigned",
+        )
+    loose = next(uncovered(bundle, checked), None)
+    if loose is not None:
+        raise InvalidInput(
+            f"the {loose.kind.partition('/')[0]} {loose.name} is in the bundle, and no signature is about it; nothing "
+            "was imported",
+            help="ask for it again where it was exported, or take it as it is with --allow-unsigned",
+        )
+
+
+async def _pipeline(course: _Course, entry: DocumentEntry, spec: OtherSpec) -> None:
+    """A pipeline's version under its own number, unless the name is taken by others."""
+    work, scope = course.work, course.work.speaks_for
+    rows = await bundle_repository.pipeline_versions(work, scope, entry.name)
+    if any(row.digest == entry.digest for row in rows):
+        await pipeline_repository.bring_back(work, scope, [entry.name])
+        _tell(course, entry, "unchanged")
+    elif rows:
+        course.conflicts.append(f"the pipeline `{entry.name}` is here already, and is another one")
+    elif not course.conflicts:
+        put = await pipelines.put(work, [spec], UNTOLD) if entry.version is None else None
+        if put is None:
+            await pipeline_repository.add_version(work, await _pipeline_row(work, entry, spec))
+        _tell(course, entry, "create")
+
+
+async def _pipeline_row(work: Work, entry: DocumentEntry, spec: OtherSpec) -> PipelineVersion:
+    scope = work.speaks_for
+    return PipelineVersion(
+        id=new_id(),
+        org_id=scope.org_id,
+        project_id=scope.project_id,
+        pipeline_id=await pipeline_repository.add_pipeline(work, scope, spec.name),
+        number=1,
+        version=entry.version,
+        digest=spec.digest,
+        document=spec.document,
+        path=spec.path,
+        created_by=scope.actor,
+    )
+
+
+def _tell(course: _Course, entry: DocumentEntry, action: str) -> None:
+    course.done.append(
+        ImportedOut.model_validate({"kind": entry.kind, "name": entry.name, "version": entry.version, "action": action})
+    )
+
+
+async def _keep_keys(work: Work, checked: list[Checked], ring: KeyRing) -> None:
+    """The keys whose signatures held stay readable here, so that the versions can be checked later."""
+    for kid in sorted({one.kid for one in checked if one.standing == "signed" and one.kid is not None}):
+        key = ring.get(kid)
+        if key is not None:
+            await key_repository.keep(work, key, "imported")
+
+
+def _refusal(conflicts: Sequence[str]) -> Conflict:
+    return Conflict(
+        f"the bundle cannot be imported: {conflicts[0]}"
+        + (f", and {len(conflicts) - 1} more" if len(conflicts) > 1 else "")
+        + "; nothing was imported",
+        help="import it into a project of its own, or publish what is here under other names",
+        conflicts=list(conflicts),
+    )
