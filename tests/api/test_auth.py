@@ -6,7 +6,7 @@ import pytest
 from fastapi import APIRouter, FastAPI
 from tests.api.conftest import Client, ClientMaker, is_problem
 
-from girih.api.deps import PUBLIC, GuardedRoute, check_permissions, declarations
+from girih.api.deps import ACCOUNT, PUBLIC, GuardedRoute, check_permissions, declarations
 from girih.db.tenancy import OrgScope
 from girih.services.identity.schemas import PERMISSIONS
 
@@ -65,8 +65,10 @@ def test_every_route_declares_what_it_needs(app: FastAPI) -> None:
     assert len(declared) > 25
     public = {route for route, permission in declared.items() if permission == PUBLIC}
     door = {"GET /langgraph/ok", "GET /langgraph/info", "POST /feedback/{token}", "OPTIONS /v1/uploads"}
-    assert public == {"GET /healthz", "GET /readyz", "GET /version", "GET /openapi.json"} | door
-    assert {permission for route, permission in declared.items() if route not in public} <= PERMISSIONS
+    people = {f"POST /v1/auth/{path}" for path in ("sign-in", "refresh", "accept")} | {"GET /.well-known/jwks.json"}
+    system = {"GET /healthz", "GET /readyz", "GET /version", "GET /openapi.json"}
+    assert public == system | door | people
+    assert {permission for route, permission in declared.items() if route not in public} <= PERMISSIONS | {ACCOUNT}
 
 
 @pytest.mark.parametrize("route_class", [GuardedRoute, None])
