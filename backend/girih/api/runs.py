@@ -10,6 +10,7 @@ from fastapi import Depends, Header, Query, Request, Response
 
 from girih.api.deps import GuardedRoute, Wired, require, requires
 from girih.api.filters import WantedRuns
+from girih.api.notices import notices
 from girih.api.routers import Router
 from girih.api.sse import EventStream, resume_after
 from girih.db.tenancy import OrgScope
@@ -37,7 +38,7 @@ async def create_run(
 ) -> RunOut:
     """Start a run. It is recorded before the answer, and goes on whether or not anybody follows it."""
     run = await girih.runs.create(scope, body, idempotency_key)
-    response.headers["location"] = f"/v1/runs/{run.id}"
+    response.headers.update({"location": f"/v1/runs/{run.id}"} | notices(run))
     return run
 
 
@@ -48,7 +49,7 @@ async def stream_run(
     """Start a run and follow its events. A stream that broke is resumed at the run's `events`."""
     run = await girih.runs.create(scope, body, idempotency_key)
     leaving = partial(girih.runs.cancel, scope, run.id) if body.on_disconnect == "cancel" else None
-    where = {"location": f"/v1/runs/{run.id}"}
+    where = {"location": f"/v1/runs/{run.id}"} | notices(run)
     return EventStream(request, girih.runs.tail(scope, run.id), where, on_leave=leaving)
 
 

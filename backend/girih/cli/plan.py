@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 from girih.cli.client import fail, open_server
+from girih.cli.drift import drifted
 from girih.cli.findings import received, show
 from girih.cli.output import CHANGES, USAGE, data, note
 from girih.cli.planned import Planned, plan_annotations, plan_markdown, plan_text
@@ -36,6 +37,7 @@ def plan(
 
     A kept plan says what was published when it was made and which texts it is for. `girih apply DIR --plan FILE` does
     exactly that, or nothing: it is refused when somebody has published since (exit code 5), or a text is another one.
+    What others changed on the server since this folder was last applied or pulled is told, as `drift`.
     Of graphs that are there it says what goes on with them: runs, threads, schedules, callers, aliases, costs. With
     --prune it names what would be deleted. Exit code 3 if anything would change.
     """
@@ -43,10 +45,13 @@ def plan(
     files = checked_folder(folder, form)
     with open_server() as server:
         outcome = send(server, files, form, dry_run=True, **pruning(prune=prune, data=prune_data))
+        moved = drifted(server, folder)
     made = Planned.of(outcome, files.needed(), **pruning(prune=prune, data=prune_data))
     if out is not None:
         _keep(made, out)
     _tell(made, outcome, files, format)
+    for told in moved:
+        note(f"drift: {told}")
     note(made.summary())
     if made.changed:
         raise typer.Exit(CHANGES)

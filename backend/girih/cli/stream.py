@@ -12,7 +12,7 @@ from uuid import uuid4
 import httpx
 
 from girih.cli.client import Refused, Server, fail, failure_of
-from girih.cli.output import UNREACHABLE
+from girih.cli.output import UNREACHABLE, note
 from girih.engine.events import TERMINAL
 from girih.language.spec.tree import JsonObject
 
@@ -92,6 +92,8 @@ class Following:
                 response.read()
                 raise Refused(failure_of(response))
             location = response.headers.get("location", "")
+            if self.run_id is None and (said := response.headers.get("girih-notice")):
+                note(said, "warning")
             self.run_id = self.run_id or location.rpartition("/")[2] or None
             for event in frames(response.iter_bytes()):
                 seq = int(event.get("seq", 0))

@@ -50,6 +50,7 @@ def new_run(
         attempt=1 if is_here else 0,
         created_at=now,
         started_at=now if is_here else None,
+        notice=agent.notice,
     )
 
 

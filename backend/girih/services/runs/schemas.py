@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from girih.language.spec.durations import LONGEST_DURATION
 from girih.language.spec.tree import JsonObject, JsonValue
 from girih.services.runs.chat_schemas import ChatMessage, ClientIn
+from girih.services.shelf.schemas import Notice
 
 RunStatus = Literal["queued", "running", "interrupted", "succeeded", "failed", "cancelled", "expired"]
 
@@ -155,6 +156,8 @@ class RunOut(BaseModel):
     created_at: datetime
     started_at: datetime | None = None
     finished_at: datetime | None = None
+    notice: Notice | None = None
+    """That its version is deprecated or yanked, in the answer to the request that began it."""
 
     @property
     def is_settled(self) -> bool:

@@ -37,6 +37,7 @@ def _shown(value: Callable[[str], Any]) -> RunOut:
         "interrupt_before": sorted(stops.before),
         "interrupt_after": sorted(stops.after),
         "webhook": origin_of(webhook) if webhook is not None else None,
+        "notice": None,
     }
     own |= {name: str(number) if (number := value(name)) is not None else None for name in _IDS}
     names = {name: _COLUMNS.get(name, name) for name in RunOut.model_fields if name not in own}

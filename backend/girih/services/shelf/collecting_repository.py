@@ -77,7 +77,7 @@ class Version:
 async def versions(work: Work, scope: OrgScope) -> list[Version]:
     """Every version of the project that is kept, by name and number."""
     rows = await work.session.execute(_VERSIONS, _of(scope))
-    return [Version(*row[:-1], frozenset(row[-1])) for row in rows]
+    return [Version(**{**row, "named": frozenset(row["named"])}) for row in rows.mappings()]
 
 
 async def running(work: Work, scope: OrgScope, since: datetime | None) -> frozenset[UUID]:

@@ -81,7 +81,9 @@ async def holding(
         newest = newest.where(VersionMark.version_id == version)
     rows: Sequence[VersionMark] = (await work.session.scalars(newest)).all()
     return {
-        row.version_id: Marked(row.agent_id, Notice(row.mark, row.reason, row.replaced_by, row.created_at))
+        row.version_id: Marked(
+            row.agent_id, Notice(mark=row.mark, reason=row.reason, replaced_by=row.replaced_by, at=row.created_at)
+        )
         for row in rows
         if row.mark in ("deprecated", "yanked")
     }

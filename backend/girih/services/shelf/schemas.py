@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
@@ -11,9 +10,10 @@ from pydantic import BaseModel, ConfigDict, Field
 Mark = Literal["deprecated", "yanked", "restored"]
 
 
-@dataclass(frozen=True)
-class Notice:
-    """What holds of a version that is deprecated or yanked."""
+class Notice(BaseModel):
+    """What holds of a version that is deprecated or yanked, and since when."""
+
+    model_config = ConfigDict(frozen=True)
 
     mark: Literal["deprecated", "yanked"]
     reason: str

@@ -15,18 +15,15 @@ from girih.services.agents.repository import Resolved
 from girih.services.shelf import marks
 from girih.services.shelf.schemas import DeprecateIn, Mark, MarkIn, MarkOut, ShelvedOut, YankIn
 
-Told = Callable[[OrgScope, str], Awaitable[None]]
-"""Called with an agent of which something else holds now."""
 
-
-async def _nobody(scope: OrgScope, name: str) -> None:
+def _nobody(_: UUID) -> None:
     """Nobody keeps what references meant."""
 
 
 class ShelfService:
     """Marks versions. A version itself never changes, and what runs on it goes on."""
 
-    def __init__(self, uow: UnitOfWork, *, on_marked: Told = _nobody) -> None:
+    def __init__(self, uow: UnitOfWork, *, on_marked: Callable[[UUID], None] = _nobody) -> None:
         self._uow = uow
         self._on_marked = on_marked
 
@@ -101,7 +98,7 @@ class ShelfService:
             await marks.add(work, scope, found.agent_id, found.version_id, mark, body.reason, instead)
             await _lead_latest(work, scope, name, found.agent_id, forced=getattr(body, "force", False))
             out = await _shelved(work, scope, name, found)
-        await self._on_marked(scope, name)
+        self._on_marked(scope.project_id)
         return out
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import UnitOfWork, Work
@@ -15,6 +15,7 @@ from girih.services.pipelines import repository as pipelines
 from girih.services.registry.service import TABLES, RegistryService
 from girih.services.shelf import texts
 from girih.services.shelf.schemas import FileOut, WorkspaceOut
+from girih.services.shelf.tables import SpecText
 from girih.services.shelf.texts import GRAPH, Key
 
 
@@ -44,12 +45,18 @@ class WorkspaceService:
         self._registry = registry
         self._collections = collections
 
-    async def read(self, scope: OrgScope, alias: str = LATEST) -> WorkspaceOut:
-        """Every agent's version behind the alias (the latest where it has no such one), and all documents."""
+    async def read(self, scope: OrgScope, alias: str = LATEST, *, texts_too: bool = True) -> WorkspaceOut:
+        """Every agent's version behind the alias (the latest where it has no such one), and all documents.
+
+        Without texts it says only what there is, and who published it last.
+        """
         async with self._uow.snapshot(scope) as work:
             found = [*await _graphs(work, scope, alias), *await self._documents(work, scope)]
             known = await texts.known(work, scope, [one.key for one in found])
-        return WorkspaceOut(project=str(scope.project_id), things=list(_out(found, known)))
+        things = list(_out(found, known))
+        if not texts_too:
+            things = [one.model_copy(update={"source": None, "document": None, "files": {}}) for one in things]
+        return WorkspaceOut(project=str(scope.project_id), things=things)
 
     async def _documents(self, work: Work, scope: OrgScope) -> list[_Thing]:
         found = []
@@ -58,8 +65,8 @@ class WorkspaceService:
             documents = await self._registry.documents(work, kind)
             found += [_Thing(kind, name, digests[name], document=one) for name, one in documents.items()]
         for pipeline, newest in await pipelines.latest(work, scope):
-            more = {"version": newest.version, "path": newest.path, "document": newest.document}
-            found.append(_Thing("pipeline/v1", pipeline.name, newest.digest, **more))
+            thing = _Thing("pipeline/v1", pipeline.name, newest.digest, newest.version, newest.path)
+            found.append(replace(thing, document=newest.document))
         collections = await self._collections.collection_digests(work)
         return found + [_Thing("collection/v1", name, digest) for name, digest in sorted(collections.items())]
 
@@ -74,12 +81,12 @@ async def _graphs(work: Work, scope: OrgScope, alias: str) -> list[_Thing]:
         if led.get(alias, row.version) != row.version:
             meant = await agents.resolve(work, scope, Reference(one.agent.name, "alias", alias))
             row = await agents.version(work, scope, meant.version_id) if meant is not None else row
-        held = {"version": row.version, "path": row.path, "source": row.source}
-        found.append(_Thing(GRAPH, one.agent.name, row.digest, aliases=led, **held))
+        thing = _Thing(GRAPH, one.agent.name, row.digest, row.version, row.path, row.source)
+        found.append(replace(thing, aliases=led))
     return found
 
 
-def _out(found: Iterable[_Thing], known: dict[Key, texts.SpecText]) -> Iterable[FileOut]:
+def _out(found: Iterable[_Thing], known: dict[Key, SpecText]) -> Iterable[FileOut]:
     for one in found:
         kept = known.get(one.key)
         source = kept.source if kept is not None else one.source

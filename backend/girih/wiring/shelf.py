@@ -1,0 +1,39 @@
+"""The shelf: marks of versions, the collecting of old ones, and the reading of everything as files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from uuid import UUID
+
+from girih.db.unit_of_work import UnitOfWork
+from girih.services.agents.ports import Collections
+from girih.services.registry.service import RegistryService
+from girih.services.retention.service import RetentionService
+from girih.services.shelf.collecting import CollectingService
+from girih.services.shelf.service import ShelfService
+from girih.services.shelf.workspace import WorkspaceService
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """What the doors know as `girih.shelf`."""
+
+    marking: ShelfService
+    collecting: CollectingService
+    workspace: WorkspaceService
+
+
+def make_shelf(
+    uow: UnitOfWork,
+    retention: RetentionService,
+    registry: RegistryService,
+    collections: Collections,
+    changed: Callable[[UUID], None],
+) -> Shelf:
+    """Its services. `changed` is told the project of which a version was marked."""
+    return Shelf(
+        ShelfService(uow, on_marked=changed),
+        CollectingService(uow, retention),
+        WorkspaceService(uow, registry, collections),
+    )
