@@ -6,12 +6,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
-from girih.errors import NodeError, RunErrorKind
+from girih.errors import DatabaseUnavailable, NodeError, RunErrorKind, Unavailable
 from girih.language.spec.tree import JsonObject
 from girih.providers.credentials import Secrets, no_secrets, secret_variable
 from girih.providers.outbound import OutboundClient, OutboundError, OutboundResponse, Reason
 from girih.providers.retry_after import retry_after
+from girih.providers.veil import NO_VEIL, Veil
 
+NOTHING: Mapping[str, str] = {}
 HIDDEN = "(hidden)"
 """What is shown in place of a secret."""
 
@@ -33,6 +35,17 @@ _REASONS: Mapping[Reason, RunErrorKind] = {
     "forbidden": "refused",
 }
 _PASSING: frozenset[Reason] = frozenset({"timeout", "unreachable", "unreadable"})
+
+
+class Credential(dict[str, str]):
+    """The header that carries a secret, if there is one; it shows in no `repr`. `veil` is for what comes back."""
+
+    def __init__(self, headers: Mapping[str, str] = NOTHING, veil: Veil = NO_VEIL) -> None:
+        super().__init__(headers)
+        self.veil = veil
+
+    def __repr__(self) -> str:
+        return f"Credential({', '.join(self)})"
 
 
 @dataclass(frozen=True)
@@ -73,25 +86,30 @@ class Reach:
             )
         return self.endpoints[name]
 
-    async def credential(self, tool: str, binding: JsonObject) -> dict[str, str]:
+    async def credential(self, tool: str, binding: JsonObject) -> Credential:
         """The header that `auth` asks for. Raises `NodeError` for a secret that is not set or cannot be sent."""
         auth = binding.get("auth")
         if not auth:
-            return {}
+            return Credential()
         name = str(auth.get("bearer") or auth.get("value")).removeprefix("secret://")
         header = "authorization" if auth.get("bearer") else str(auth["header"]).lower()
-        secret = await self.secrets(name)
+        try:
+            secret = await self.secrets(name)
+        except DatabaseUnavailable:
+            raise
+        except Unavailable as fault:
+            raise NodeError("unavailable", f"tool '{tool}': {fault.message}", help=fault.help) from fault
         if not secret:
             raise NodeError(
                 "unavailable",
                 f"tool '{tool}' needs the secret '{name}', which is not set on this server",
-                help=f"set {secret_variable(name)}",
+                help=f"store it with `girih secrets set {name}`, or let the operator set {secret_variable(name)}",
                 can_pass=False,
             )
         if header in _OWN_HEADERS or not (secret.isascii() and secret.isprintable()):
             message = f"tool '{tool}': the secret '{name}' cannot be sent in the header '{header}'"
             raise NodeError("refused", message, help="correct the secret's value or the header", can_pass=False)
-        return {header: f"Bearer {secret}" if auth.get("bearer") else secret}
+        return Credential({header: f"Bearer {secret}" if auth.get("bearer") else secret}, Veil({name: secret}))
 
     async def exchange(
         self,
@@ -112,6 +130,8 @@ class Reach:
                 headers={**asked.headers, **credential},
                 content=asked.content,
             )
+            if isinstance(credential, Credential):
+                answer = replace(answer, body=credential.veil.over_bytes(answer.body))
         except OutboundError as error:
             kind = _REASONS.get(error.reason, "tool_error")
             can_pass = error.reason in _PASSING
