@@ -28,6 +28,9 @@ ONLY_A_SERVER_KNOWS = frozenset({"E401", "E402"})
 UNPROCESSABLE = 422
 """The status of a workspace with errors."""
 
+TOO_LARGE = 413
+"""The status of one that is more than a server takes."""
+
 Form = Literal["text", "json", "github"]
 """How findings are told to whoever called."""
 
@@ -97,6 +100,9 @@ def _give_up(server: Server, failure: Failure, found: Sequence[Diagnostic], fold
     if fresh is not None and form != "json":
         note("what would change now:")
         data(plan_text(Planned.of(fresh, folder.needed())))
+    if failure.status == TOO_LARGE:
+        largest = max(folder.needed().items(), key=lambda file: len(file[1]))
+        note(f"{largest[0]} is the largest file, with {len(largest[1])} characters")
     server.give_up(failure)
 
 
