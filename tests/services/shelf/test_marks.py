@@ -47,7 +47,11 @@ async def test_a_deprecated_version_runs_and_says_so(
 ) -> None:
     assert (await published.resolve(scope, "hello@1.0.0")).notice is None
     done = await shelf.deprecate(scope, "hello", "1.0.0", SLOW)
-    assert (done.mark, done.replaced_by, done.aliases) == ("deprecated", "hello@1.0.2", {"latest": "1.0.2", "prod": "1.0.0"})
+    assert (done.mark, done.replaced_by, done.aliases) == (
+        "deprecated",
+        "hello@1.0.2",
+        {"latest": "1.0.2", "prod": "1.0.0"},
+    )
     notice = (await published.resolve(scope, "hello@prod")).notice
     assert notice is not None
     assert notice.about("hello@1.0.0") == "hello@1.0.0 is deprecated: it is slow; use hello@1.0.2 instead"
