@@ -81,7 +81,7 @@ class Locks:
                 uri=uri if is_named else f"model://{one}",
                 kind="model",
                 name=one,
-                version=str(now.revision) if now is not None and now.revision else None,
+                version=now.version if now is not None else None,
                 digest=now.digest if now is not None else None,
                 through=through if is_named else uri,
             )

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TypeAlias
+from collections.abc import Container, Iterable, Mapping, Sequence
 from uuid import UUID
 
 from girih.db.unit_of_work import Work
 from girih.language.nodes.base import GraphContract
+from girih.language.spec.semantic import highest, parse_range
 from girih.services.agents import repository
 from girih.services.agents.repository import Pointer
+from girih.services.shelf import marks
 
 _MENTION = re.compile(r"graph://([a-z][a-z0-9.-]{0,63})@([A-Za-z0-9^~][A-Za-z0-9.:_-]{0,99})")
-_RANGE = re.compile(r"([\^~])(\d{1,9})(?:\.(\d{1,9}))?(?:\.(\d{1,9}))?")
-
-Numbers: TypeAlias = tuple[int, ...]
 
 
 async def mentioned_versions(
@@ -26,26 +24,17 @@ async def mentioned_versions(
     if not mentions:
         return {}
     pointers = await repository.pointers(work, work.speaks_for, {name for name, _ in mentions})
-    meant = {f"{name}@{ref}": _pick(pointers.get(name, ()), ref) for name, ref in mentions}
-    wanted = {written: version_id for written, version_id in meant.items() if version_id is not None}
+    without = await marks.yanked(work, work.speaks_for)
+    meant = {f"{name}@{ref}": pick(pointers.get(name, ()), ref, without) for name, ref in mentions}
+    wanted = {written: pointer.version_id for written, pointer in meant.items() if pointer is not None}
     contracts = await repository.contracts_of(work, work.speaks_for, set(wanted.values()))
     return {written: GraphContract(*contracts[version_id]) for written, version_id in wanted.items()}
 
 
-def _pick(pointers: Sequence[Pointer], ref: str) -> UUID | None:
-    """The version `ref` means: by alias, number, digest or range; of several, the newest."""
-    found = _RANGE.fullmatch(ref)
-    if found is None:
-        return next((pointer.version_id for pointer in pointers if ref in pointer.names), None)
-    least = tuple(int(part) for part in found.groups()[1:] if part is not None)
-    fixed = least[:2] if found[1] == "~" else least[:1]
-    fitting = [pointer for pointer in pointers if _fits(_numbers(pointer.version), least, fixed)]
-    return max(fitting, key=lambda pointer: _numbers(pointer.version)).version_id if fitting else None
-
-
-def _fits(version: Numbers, least: Numbers, fixed: Numbers) -> bool:
-    return version >= least and version[: len(fixed)] == fixed
-
-
-def _numbers(version: str) -> Numbers:
-    return tuple(int(part) for part in version.split("."))
+def pick(pointers: Sequence[Pointer], ref: str, without: Container[UUID] = ()) -> Pointer | None:
+    """The version `ref` means: by alias, number, digest or range; of several, the highest one not in `without`."""
+    asked = parse_range(ref)
+    if asked is None:
+        return next((pointer for pointer in pointers if ref in pointer.names), None)
+    offered = (pointer for pointer in pointers if pointer.version_id not in without)
+    return highest(offered, asked, lambda pointer: pointer.version)

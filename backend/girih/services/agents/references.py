@@ -1,4 +1,4 @@
-"""How a version is spoken of: `name`, `name@alias`, `name@1.2.0`, `name@sha256:…`; and how versions count."""
+"""How a version is spoken of: `name`, `name@alias`, `name@1.2.0`, `name@^1`, `name@sha256:…`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from girih.errors import InvalidInput
+from girih.language.spec.semantic import is_version, parse_range
 
 LATEST: Final = "latest"
 """The alias of the newest version; only publishing moves it."""
@@ -14,12 +15,8 @@ LATEST: Final = "latest"
 PROD: Final = "prod"
 """The alias that the first publish sets and that people move."""
 
-FIRST: Final = "1.0.0"
-"""An agent's first version."""
-
 _NAME = re.compile(r"[a-z][a-z0-9]*([-.][a-z0-9]+)*")
 _ALIAS = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
-_VERSION = re.compile(r"(0|[1-9]\d{0,8})\.(0|[1-9]\d{0,8})\.(0|[1-9]\d{0,8})")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _LONGEST: Final = 64
 
@@ -29,7 +26,7 @@ class Reference:
     """A version of an agent: which agent, how the version is named, and its name."""
 
     name: str
-    by: Literal["alias", "version", "digest"]
+    by: Literal["alias", "version", "range", "digest"]
     value: str
 
     def __str__(self) -> str:
@@ -50,16 +47,18 @@ def parse_reference(text: str) -> Reference:
 
 
 def parse_version(name: str, value: str) -> Reference:
-    """Read what stands after the `@`: an alias, a version or a digest."""
-    if _VERSION.fullmatch(value):
+    """Read what stands after the `@`: an alias, a version, a range of versions or a digest."""
+    if is_version(value):
         return Reference(name, "version", value)
+    if parse_range(value) is not None:
+        return Reference(name, "range", value)
     if _DIGEST.fullmatch(value):
         return Reference(name, "digest", value)
     if _ALIAS.fullmatch(value) and len(value) <= _LONGEST:
         return Reference(name, "alias", value)
     raise InvalidInput(
         f"`{_shown(value)}` does not name a version" if value else f"`{name}@` names no version after the `@`",
-        help="use an alias (`prod`), a version (`1.2.0`) or a digest (`sha256:…`)",
+        help="use an alias (`prod`), a version (`1.2.0`), a range (`^1`, `~1.2`) or a digest (`sha256:…`)",
     )
 
 
@@ -72,14 +71,6 @@ def check_movable(alias: str) -> str:
             f"`{_shown(alias)}` is not an alias", help="use lower-case words joined by `-`, such as `prod`"
         )
     return alias
-
-
-def next_version(version: str, verdict: Literal["major", "minor", "patch"]) -> str:
-    """The semantic version after `version` for a change of that weight."""
-    major, minor, patch = (int(part) for part in version.split("."))
-    if verdict == "major":
-        return f"{major + 1}.0.0"
-    return f"{major}.{minor + 1}.0" if verdict == "minor" else f"{major}.{minor}.{patch + 1}"
 
 
 def _shown(text: str) -> str:

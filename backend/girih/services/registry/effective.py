@@ -22,6 +22,11 @@ class ModelRevision:
     revision: int
     """Of the binding; 0 where there is none, and never was."""
 
+    @property
+    def version(self) -> str | None:
+        """The revision of the binding, as the locks of versions keep it."""
+        return str(self.revision) if self.revision else None
+
 
 def effective(documents: Mapping[str, JsonObject], bindings: Mapping[str, BindingRevision]) -> dict[str, JsonObject]:
     """Every model by name, bound ones without a document of their own among them."""
