@@ -8,10 +8,12 @@ from typing import Annotated, Literal
 
 import typer
 
+from girih.cli.applied import note_applied
 from girih.cli.client import fail, open_server
 from girih.cli.findings import received, show
 from girih.cli.output import CHANGES, USAGE, note
 from girih.cli.planned import Planned
+from girih.cli.provenance import provenance
 from girih.cli.pruning import Prune, PruneData, pruning
 from girih.cli.sending import checked_folder, send
 from girih.language.spec.tree import JsonObject
@@ -27,6 +29,9 @@ def apply(
     ] = None,
     prune: Prune = False,
     prune_data: PruneData = False,
+    message: Annotated[
+        str | None, typer.Option("--message", "-m", help="What it is about; kept with every new version.")
+    ] = None,
     format: Annotated[Format, typer.Option("--format", help="How to print the outcome.")] = "text",
 ) -> None:
     """Check a folder of specs and publish all of it, or with any error nothing of it (exit code 1).
@@ -36,6 +41,9 @@ def apply(
     refused when somebody has published since the plan was made (exit code 5), and what would change now is shown. With
     --prune, what the project has and the folder does not name is deleted; versions of graphs and pipelines stay for
     runs that began with them, and are there again when the name is applied again.
+
+    Every new version keeps who published it and when, the --message, and the commit of the folder's git repository (or
+    the one that a CI system names), with whether the folder held changes beside it.
     """
     gone = pruning(prune=prune, data=prune_data)
     planned = Planned.read(plan) if plan is not None else None
@@ -47,7 +55,9 @@ def apply(
         gone = pruning(prune=planned.prune, data=planned.prune_data)
     base = planned.base if planned is not None else None
     with open_server() as server:
-        outcome = send(server, files, format, dry_run=dry_run, base=base, **gone)
+        outcome = send(server, files, format, dry_run=dry_run, base=base, **gone, **provenance(folder, message))
+        if not dry_run:
+            note_applied(server, folder, files.texts, outcome["changes"])
     if format == "json":
         typer.echo(json.dumps(outcome, indent=2, ensure_ascii=False))
     else:
