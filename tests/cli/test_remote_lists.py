@@ -129,3 +129,78 @@ def test_retention_is_shown_and_set_in_parts(girih: Girih) -> None:
         done = girih("retention", "--runs", text)
         assert (done.code, done.out) == (2, "")
         assert f"'{text}' is no number of days" in done.err
+
+
+def test_a_model_is_bound_tried_and_unbound(girih: Girih, tmp_path: Path) -> None:
+    listed = girih("models")
+    assert [line.split()[:3] for line in listed.out.splitlines()] == [
+        ["default", "girih-demo", "demo"], ["demo", "girih-demo", "demo"],
+    ]  # fmt: skip
+    (tmp_path / "binding.yaml").write_text("provider: openai\nmodel: small\nparams: { top_k: 3 }\n")
+    bound = girih(
+        "models", "bind", "writer", "--file", "binding.yaml", "--url", "https://models.example/v1", "--model", "large",
+        "--secret", "models", "--price", "0.25/2", "--param", "temperature=0.3", "--tools", "prompted",
+        "--fallback", "demo",
+    )  # fmt: skip
+    assert bound.code == 0, bound.err
+    for part in ("writer", "openai large at https://models.example/v1, then demo", "[binding 1]", "0.25/2 USD"):
+        assert part in bound.out
+    assert "no document of a model is named 'writer'" in bound.err
+    shown = json.loads(girih("models", "show", "writer").out)
+    assert (shown["params"], shown["answers"]["secret"]) == ({"temperature": 0.3}, "secret://models")
+    assert shown["capabilities"]["tools"] == "prompted"
+    sick = girih("models", "test", "writer")
+    assert (sick.code, "secret 'models', which is not set" in sick.out) == (1, True)
+    assert girih("models", "unbind", "writer").code == 0
+    assert [one["revision"] for one in json.loads(girih("models", "history", "writer").out)] == [2, 1]
+
+
+def test_all_models_are_tried_and_one_that_is_not_healthy_fails_the_command(girih: Girih) -> None:
+    healthy = girih("models", "test", "--all")
+    assert healthy.code == 0, healthy.out + healthy.err
+    for part in ("default: healthy", "demo: healthy", "streams", "ok   tools (native)"):
+        assert part in healthy.out
+    assert girih("models", "bind", "default").code == 0
+    sick = girih("models", "test", "--all", "--format", "json")
+    assert sick.code == 1
+    assert [one["healthy"] for one in json.loads(sick.out)["models"]] == [False, True]
+    assert "nobody: model 'default' needs an OpenAI key" in girih("models").out
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "words"),
+    [
+        (("bind",), 2, "needs a model"),
+        (("test",), 2, "--all"),
+        (("test", "ghost"), 1, "there is no model `ghost`"),
+        (("bind", "Not A Name"), 1, "name"),
+        (("bind", "a", "--price", "much"), 2, "--price takes IN/OUT"),
+        (("bind", "a", "--param", "x"), 2, "NAME=JSON"),
+        (("bind", "a", "--file", "gone.yaml"), 2, "cannot be read"),
+        (("bind", "demo", "--provider", "demo"), 1, "always the demo model"),
+    ],
+)
+def test_what_models_cannot_do_is_said(girih: Girih, args: tuple[str, ...], code: int, words: str) -> None:
+    done = girih("models", *args)
+    assert (done.code, done.out) == (code, "")
+    assert words in done.err
+
+
+def test_members_from_the_invitation_to_what_is_refused(girih: Girih) -> None:
+    assert "there are no members" in girih("members").err
+    assert "there are no invitations" in girih("members", "invitations").err
+    made = girih("members", "invite", "Ann@Example.com", "--role", "editor@main")
+    assert made.code == 0, made.err
+    assert made.out.startswith("girih_invite_")
+    assert "ann@example.com  editor  until" in girih("members", "invitations").out
+    assert made.out.strip() not in girih("members", "invitations", "--format", "json").out
+    assert "owner  agents:publish" in girih("members", "roles").out
+    for arguments, code, words in (
+        (("invite", "ann@example.com"), 2, "one role"),
+        (("invite", "ann@example.com", "--role", "editr"), 1, "did you mean"),
+        (("invite", "ann@example.com", "--role", "editor@attic"), 1, "no project"),
+        (("invite",), 2, "e-mail address"),
+        (("set", "bob@example.com", "--role", "viewer"), 1, "nobody here"),
+    ):
+        refused = girih("members", *arguments)
+        assert (refused.code, words in refused.err) == (code, True), refused.err

@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
-import yaml
 
 from girih.cli.client import Server, fail, open_server, segment
+from girih.cli.model_options import (
+    CallsTools,
+    Endpoint,
+    Fallbacks,
+    File,
+    KeepsShape,
+    Model,
+    Params,
+    Prices,
+    Provider,
+    SecretName,
+    Url,
+    binding_of,
+)
 from girih.cli.output import FINDINGS, USAGE, harmless, note
 from girih.language.spec.tree import JsonObject
 
-Ability = Literal["native", "prompted", "none"]
 _TEST_SECONDS = 300.0
 
 
@@ -22,41 +33,24 @@ def models(
         Literal["list", "show", "bind", "unbind", "history", "test"], typer.Argument(help="What to do.")
     ] = "list",
     name: Annotated[str | None, typer.Argument(help="The model; not for `list`, nor for `test` of all.")] = None,
-    file: Annotated[
-        Path | None, typer.Option("--file", help="For `bind`: the binding as YAML or JSON; options go before it.")
-    ] = None,
-    provider: Annotated[
-        Literal["openai", "demo"] | None,
-        typer.Option("--provider", help="For `bind`: `openai` is any OpenAI-compatible server, and the default."),
-    ] = None,
-    url: Annotated[
-        str | None, typer.Option("--url", help="For `bind`: the provider's base URL, `https://…/v1`.")
-    ] = None,
-    endpoint: Annotated[
-        str | None, typer.Option("--endpoint", help="For `bind`: the operator's name of the base URL instead.")
-    ] = None,
-    model: Annotated[str | None, typer.Option("--model", help="For `bind`: the provider's name of the model.")] = None,
-    secret: Annotated[str | None, typer.Option("--secret", help="For `bind`: the name of the stored key.")] = None,
-    param: Annotated[
-        list[str] | None, typer.Option("--param", help="For `bind`: `NAME=JSON`, goes to the provider; repeatable.")
-    ] = None,
-    price: Annotated[
-        str | None, typer.Option("--price", help="For `bind`: USD per million tokens, as `IN/OUT`: `0.25/2`.")
-    ] = None,
-    tools: Annotated[Ability | None, typer.Option("--tools", help="For `bind`: how it calls tools.")] = None,
-    structured_output: Annotated[
-        Ability | None, typer.Option("--structured-output", help="For `bind`: how it keeps to a shape.")
-    ] = None,
-    fallback: Annotated[
-        list[str] | None, typer.Option("--fallback", help="For `bind`: who is asked when it is away; repeatable.")
-    ] = None,
+    file: File = None,
+    provider: Provider = None,
+    url: Url = None,
+    endpoint: Endpoint = None,
+    model: Model = None,
+    secret: SecretName = None,
+    param: Params = None,
+    price: Prices = None,
+    tools: CallsTools = None,
+    structured_output: KeepsShape = None,
+    fallback: Fallbacks = None,
     all_: Annotated[bool, typer.Option("--all", help="For `test`: every model.")] = False,
     format: Annotated[Literal["text", "json"], typer.Option("--format", help="How to print.")] = "text",
 ) -> None:
     """List models with who answers, what it can do and costs; bind one to something else, or try whether it answers."""
-    given: JsonObject = {"provider": provider, "url": url, "endpoint": endpoint, "model": model, "fallbacks": fallback}
-    given |= {"secret": _secret(secret), "params": _params(param), "price": _price(price)}
-    given["capabilities"] = {"tools": tools, "structured_output": structured_output}
+    given: JsonObject = {"provider": provider, "url": url, "endpoint": endpoint, "model": model, "secret": secret}
+    given |= {"params": param, "price": price, "tools": tools, "structured_output": structured_output}
+    given["fallbacks"] = fallback
     with open_server() as server:
         if action == "list":
             _list(list(server.pages("/v1/models")), as_json=format == "json")
@@ -65,7 +59,7 @@ def models(
         elif name is None:
             fail(f"`girih models {action}` needs a model", "`girih models` lists them", code=USAGE)
         elif action == "bind":
-            _bind(server, name, _written(file, given), as_json=format == "json")
+            _bind(server, name, binding_of(file, given), as_json=format == "json")
         else:
             _act(server, action, f"/v1/models/{segment(name)}")
 
@@ -144,50 +138,6 @@ def _line(one: JsonObject) -> str:
     behind = f", then {', '.join(one['fallbacks'])}" if one["fallbacks"] else ""
     said = f"binding {one['revision']}" if answers["said_by"] == "binding" else answers["said_by"]
     return f"{one['name']:20} {who}{behind}  [{said}]  {cost}  {abilities}"
-
-
-def _written(file: Path | None, given: JsonObject) -> JsonObject:
-    """The binding that was asked for: the file's, with what options say over it."""
-    found: Any = {}
-    if file is not None:
-        try:
-            found = yaml.safe_load(file.read_text(encoding="utf-8"))
-        except OSError as fault:
-            fail(f"{file} cannot be read: {fault.strerror}", "write the binding into a file", code=USAGE)
-        except (yaml.YAMLError, UnicodeDecodeError):
-            found = None
-        if not isinstance(found, dict):
-            fail(f"{file} is neither a YAML nor a JSON object", "write `provider: openai` and so on", code=USAGE)
-    capabilities = {key: value for key, value in given["capabilities"].items() if value is not None}
-    options = {key: value for key, value in (given | {"capabilities": capabilities}).items() if value}
-    return {"provider": "openai", **found, **options}
-
-
-def _secret(name: str | None) -> str | None:
-    return None if name is None else f"secret://{name.removeprefix('secret://')}"
-
-
-def _params(written: list[str] | None) -> JsonObject:
-    found: JsonObject = {}
-    for one in written or ():
-        key, equals, value = one.partition("=")
-        if not equals or not key:
-            fail(f"--param takes NAME=JSON, not {one}", "--param temperature=0.3", code=USAGE)
-        try:
-            found[key] = json.loads(value)
-        except ValueError:
-            found[key] = value
-    return found
-
-
-def _price(written: str | None) -> JsonObject | None:
-    if written is None:
-        return None
-    read, _, said = written.partition("/")
-    try:
-        return {"input_per_million": float(read), "output_per_million": float(said)}
-    except ValueError:
-        fail(f"--price takes IN/OUT, not {written}", "--price 0.25/2", code=USAGE)
 
 
 def _print(answer: object) -> None:
