@@ -20,6 +20,8 @@ from girih.providers.storage.local import LocalStorage
 from girih.services.knowledge.document_schemas import Given
 from girih.services.knowledge.documents import DocumentService
 from girih.services.knowledge.schemas import DocumentOut
+from girih.services.secrets.keyring import KeyRing
+from girih.services.secrets.service import SecretService
 from girih.services.sources.running import SyncRunner
 from girih.services.sources.syncing import Syncing
 from girih.worker.syncing import Desk, SyncWorker
@@ -53,7 +55,11 @@ def main(database_url: str, redis_url: str, data_dir: str, source: str, pause: s
         documents = Slow(uow, LocalStorage(Path(data_dir)), Path(data_dir))
         client = OutboundClient()
         reach = Reach(client, {}, (Path(source),), lambda _: None, 2**20)
-        runner = SyncRunner(uow, Syncing(uow, documents, reach), lease=timedelta(seconds=1))
+        runner = SyncRunner(
+            uow,
+            Syncing(uow, documents, reach, SecretService(uow, KeyRing(uow, None), lambda _: None)),
+            lease=timedelta(seconds=1),
+        )
         async with Desk(runner, look=0.2, grace=0.2).open() as desk:
             yield desk
         await client.aclose()

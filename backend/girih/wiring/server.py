@@ -179,7 +179,7 @@ async def open_girih(settings: Settings) -> AsyncIterator[Girih]:
         retention = make_retention(settings, uow)
         more = retention, *said, ScheduleService(uow, runs), StoreService(uow, embedders)
         news = open_news(stack, settings)
-        sources, jobs = make_sources(stack, settings, uow, news), JobService(uow, news)
+        sources, jobs = make_sources(stack, settings, uow, news, secrecy.secrets), JobService(uow, news)
         people = make_people(stack, settings, uow)
         models = make_model_service(stack, settings, uow, registry, provider, secrecy.secrets, usage.allowances, events)
         last = people, secrecy.secrets, make_shelf(uow, retention, registry, knowledge, agents.changed), models

@@ -11,6 +11,7 @@ from girih.errors import InvalidInput
 from girih.providers.loaders.reach import Reach
 from girih.providers.outbound import OutboundClient
 from girih.services.knowledge.following import News
+from girih.services.secrets.ports import SecretValues
 from girih.services.sources.running import SyncRunner
 from girih.services.sources.service import SourceService
 from girih.services.sources.syncing import Syncing
@@ -18,12 +19,14 @@ from girih.settings import Settings
 from girih.wiring.database import open_database
 from girih.wiring.documents import make_shelves
 from girih.wiring.environment import dispatch_of, endpoints_of, web_endpoints_of
-from girih.wiring.secrets import secret_of
+from girih.wiring.secrets import open_secrets
 
 
-def make_sources(stack: AsyncExitStack, settings: Settings, uow: UnitOfWork, news: News) -> SourceService:
+def make_sources(
+    stack: AsyncExitStack, settings: Settings, uow: UnitOfWork, news: News, secrets: SecretValues
+) -> SourceService:
     """The service of data stores; what it reaches is closed with the stack. Raises `InvalidInput` for bad settings."""
-    return SourceService(uow, _reach(stack, settings), news)
+    return SourceService(uow, _reach(stack, settings), news, secrets)
 
 
 @asynccontextmanager
@@ -33,7 +36,8 @@ async def open_syncs(settings: Settings) -> AsyncIterator[SyncRunner]:
         engine = await stack.enter_async_context(open_database(settings))
         uow = UnitOfWork(make_sessions(engine), dispatch_of(settings))
         documents, *_ = make_shelves(settings, uow)
-        yield SyncRunner(uow, Syncing(uow, documents, _reach(stack, settings)))
+        secrecy = await open_secrets(settings, uow)
+        yield SyncRunner(uow, Syncing(uow, documents, _reach(stack, settings), secrecy.secrets))
 
 
 def _reach(stack: AsyncExitStack, settings: Settings) -> Reach:
@@ -46,6 +50,6 @@ def _reach(stack: AsyncExitStack, settings: Settings) -> Reach:
         client,
         endpoints_of(settings),
         tuple(settings.source_folders),
-        secret_of,
+        lambda _: None,
         settings.max_upload_mb * 2**20,
     )

@@ -13,6 +13,7 @@ from tests.providers.s3_server import s3_server
 
 from girih.providers.loaders import s3
 from girih.providers.loaders.base import Item, ItemFault, ItemGone, ItemSame, Loader, SourceFault
+from girih.providers.loaders.veiled import Veiled
 
 KEYS = {"s3.access": "someone", "s3.secret": "their secret"}
 
@@ -85,8 +86,8 @@ async def test_keys_need_an_endpoint_and_a_private_host_needs_the_operator(serve
     with pytest.raises(ValidationError, match="only sent to an `endpoint`"):
         loader(reach(), kind="s3", bucket=bucket, access_key="secret://a", secret_key="secret://b")
     source = opened(server, bucket)
-    assert isinstance(source, s3.S3Loader)
-    source._http = reach().client  # as if the endpoint were gone
+    assert isinstance(source, Veiled) and isinstance(source._loader, s3.S3Loader)
+    source._loader._http = reach().client  # as if the endpoint were gone
     with pytest.raises(SourceFault, match="not on the public network"):
         await listed(source)
     with pytest.raises(ItemFault, match="not on the public network"):

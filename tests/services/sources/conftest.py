@@ -19,10 +19,15 @@ from girih.language.compiler.workspace import OtherSpec
 from girih.services.knowledge.documents import DocumentService
 from girih.services.knowledge.following import News
 from girih.services.knowledge.schemas import DocumentOut
+from girih.services.secrets.keyring import KeyRing
+from girih.services.secrets.service import SecretService
 from girih.services.sources.running import SyncRunner
 from girih.services.sources.schemas import DataStoreIn, DataStoreOut, SyncIn, SyncOut
 from girih.services.sources.service import SourceService
 from girih.services.sources.syncing import Syncing
+
+SECRETS: dict[str, str] = {}
+"""What the operator has set."""
 
 
 class Silent:
@@ -76,5 +81,6 @@ async def make_desk(uow: UnitOfWork, scope: OrgScope, tmp_path: Path, **endpoint
     async with uow(scope) as work:
         await knowledge.put_collections(work, [spec])
     at = reach(endpoints, [folder])
-    runner = SyncRunner(uow, Syncing(uow, library, at), lease=timedelta(seconds=1))
-    return Desk(uow, scope, SourceService(uow, at, News(Silent())), runner, library, folder)
+    secrets = SecretService(uow, KeyRing(uow, None), SECRETS.get)
+    runner = SyncRunner(uow, Syncing(uow, library, at, secrets), lease=timedelta(seconds=1))
+    return Desk(uow, scope, SourceService(uow, at, News(Silent()), secrets), runner, library, folder)

@@ -17,7 +17,9 @@ from girih.providers.loaders.options import (
     SqlSource,
     WebSource,
 )
-from girih.providers.loaders.reach import Reach
+from girih.providers.loaders.reach import Reach, secrets_of
+from girih.providers.loaders.veiled import Veiled
+from girih.providers.veil import Veil
 
 
 def open_loader(options: Source, reach: Reach, state: Mapping[str, str], *, whole: bool) -> Loader:
@@ -39,7 +41,8 @@ def open_loader(options: Source, reach: Reach, state: Mapping[str, str], *, whol
             loader = _sql(options, reach, state, whole=whole)
         case MongoSource():
             loader = _part("mongodb").MongoLoader(options, reach, state, whole=whole)
-    return loader
+    values = {name: value for name in secrets_of(options) if (value := reach.secrets(name))}
+    return Veiled(loader, Veil(values)) if values else loader
 
 
 def _sql(options: SqlSource, reach: Reach, state: Mapping[str, str], *, whole: bool) -> Any:

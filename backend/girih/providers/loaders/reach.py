@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from girih.providers.credentials import secret_variable
+from pydantic import BaseModel
+
+from girih.errors import DatabaseUnavailable, Unavailable
+from girih.providers.credentials import Secrets, secret_variable
 from girih.providers.loaders.base import SourceFault
 from girih.providers.outbound import OutboundClient
+
+_SCHEME = "secret://"
 
 
 @dataclass(frozen=True)
 class Reach:
-    """`client` is the guarded one, `secrets` gives a value by name; `max_bytes` is the largest item, in bytes."""
+    """`client` is the guarded one, `secrets` knows the values of one source by name (see `with_secrets`).
+
+    `max_bytes` is the largest item, in bytes.
+    """
 
     client: OutboundClient
     endpoints: Mapping[str, str]
@@ -35,11 +43,21 @@ class Reach:
         """The value behind `secret://NAME`, empty for none. Raises `SourceFault` for one that is not set."""
         if reference is None:
             return ""
-        name = reference.removeprefix("secret://")
+        name = reference.removeprefix(_SCHEME)
         value = self.secrets(name)
         if not value:
-            raise SourceFault(f"the secret '{name}' is not set on this server", help=f"set {secret_variable(name)}")
+            raise SourceFault(f"the secret '{name}' is not set on this server", help=set_it(name))
         return value
+
+    async def with_secrets(self, source: BaseModel, ask: Secrets) -> Reach:
+        """The same, knowing the secrets that a source names. Raises `SourceFault` where one cannot be decrypted."""
+        try:
+            known = {name: await ask(name) for name in secrets_of(source)}
+        except DatabaseUnavailable:
+            raise
+        except Unavailable as fault:
+            raise SourceFault(fault.message, help=fault.help, can_pass=True) from fault
+        return replace(self, secrets=known.get)
 
     def inside(self, path: str) -> Path:
         """The real path behind one that must lie below an allowed folder. Raises `SourceFault`."""
@@ -58,3 +76,14 @@ class Reach:
                 f"{path} does not lie below a folder that the operator allows", help="see GIRIH_SOURCE_FOLDERS"
             )
         return real
+
+
+def secrets_of(source: BaseModel) -> list[str]:
+    """The names of the secrets that a source's options name."""
+    values = source.model_dump().values()
+    return [text.removeprefix(_SCHEME) for text in values if isinstance(text, str) and text.startswith(_SCHEME)]
+
+
+def set_it(name: str) -> str:
+    """What to do about a secret that is not set."""
+    return f"store it with `girih secrets set {name}`, or let the operator set {secret_variable(name)}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime
+from functools import partial
 from uuid import UUID
 
 from girih.db.base import new_id
@@ -18,6 +19,7 @@ from girih.providers.loaders.reach import Reach
 from girih.services.knowledge import finding
 from girih.services.knowledge.following import News
 from girih.services.schedules.cron import next_moment
+from girih.services.secrets.ports import SecretValues
 from girih.services.sources import repository, sync_repository
 from girih.services.sources.following import SyncTail
 from girih.services.sources.schemas import (
@@ -45,14 +47,15 @@ TRIAL_ITEMS = 10
 class SourceService:
     """Keeps data stores and their syncs; a worker runs them."""
 
-    def __init__(self, uow: UnitOfWork, reach: Reach, news: News) -> None:
+    def __init__(self, uow: UnitOfWork, reach: Reach, news: News, secrets: SecretValues) -> None:
         self._uow = uow
+        self._secrets = secrets
         self._reach = reach
         self._news = news
 
     async def create(self, scope: OrgScope, body: DataStoreIn) -> DataStoreOut:
         """A new data store. Raises `NotFound` (collection), `Conflict` (name), `InvalidInput` (source, cron)."""
-        self._require_usable(body.source)
+        await self._require_usable(scope, body.source)
         next_at = _next_at(body.cron, body.timezone, enabled=body.enabled)
         async with self._uow(scope) as work:
             parent = await finding.collection(work, scope, body.collection)
@@ -91,7 +94,7 @@ class SourceService:
     async def change(self, scope: OrgScope, id: UUID, body: DataStoreChange) -> DataStoreOut:
         """Change a data store; its clock goes on from now. Raises as `create` does."""
         if body.source is not None:
-            self._require_usable(body.source)
+            await self._require_usable(scope, body.source)
         given = body.model_dump(mode="json", exclude_unset=True)
         async with self._uow(scope) as work:
             row = await _found(work, scope, id, lock=True)
@@ -129,7 +132,7 @@ class SourceService:
             source = source_of(await _found(work, scope, id))
         try:
             async with asyncio.timeout(TRIAL_SECONDS):
-                items = await _first(source, self._reach)
+                items = await _first(source, await self._reach_of(scope, source))
         except SourceFault as fault:
             return TrialOut(ok=False, reason=fault.message, help=fault.help)
         except TimeoutError:
@@ -204,10 +207,13 @@ class SourceService:
             items = [ItemOut.model_validate(row) for row in rows[:limit]]
         return ItemPage(items=items, next=items[-1].ref if len(rows) > limit else None)
 
-    def _require_usable(self, source: Source) -> None:
+    async def _reach_of(self, scope: OrgScope, source: Source) -> Reach:
+        return await self._reach.with_secrets(source, partial(self._secrets.value, scope))
+
+    async def _require_usable(self, scope: OrgScope, source: Source) -> None:
         """Refuse a source that this installation cannot reach. Raises `InvalidInput`."""
         try:
-            open_loader(source, self._reach, {}, whole=True)
+            open_loader(source, await self._reach_of(scope, source), {}, whole=True)
         except SourceFault as fault:
             raise InvalidInput(fault.message, help=fault.help) from fault
 

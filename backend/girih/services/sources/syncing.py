@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 
 from pydantic import TypeAdapter
 
@@ -14,6 +15,7 @@ from girih.providers.loaders.base import Loader, Page, SourceFault, Unchanged
 from girih.providers.loaders.opening import open_loader
 from girih.providers.loaders.options import Source
 from girih.providers.loaders.reach import Reach
+from girih.services.secrets.ports import SecretValues
 from girih.services.sources import leases, repository, sync_repository
 from girih.services.sources.leases import Held
 from girih.services.sources.ports import Documents
@@ -33,8 +35,9 @@ def source_of(store: DataStore) -> Source:
 class Syncing:
     """What a sync does from its beginning to its end, as often as it has to begin."""
 
-    def __init__(self, uow: UnitOfWork, documents: Documents, reach: Reach) -> None:
+    def __init__(self, uow: UnitOfWork, documents: Documents, reach: Reach, secrets: SecretValues) -> None:
         self._uow = uow
+        self._secrets = secrets
         self._documents = documents
         self._reach = reach
 
@@ -57,7 +60,9 @@ class Syncing:
         return store, collection
 
     async def _list(self, held: Held, store: DataStore, collection: str) -> None:
-        loader = open_loader(source_of(store), self._reach, store.state, whole=held.whole)
+        source = source_of(store)
+        reach = await self._reach.with_secrets(source, partial(self._secrets.value, held.scope))
+        loader = open_loader(source, reach, store.state, whole=held.whole)
         subject = Subject(held.scope, store.id, collection, store.readers, held.dry_run, self._reach.max_bytes)
         state: dict[str, str] = {}
         try:
