@@ -48,6 +48,7 @@ COMMANDS: Mapping[str, str] = {
     "trace": "Show what a run did, as a tree.",
     "usage": "Show what model calls used and cost.",
     "secrets": "Set, list and delete secrets, and rotate the keys they are kept under.",
+    "members": "List and invite the members of the organization, and say what they may do.",
     "data-stores": "Let collections follow sources, and sync them.",
     "ingest": "Bring files and folders into a collection.",
     "documents": "List, show, download, move and delete documents.",

@@ -16,6 +16,7 @@ from typing import Annotated
 
 import typer
 
+from girih.cli.dev_keys import own_keys
 from girih.cli.dev_setup import Prepared, prepare
 from girih.cli.dev_watch import publish, snapshot
 from girih.cli.output import FINDINGS, INTERRUPTED, USAGE, complain, note
@@ -110,6 +111,7 @@ def _start(session: Session, supervisor: Supervisor, facts: Path) -> Stack:
     stack.start_queue()
     if session.examples:
         stack.environment["GIRIH_ENDPOINTS"] = json.dumps(session.endpoints | {"crm": stack.start_crm()})
+    stack.environment |= own_keys(session.data_dir, stack.environment)
     app_url = stack.environment["GIRIH_DATABASE_URL"]
     setup = prepare(owner_url, app_url, session.data_dir / "api-key")
     prepared = asyncio.run(setup)  # noqa: TID251 - a process of its own, which keeps no pool afterwards
