@@ -157,3 +157,20 @@ async def test_marks_are_never_changed(
         with pytest.raises(DBAPIError, match=r"permission denied|never change"):
             async with uow(scope) as work:
                 await work.session.execute(text(statement))
+
+
+async def test_no_alias_is_led_to_a_yanked_version_nor_back_to_one(
+    published: AgentService, shelf: ShelfService, scope: OrgScope
+) -> None:
+    aliases = published.aliases
+    for one in ("1.0.1", "1.0.2"):
+        await aliases.set(scope, "hello", "prod", one)
+    await shelf.yank(scope, "hello", "1.0.1", TWICE)
+    with pytest.raises(Conflict, match=r"hello@1\.0\.1 is yanked: it greets twice"):
+        await aliases.set(scope, "hello", "prod", "1.0.1")
+    with pytest.raises(Conflict, match=r"hello@1\.0\.1 is yanked"):
+        await aliases.split(scope, "hello", "prod", {"1.0.2": 90, "1.0.1": 10})
+    await aliases.roll_back(scope, "hello", "prod")
+    assert await version(published, scope, "hello@prod") == "1.0.0"
+    with pytest.raises(Conflict, match="no other version before"):
+        await aliases.roll_back(scope, "hello", "prod")

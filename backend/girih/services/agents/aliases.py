@@ -27,6 +27,7 @@ from girih.services.agents.ports import Silent
 from girih.services.agents.proposals import KEPT, propose
 from girih.services.agents.references import check_movable
 from girih.services.agents.schemas import AgentOut, MoveOut
+from girih.services.shelf import marks
 
 
 @dataclass(frozen=True)
@@ -170,7 +171,10 @@ def way(moves: Iterable[Moved]) -> list[UUID]:
         if move.version_id is None:
             path.clear()
         elif move.reason.startswith("rolled_back") and path[-1:] != [move.version_id]:
-            del path[-1:]
+            # Versions that were taken off the shelf are left out on the way back.
+            while path and path[-1] != move.version_id:
+                path.pop()
+            path = path or [move.version_id]
         elif path[-1:] != [move.version_id]:
             path.append(move.version_id)
     return path
@@ -190,9 +194,11 @@ async def _back(change: Change, place: Place) -> UUID:
     path = way(await alias_repository.moves(change.work, change.scope, place.agent_id, place.alias))
     if await target_repository.shares(change.work, change.scope, place.agent_id, place.alias):
         return path[-1]
-    if len(path) <= 1:
+    unfit = await marks.unfit(change.work, change.scope, place.agent_id)
+    before = [version_id for version_id in path[:-1] if version_id not in unfit]
+    if not before:
         raise Conflict(
-            f"`{place}` has pointed at no other version before",
+            f"`{place}` has pointed at no other version before{' that is left' if path[1:] else ''}",
             help="name the version: set the alias instead",
         )
-    return path[-2]
+    return before[-1]

@@ -15,6 +15,7 @@ from girih.services.agents.alias_schemas import Wanted
 from girih.services.agents.changing import MOVED, REMOVED, ROLLED_BACK, SPLIT, Change
 from girih.services.agents.finding import find
 from girih.services.agents.references import LATEST, parse_version
+from girih.services.shelf.marks import require_unyanked
 
 WHOLE = 100
 """Percent."""
@@ -58,6 +59,8 @@ async def check(change: Change, place: Place, wanted: Wanted) -> None:
         raise await no_alias(change, place)
     if wanted.action == "set":
         target = await find(change.work, change.scope, parse_version(place.name, wanted.version or ""))
+        if before is None or before.version_id != target.version_id:
+            await require_unyanked(change.work, change.scope, target.version_id, f"{place.name}@{target.version}")
         _check_guard(place, wanted, before.version_id if before else None, target.version_id)
 
 
@@ -97,6 +100,8 @@ async def _set(change: Change, place: Place, wanted: Wanted, extra: JsonObject) 
     target = await find(work, scope, parse_version(place.name, wanted.version or ""))
     before = await alias_repository.held(work, scope, place.agent_id, place.alias)
     _check_guard(place, wanted, before, target.version_id)
+    if before != target.version_id:
+        await require_unyanked(work, scope, target.version_id, f"{place.name}@{target.version}")
     if before == target.version_id and not await target_repository.shares(work, scope, place.agent_id, place.alias):
         return
     reason: Reason = "split_ended" if before == target.version_id else "set"
@@ -146,6 +151,8 @@ async def _weights(change: Change, place: Place, wanted: Wanted) -> tuple[UUID, 
         found = await find(change.work, change.scope, parse_version(place.name, version))
         if found.version_id in weights:
             raise InvalidInput(f"version {found.version} is named twice", help="name each version once")
+        if found.version_id != before.version_id:
+            await require_unyanked(change.work, change.scope, found.version_id, f"{place.name}@{found.version}")
         weights[found.version_id] = weight
     if sum(weights.values()) != WHOLE:
         raise InvalidInput(

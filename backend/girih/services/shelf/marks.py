@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from girih.db.base import new_id
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import Work
+from girih.errors import Conflict
 from girih.language.compiler.workspace import Shelved
 from girih.services.agents.tables import Agent, AgentVersion
 from girih.services.shelf.schemas import Mark, MarkOut, Notice
@@ -112,6 +113,22 @@ async def yanked(work: Work, scope: OrgScope, agents: Collection[UUID] | None = 
     """The versions of the project, or of these agents, that ranges, `latest` and new locks leave out."""
     found = await holding(work, scope, agents=agents)
     return frozenset(version_id for version_id, one in found.items() if one.notice.mark == "yanked")
+
+
+async def unfit(work: Work, scope: OrgScope, agent: UUID) -> frozenset[UUID]:
+    """The versions of an agent that no alias is led to any more: the yanked ones, and those that are collected."""
+    mine = (AgentVersion.org_id == scope.org_id, AgentVersion.agent_id == agent)
+    collected = await work.session.scalars(select(AgentVersion.id).where(*mine, AgentVersion.collected_at.is_not(None)))
+    return frozenset(collected) | await yanked(work, scope, [agent])
+
+
+async def require_unyanked(work: Work, scope: OrgScope, version_id: UUID, called: str) -> None:
+    """Raises `Conflict` for a version that nobody should begin to use."""
+    found = (await holding(work, scope, version=version_id)).get(version_id)
+    if found is not None and found.notice.mark == "yanked":
+        raise Conflict(
+            f"{called} is yanked: {found.notice.reason}", help=f"restore it first: girih restore {called} --reason ..."
+        )
 
 
 def _of(scope: OrgScope) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
