@@ -86,12 +86,21 @@ class BundledVersion:
 
 
 @dataclass(frozen=True)
+class BundledDocument:
+    """A document with its text."""
+
+    entry: DocumentEntry
+    source: str
+    spec: OtherSpec
+
+
+@dataclass(frozen=True)
 class Bundle:
     """A bundle whose parts fit each other; of signatures nothing is known yet."""
 
     manifest: Manifest
     versions: tuple[BundledVersion, ...]
-    documents: tuple[tuple[DocumentEntry, OtherSpec], ...]
+    documents: tuple[BundledDocument, ...]
 
 
 def write(manifest: Manifest, files: Mapping[str, bytes]) -> bytes:
@@ -118,7 +127,7 @@ def read(data: bytes) -> Bundle:
     bundle = Bundle(
         manifest,
         tuple(_version(entry, files) for entry in manifest.versions),
-        tuple((entry, _document(entry, files)) for entry in manifest.documents),
+        tuple(_document(entry, files) for entry in manifest.documents),
     )
     _require_whole(bundle)
     return bundle
@@ -168,15 +177,16 @@ def _version(entry: VersionEntry, files: Mapping[str, bytes]) -> BundledVersion:
     return BundledVersion(entry, source, found, report)
 
 
-def _document(entry: DocumentEntry, files: Mapping[str, bytes]) -> OtherSpec:
+def _document(entry: DocumentEntry, files: Mapping[str, bytes]) -> BundledDocument:
     noun = entry.kind.partition("/")[0]
-    tree, faults = read_text(Source(entry.path, _text(entry.file, files)))
+    source = _text(entry.file, files)
+    tree, faults = read_text(Source(entry.path, source))
     spec = parse_document(tree)[0] if tree is not None and not has_errors(faults) else None
     if spec is None:
         raise _broken(f"the {noun} {entry.name} is none that this version of girih can read")
     if (spec.kind, spec.name, spec.digest) != (entry.kind, entry.name, entry.digest):
         raise _broken(f"the {noun} {entry.name} is not the one that was published")
-    return spec
+    return BundledDocument(entry, source, spec)
 
 
 def _require_whole(bundle: Bundle) -> None:

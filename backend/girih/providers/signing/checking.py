@@ -54,7 +54,7 @@ def uncovered(bundle: Bundle, checked: list[Checked]) -> Iterator[DocumentEntry]
     """The documents that no signed version's lock names: of them nobody has said anything."""
     signed = {one.ref for one in checked if one.standing == "signed"}
     named = {digest for version in bundle.versions if version.ref in signed for digest in _locked(version)}
-    yield from (entry for entry, _ in bundle.documents if entry.digest not in named)
+    yield from (one.entry for one in bundle.documents if one.entry.digest not in named)
 
 
 def _locked(version: BundledVersion) -> Iterator[str]:

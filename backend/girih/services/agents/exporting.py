@@ -26,7 +26,7 @@ from girih.services.agents import bundle_repository, key_repository, repository
 from girih.services.agents.bundle_repository import Text
 from girih.services.agents.finding import check_name, find
 from girih.services.agents.references import parse_reference
-from girih.services.agents.signing import Signing, signature_of, statement_of
+from girih.services.agents.signing import signature_of, statement_of
 from girih.services.agents.tables import AgentVersion
 from girih.services.registry.service import TABLES, RegistryService
 
@@ -54,10 +54,9 @@ class _Contents:
 class Exporting:
     """Makes bundles. Of documents in collections, of secrets and of runs nothing is in them."""
 
-    def __init__(self, uow: UnitOfWork, registry: RegistryService, signing: Signing) -> None:
+    def __init__(self, uow: UnitOfWork, registry: RegistryService) -> None:
         self._uow = uow
         self._registry = registry
-        self._signing = signing
 
     async def export(self, scope: OrgScope, ref: str) -> tuple[str, bytes]:
         """The bundle of a version, and what the version is called; the same version gives the same bytes.
@@ -137,14 +136,14 @@ class Exporting:
             row = next((one for one in rows if one.digest == digest), None)
             if row is None:
                 return kept, None
-            return kept or _written(name, row.document), row.version
+            return kept or _written(kind, name, row.document), row.version
         if kept is None and kind in TABLES and (await self._registry.digests(work, kind)).get(name) == digest:
-            return _written(name, (await self._registry.documents(work, kind))[name]), None
+            return _written(kind, name, (await self._registry.documents(work, kind))[name]), None
         return kept, None
 
 
-def _written(name: str, document: JsonObject) -> Text:
-    return Text(f"{name}.json", json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+def _written(kind: Kind, name: str, document: JsonObject) -> Text:
+    return Text(f"{kind.partition('/')[0]}s/{name}.json", json.dumps(document, indent=2, ensure_ascii=False) + "\n")
 
 
 def _documents_of(row: AgentVersion) -> list[tuple[Kind, str, str | None]]:

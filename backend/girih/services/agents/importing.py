@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
@@ -12,7 +12,7 @@ from girih.db.base import new_id
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import UnitOfWork, Work
 from girih.errors import Conflict, InvalidInput
-from girih.language.bundles.manifest import Bundle, BundledVersion, DocumentEntry, read
+from girih.language.bundles.manifest import Bundle, BundledDocument, BundledVersion, DocumentEntry, read
 from girih.language.compiler.pipeline import Compilation
 from girih.language.compiler.plan import Plan
 from girih.language.compiler.workspace import Catalog, OtherSpec
@@ -20,11 +20,17 @@ from girih.language.nodes.registry import kinds
 from girih.language.spec.semantic import numbers_of
 from girih.providers.signing.checking import Checked, check, uncovered
 from girih.providers.signing.keys import KeyRing
-from girih.services.agents import alias_repository, bundle_repository, key_repository, repository
+from girih.services.agents import (
+    alias_repository,
+    bundle_repository,
+    key_repository,
+    pruning_repository,
+    repository,
+)
 from girih.services.agents.gate_schemas import ImportedOut, ImportOut
 from girih.services.agents.ports import Collections, Facilities
 from girih.services.agents.publish import publish_documents, require_facilities
-from girih.services.agents.received import columns_of
+from girih.services.agents.received import columns_of, require_path
 from girih.services.agents.references import LATEST
 from girih.services.agents.signing import Signing
 from girih.services.agents.tables import Agent, AgentVersion
@@ -33,11 +39,13 @@ from girih.services.pipelines import repository as pipeline_repository
 from girih.services.pipelines.tables import PipelineVersion
 from girih.services.registry.schemas import UNTOLD
 from girih.services.registry.service import TABLES, RegistryService
+from girih.services.shelf import texts
 
 _GRAPH: Final = "graph/v1"
 _MODEL: Final = "model/v1"
 _COLLECTION: Final = "collection/v1"
 _PIPELINE: Final = "pipeline/v1"
+_ANOTHER: Final = "is here already, and is another one"
 
 
 @dataclass(frozen=True)
@@ -106,28 +114,21 @@ class Importing:
     async def _documents(self, course: _Course) -> None:
         """What is not here is made; what is here with another content stays, and is in the way unless it is a model."""
         here = await self._here(course.work)
-        new: list[OtherSpec] = []
-        for entry, spec in course.bundle.documents:
-            if entry.kind == _PIPELINE:
-                await _pipeline(course, entry, spec)
-                continue
-            known = here[entry.kind].get(entry.name)
-            if known is None:
-                new.append(spec)
-            elif known != entry.digest and entry.kind != _MODEL:
-                noun = entry.kind.partition("/")[0]
-                course.conflicts.append(f"the {noun} `{entry.name}` is here already, and is another one")
-            else:
-                _tell(course, entry, "unchanged" if known == entry.digest else "kept")
+        for document in course.bundle.documents:
+            if document.entry.kind == _PIPELINE:
+                await _pipeline(course, document)
+        others = [document for document in course.bundle.documents if document.entry.kind != _PIPELINE]
+        new = [document for document in others if _is_new(course, document.entry, here)]
         for absent in course.bundle.manifest.absent:
             if absent.name not in here[absent.kind]:
-                noun = absent.kind.partition("/")[0]
-                course.conflicts.append(f"the {noun} `{absent.name}` is not in the bundle, and not here either")
+                course.conflicts.append(f"the {_noun(absent.kind)} `{absent.name}` is not in the bundle, nor here")
         if not course.conflicts and new:
-            made = await publish_documents(
-                course.work, self._registry, self._collections, Compilation((), others=tuple(new)), UNTOLD
-            )
-            course.done += [ImportedOut(kind=one.kind, name=one.name, version=None, action="create") for one in made]
+            specs = tuple(document.spec for document in new)
+            made = Compilation((), others=specs)
+            await publish_documents(course.work, self._registry, self._collections, made, UNTOLD)
+            for document in new:
+                await _keep_text(course.work, document)
+                _tell(course, document.entry, "create")
 
     async def _here(self, work: Work) -> dict[str, dict[str, str]]:
         found = {kind: dict(await self._registry.digests(work, kind)) for kind in TABLES}
@@ -143,15 +144,16 @@ class Importing:
         same = next((row for row in rows if row.digest == said.digest and not row.is_collected), None)
         if same is not None:
             course.done.append(ImportedOut(kind=_GRAPH, name=said.name, version=same.version, action="unchanged"))
-        elif any(row.version == said.version for row in rows):
-            course.conflicts.append(f"`{said.name}` {said.version} is here already, and is another one")
+        elif (taken := next((row for row in rows if row.version == said.version), None)) is not None:
+            why = "was removed here, and its number stays taken" if taken.is_collected else _ANOTHER
+            course.conflicts.append(f"`{said.name}` {said.version} {why}")
             return
         elif course.conflicts:
             return
         else:
             await self._add(course, version, agent, rows)
         if agent is not None and agent.retired_at is not None:
-            await repository.bring_back(work, work.speaks_for, [said.name])
+            await pruning_repository.bring_back(work, work.speaks_for, [said.name])
 
     async def _add(
         self, course: _Course, version: BundledVersion, agent: Agent | None, rows: Sequence[bundle_repository.Known]
@@ -180,6 +182,8 @@ class Importing:
 def _require_known(bundle: Bundle) -> None:
     """Everything in it has a shape that this version of girih knows; raises `InvalidInput`."""
     known = kinds()
+    for document in bundle.documents:
+        require_path(document.entry.path, document.source)
     for version in bundle.versions:
         columns_of(version)
         unknown = sorted({node["verb"] for node in version.plan["nodes"]} - known.keys())
@@ -206,25 +210,42 @@ def _require_trusted(bundle: Bundle, checked: list[Checked], *, allow_unsigned: 
     loose = next(uncovered(bundle, checked), None)
     if loose is not None:
         raise InvalidInput(
-            f"the {loose.kind.partition('/')[0]} {loose.name} is in the bundle, and no signature is about it; nothing "
+            f"the {_noun(loose.kind)} {loose.name} is in the bundle, and no signature is about it; nothing "
             "was imported",
             help="ask for it again where it was exported, or take it as it is with --allow-unsigned",
         )
 
 
-async def _pipeline(course: _Course, entry: DocumentEntry, spec: OtherSpec) -> None:
+def _is_new(course: _Course, entry: DocumentEntry, here: Mapping[str, Mapping[str, str]]) -> bool:
+    """Whether a document has to be made; says what happens to one that is here."""
+    known = here[entry.kind].get(entry.name)
+    if known is None:
+        return True
+    if known != entry.digest and entry.kind != _MODEL:
+        course.conflicts.append(f"the {_noun(entry.kind)} `{entry.name}` {_ANOTHER}")
+    else:
+        _tell(course, entry, "unchanged" if known == entry.digest else "kept")
+    return False
+
+
+async def _keep_text(work: Work, document: BundledDocument) -> None:
+    await texts.keep(work, Compilation((), others=(document.spec,)), {document.spec.path: document.source})
+
+
+async def _pipeline(course: _Course, document: BundledDocument) -> None:
     """A pipeline's version under its own number, unless the name is taken by others."""
-    work, scope = course.work, course.work.speaks_for
+    work, scope, entry, spec = course.work, course.work.speaks_for, document.entry, document.spec
     rows = await bundle_repository.pipeline_versions(work, scope, entry.name)
     if any(row.digest == entry.digest for row in rows):
         await pipeline_repository.bring_back(work, scope, [entry.name])
         _tell(course, entry, "unchanged")
     elif rows:
-        course.conflicts.append(f"the pipeline `{entry.name}` is here already, and is another one")
+        course.conflicts.append(f"the pipeline `{entry.name}` {_ANOTHER}")
     elif not course.conflicts:
         put = await pipelines.put(work, [spec], UNTOLD) if entry.version is None else None
         if put is None:
             await pipeline_repository.add_version(work, await _pipeline_row(work, entry, spec))
+        await _keep_text(work, document)
         _tell(course, entry, "create")
 
 
@@ -256,6 +277,10 @@ async def _keep_keys(work: Work, checked: list[Checked], ring: KeyRing) -> None:
         key = ring.get(kid)
         if key is not None:
             await key_repository.keep(work, key, "imported")
+
+
+def _noun(kind: str) -> str:
+    return kind.partition("/")[0]
 
 
 def _refusal(conflicts: Sequence[str]) -> Conflict:

@@ -23,10 +23,7 @@ def columns_of(version: BundledVersion) -> dict[str, Any]:
     said = version.entry.statement
     if not is_name(said.name) or not is_version(said.version):
         raise _odd("a version has a name or a number that no version has")
-    try:
-        to_workspace({said.path: version.source})
-    except GirihError:
-        raise _odd(f"the path or the text of {version.ref} is none of a graph") from None
+    require_path(said.path, version.source)
     try:
         lock = [Locked.model_validate(one) for one in said.lock] if said.lock is not None else None
         report_from(version.report)
@@ -53,6 +50,14 @@ def columns_of(version: BundledVersion) -> dict[str, Any]:
         "forced": said.forced,
         "signature": version.entry.signature.model_dump() if version.entry.signature is not None else None,
     }
+
+
+def require_path(path: str, source: str) -> None:
+    """A path that stays in a workspace, and a text. Raises `InvalidInput`: somebody may write it to a folder later."""
+    try:
+        to_workspace({path: source})
+    except GirihError:
+        raise _odd("a spec in it has a path or a text that no workspace has") from None
 
 
 def _odd(why: str) -> InvalidInput:

@@ -17,9 +17,12 @@ from girih.services.agents.changing import Changes
 from girih.services.agents.comparing import Comparing
 from girih.services.agents.dependents import Dependents, NoDependents
 from girih.services.agents.drawing import inner_of
+from girih.services.agents.exporting import Exporting
 from girih.services.agents.finding import check_name, find, unknown
+from girih.services.agents.gate_schemas import ImportOut
 from girih.services.agents.gates import Gate, Trials
 from girih.services.agents.guarding import Guarding
+from girih.services.agents.importing import Importing, Trust
 from girih.services.agents.kept import Kept
 from girih.services.agents.meanings import Meanings
 from girih.services.agents.plans import Plans
@@ -62,6 +65,8 @@ class AgentService:
             self.signing,
             CrashPoints(enabled=crash_points),
         )
+        self.exporting = Exporting(uow, registry)
+        self.importing = Importing(uow, registry, knowledge, facilities or AllFacilities(), self.signing)
         self.kept = Kept(uow, registry, knowledge)
         self.comparing = Comparing(uow, registry, knowledge, self)
         self.meanings = Meanings(uow, self.plan)
@@ -85,6 +90,12 @@ class AgentService:
     ) -> ApplyOut:
         """See `Applying.apply`."""
         done = await self.applying.apply(scope, files, Terms(dry_run, base, prune, prune_data))
+        self.meanings.changed(scope.project_id)
+        return done
+
+    async def take(self, scope: OrgScope, bundle: bytes, trust: Trust, *, dry_run: bool = False) -> ImportOut:
+        """See `Importing.take`."""
+        done = await self.importing.take(scope, bundle, trust, dry_run=dry_run)
         self.meanings.changed(scope.project_id)
         return done
 
