@@ -58,7 +58,7 @@ async def list_marks(girih: Wired, scope: Reader, name: str, version: str) -> Pa
     return Page(items=await girih.shelf.marking.history(scope, name, version))
 
 
-@workspace.get("", operation_id="read_workspace")
+@workspace.get("/files", operation_id="read_workspace")
 async def read_workspace(
     girih: Wired,
     scope: Reader,

@@ -90,7 +90,7 @@ class State:
 def published(server: Server, alias: str = "latest", *, texts: bool) -> JsonObject:
     """All that the server has: its project's id, and every spec."""
     query = {"alias": alias, "texts": "true" if texts else "false"}
-    found: JsonObject = server.call("GET", "/v1/workspace", params=query, timeout=60)
+    found: JsonObject = server.call("GET", "/v1/workspace/files", params=query, timeout=60)
     return found
 
 
