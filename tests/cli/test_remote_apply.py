@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 from tests.cli.conftest import Girih
 
 from girih.cli.sending import needed
@@ -85,6 +86,45 @@ def test_versions_count_and_an_alias_moves_and_comes_back(girih: Girih, publishe
     assert girih("history", "hello", "--alias", "nowhere").code == 1
     assert girih("publish", "hello", "--version", "7.0.0").code == 1
     assert girih("publish", "nobody").code == 1
+
+
+def test_a_version_says_where_it_came_from_and_what_it_refers_to(
+    girih: Girih, workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit = "0123456789abcdef0123456789abcdef01234567"
+    monkeypatch.setenv("GITHUB_SHA", commit)
+    assert girih("apply", str(workspace), "-m", "Answers\nwhat is asked").code == 0
+    (line,) = girih("versions", "hello").out.splitlines()
+    assert line.endswith("latest, prod  0123456789ab  Answers what is asked")
+    shown = girih("versions", "hello@^1")
+    assert shown.code == 0, shown.err
+    for part in ("hello@1.0.0\n", f"commit     {commit}\n", "message    Answers what is asked\n"):
+        assert part in shown.out
+    assert "    model://demo = built in\n" in shown.out
+    found = json.loads(girih("versions", "hello@prod", "--format", "json").out)
+    assert (found["commit"], found["dirty"], found["message"]) == (commit, None, "Answers\nwhat is asked")
+    assert found["source"] == (workspace / "hello.yaml").read_text()
+    assert [(one["uri"], one["drifted"]) for one in found["lock"]] == [("model://demo", False)]
+    assert girih("versions", "hello@^2").code == 1
+    assert girih("apply", str(workspace), "-m", "x" * 2001).code == 1
+
+
+def test_a_range_runs_the_newest_version_that_fits(girih: Girih, published: Path) -> None:
+    text = (published / "hello.yaml").read_text()
+    for number, changed in (("1.0.9", text.replace("12", "13")), ("2.0.0", text.replace("question:", "asked:"))):
+        changed = changed.replace("inputs.question", "inputs.asked" if number == "2.0.0" else "inputs.question")
+        (published / "hello.yaml").write_text(changed.replace("name: hello", f"name: hello\nversion: {number}"))
+        done = girih("apply", str(published))
+        assert done.code == 0, done.err
+    for ref, number in (("hello@^1", "1.0.9"), ("hello@~1.0", "1.0.9")):
+        began = json.loads(girih("run", ref, "--input", "question=x", "--json").out.splitlines()[0])
+        assert (began["type"], began["data"]["version"]) == ("run.started", number)
+    low = (published / "hello.yaml").read_text().replace("asked", "wanted").replace("2.0.0", "2.1.0")
+    (published / "hello.yaml").write_text(low)
+    refused = girih("apply", str(published))
+    assert refused.code == 1
+    assert "hello.yaml:3:10 E406 version 2.1.0 is too low after 2.0.0" in refused.err.replace(f"{published}/", "")
+    assert "write version: 3.0.0 (major), or leave it out" in refused.err
 
 
 def test_a_folder_that_is_none_is_usage(girih: Girih, tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ async def list_agents(girih: Wired, scope: Reader) -> Page[AgentOut]:
 
 @router.get("/{name}", operation_id="get_agent")
 async def get_agent(girih: Wired, scope: Reader, name: str) -> AgentDetail:
-    """One agent as its newest version describes it, or as the version behind `name@alias` or `name@1.2.0` does."""
+    """One agent as its newest version describes it, or as the one behind `name@alias`, `name@1.2.0` or `name@^1` does."""
     return await girih.agents.agent(scope, name)
 
 

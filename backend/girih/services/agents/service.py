@@ -125,7 +125,7 @@ class AgentService:
             return found
 
     async def resolve(self, scope: OrgScope, ref: str) -> PublishedAgent:
-        """What `name`, `name@alias`, `name@1.2.0` or `name@sha256:…` means right now; no `@` means `latest`."""
+        """What `name@alias`, `name@1.2.0`, `name@^1` or `name@sha256:…` means right now; no `@` means `latest`."""
         return await self.meanings.agent(scope, ref)
 
     async def pick(self, scope: OrgScope, ref: str, key: str | None, keeps: UUID | None = None) -> PublishedAgent:

@@ -54,7 +54,7 @@ class RunIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     agent: Annotated[str, Field(min_length=1, max_length=300)]
-    """`name`, `name@alias`, `name@1.2.0` or `name@sha256:…`."""
+    """`name`, `name@alias`, `name@1.2.0`, `name@^1` (or another range) or `name@sha256:…`."""
     inputs: JsonObject = Field(default_factory=dict)
     metadata: JsonObject = Field(default_factory=dict)
     """The caller's own data, given back as it is."""
