@@ -64,7 +64,7 @@ def api_process(
         )
     api = ApiProcess(f"http://127.0.0.1:{port}", process, log)
     try:
-        _wait(api)
+        wait_until_up(api)
         yield api
     finally:
         if process.poll() is None:
@@ -72,7 +72,8 @@ def api_process(
         process.wait(LIMIT)
 
 
-def _wait(api: ApiProcess) -> None:
+def wait_until_up(api: ApiProcess) -> None:
+    """Wait until it answers; fails where it has ended."""
     deadline = time.monotonic() + LIMIT
     while time.monotonic() < deadline:
         if api.process.poll() is not None:
