@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 
 from girih.errors import NodeError
 from girih.language.nodes.base import Facility
+from girih.language.spec.tree import JsonObject
 from girih.providers.sandbox.monty import MontySandbox
+from girih.providers.tools.plugins import PluginError, Plugins
 
 
 async def _sandbox() -> str | None:
@@ -29,6 +32,7 @@ class InstalledFacilities:
 
     def __init__(self) -> None:
         self._here: set[Facility] = set()
+        self._plugins = Plugins()
 
     async def remedy(self, facility: Facility) -> str | None:
         """See `Facilities`."""
@@ -38,3 +42,12 @@ class InstalledFacilities:
         if remedy is None:
             self._here.add(facility)
         return remedy
+
+    async def plugin_fault(self, document: JsonObject) -> tuple[str, str] | None:
+        """See `Facilities`. A plug-in is loaded for it, in a thread: its module may do anything while it is."""
+        try:
+            misfit = await asyncio.to_thread(self._plugins.misfit, document)
+        except PluginError as fault:
+            return fault.message, fault.help
+        name = document["python"]["plugin"]
+        return (misfit, f"`girih tools import python://{name}` writes it as it is") if misfit else None

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from girih.db.direct import DirectPool
 from girih.db.engine import make_sessions
 from girih.db.listening import Channel
-from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import UnitOfWork
 from girih.engine.engine import Engine
-from girih.language.nodes.ports import Tools
 from girih.language.nodes.registry import kinds
 from girih.providers.models.chat import load_openai
 from girih.providers.outbound import OutboundClient, ProviderClients
 from girih.providers.sandbox.monty import MontySandbox
-from girih.providers.tools.http import HttpTools
 from girih.services.agents.service import AgentService
 from girih.services.events.service import EventService
 from girih.services.knowledge.service import KnowledgeService
@@ -31,9 +28,9 @@ from girih.services.runs.queue import Limits
 from girih.services.runs.reconciler import Timing
 from girih.services.runs.service import RunService
 from girih.services.runs.watch import Watch
-from girih.services.secrets.service import SecretService
 from girih.services.usage.service import UsageService
 from girih.settings import Settings
+from girih.wiring.aliases import watch_aliases
 from girih.wiring.database import open_database
 from girih.wiring.environment import dispatch_of, provider_of, web_endpoints_of
 from girih.wiring.knowledge import make_embedders, make_knowledge, warm_up
@@ -42,6 +39,7 @@ from girih.wiring.retention import make_retention, start_sweeper
 from girih.wiring.searching import make_searches
 from girih.wiring.secrets import Secrecy, open_secrets
 from girih.wiring.stores import open_stores
+from girih.wiring.tools import tools_of
 from girih.wiring.watching import Telemetry, make_usage, open_telemetry
 from girih.wiring.webhooks import check_of, start_courier
 from girih.wiring.world import make_world
@@ -70,7 +68,7 @@ async def open_runs(settings: Settings) -> AsyncIterator[RunService]:
         shared = provider, stores, usage.allowances, secrecy.secrets
         searches = make_searches(stack, settings, uow, embedders, registry, *shared)
         knowledge = make_knowledge(settings, uow, embedders, searches, stores=stores)
-        agents = AgentService(uow, registry, knowledge)
+        agents = AgentService(uow, registry, knowledge, tells=events)
         memory = MemoryService(uow, embedders)
         runs = await make_runs(
             stack,
@@ -120,6 +118,7 @@ async def make_runs(
     stack.push_async_callback(sandbox.close)
     retention = make_retention(settings, uow)
     await start_sweeper(stack, settings, uow, retention, telemetry)
+    await watch_aliases(stack, uow, agents)
     observers = *telemetry.observers(), await start_courier(stack, uow, outbound, secrecy.signing, telemetry)
     watch = Watch(usage.allowances, observers)
     return RunService(
@@ -131,14 +130,9 @@ async def make_runs(
         Engine(kinds(), telemetry.graph_needed),
         make_models=models_of(stack, settings, provider, secrecy.secrets),
         events=events,
-        world=make_world(tools_of(settings, outbound, secrecy.secrets), memory, ResultService(uow), sandbox),
+        world=make_world(tools_of(stack, settings, uow, secrecy.secrets), memory, ResultService(uow), sandbox),
         conditions=_conditions(settings, watch, background_after, retention.checkpoints_since, check_of(outbound)),
     )
-
-
-def tools_of(settings: Settings, outbound: OutboundClient, secrets: SecretService) -> Callable[[OrgScope], Tools]:
-    """The tools of each project, with its own secrets."""
-    return lambda scope: HttpTools(outbound, settings.endpoints, secrets.of(scope))
 
 
 def _conditions(

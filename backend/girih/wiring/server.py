@@ -40,6 +40,7 @@ from girih.services.schedules.service import ScheduleService
 from girih.services.secrets.service import SecretService
 from girih.services.sources.service import SourceService
 from girih.services.store.service import StoreService
+from girih.services.tools.service import ToolService
 from girih.services.uploads.service import UploadService
 from girih.services.usage.service import UsageService
 from girih.services.webhooks.service import WebhookService
@@ -62,6 +63,7 @@ from girih.wiring.shelf import Shelf, make_shelf
 from girih.wiring.signing import make_signing
 from girih.wiring.sources import make_sources
 from girih.wiring.stores import open_stores
+from girih.wiring.tools import make_tool_service
 from girih.wiring.watching import Telemetry, make_traces, make_usage, open_telemetry
 
 
@@ -123,6 +125,7 @@ class Girih:
     secrets: SecretService
     shelf: Shelf
     models: ModelService
+    tools: ToolService
 
 
 @asynccontextmanager
@@ -143,34 +146,11 @@ async def open_girih(settings: Settings) -> AsyncIterator[Girih]:
         after, events = settings.background_after, EventService(uow)
         usage = make_usage(uow, events)
         embedders, knowledge = _knowledge(stack, settings, uow, registry, provider, usage, secrecy)
-        agents = AgentService(
-            uow,
-            registry,
-            knowledge,
-            InstalledFacilities(),
-            ProjectDependents(),
-            trials=ServerTrials(settings),
-            signing=make_signing(settings, uow),
-            tells=events,
-            crash_points=settings.test_build,
-        )
+        agents = _agents(settings, uow, registry, knowledge, events)
         memory = MemoryService(uow, embedders)
         telemetry = await open_telemetry(stack, settings, engine, uow, port=settings.metrics_port)
-        runs = await make_runs(
-            stack,
-            settings,
-            uow,
-            agents,
-            registry,
-            knowledge,
-            provider,
-            events,
-            memory,
-            usage,
-            telemetry,
-            secrecy=secrecy,
-            background_after=after,
-        )
+        parts = (stack, settings, uow, agents, registry, knowledge, provider, events, memory, usage, telemetry)
+        runs = await make_runs(*parts, secrecy=secrecy, background_after=after)
         readiness = _readiness(engine, settings.redis_url)
         loads = (load_openai, embedders.load_default) if provider else (embedders.load_default,)
         traces, requests = make_traces(settings, uow), RequestService(uow)
@@ -182,8 +162,27 @@ async def open_girih(settings: Settings) -> AsyncIterator[Girih]:
         sources, jobs = make_sources(stack, settings, uow, news, secrecy.secrets), JobService(uow, news)
         people = make_people(stack, settings, uow)
         models = make_model_service(stack, settings, uow, registry, provider, secrecy.secrets, usage.allowances, events)
-        last = people, secrecy.secrets, make_shelf(uow, retention, registry, knowledge, agents.changed), models
-        yield Girih(*nouns, *more, *shelves, sources, jobs, facts, readiness, lambda: warm_up(*loads), *last)
+        tools = make_tool_service(stack, settings, uow, registry, secrecy.secrets)
+        shelf = make_shelf(uow, retention, registry, knowledge, agents.changed)
+        last = people, secrecy.secrets, shelf, models
+        yield Girih(*nouns, *more, *shelves, sources, jobs, facts, readiness, lambda: warm_up(*loads), *last, tools)
+
+
+def _agents(
+    settings: Settings, uow: UnitOfWork, registry: RegistryService, knowledge: KnowledgeService, events: EventService
+) -> AgentService:
+    """The agents, with all that publishing asks of a server."""
+    return AgentService(
+        uow,
+        registry,
+        knowledge,
+        InstalledFacilities(),
+        ProjectDependents(),
+        trials=ServerTrials(settings),
+        signing=make_signing(settings, uow),
+        tells=events,
+        crash_points=settings.test_build,
+    )
 
 
 def _said(uow: UnitOfWork, secrecy: Secrecy) -> tuple[WebhookService, FeedbackService]:

@@ -17,14 +17,13 @@ from girih.providers.fakes.events import RecordedEvents
 from girih.providers.fakes.memory import InProcessMemory
 from girih.providers.models.cassettes import Cassette, Hiding, PlayedModels, RecordingModels
 from girih.providers.models.chat import make_models
-from girih.providers.outbound import OutboundClient
 from girih.providers.pii.scanner import PiiScanner
 from girih.providers.sandbox.monty import MontySandbox
-from girih.providers.tools.http import HttpTools
 from girih.settings import Settings
-from girih.wiring.environment import provider_of, read_settings, web_endpoints_of
+from girih.wiring.environment import provider_of, read_settings
 from girih.wiring.models import options_of
 from girih.wiring.secrets import operators_secret
+from girih.wiring.tools import Toolbox
 
 _SECRET_NAMES = ("KEY", "SECRET", "TOKEN", "PASSWORD")
 
@@ -87,12 +86,10 @@ async def open_trials(models: Mapping[str, JsonObject], plans: Mapping[str, Plan
         provider = provider_of(settings)
         if provider is not None:
             stack.push_async_callback(provider.aclose)
-        outbound = OutboundClient(web_endpoints_of(settings))
-        stack.push_async_callback(outbound.aclose)
         sandbox = MontySandbox()
         stack.push_async_callback(sandbox.close)
         options = options_of(settings, provider)
-        tools = HttpTools(outbound, settings.endpoints, operators_secret)
+        tools = Toolbox(stack, settings).alone(operators_secret)
         yield TrialWorld(make_models(models, options), tools, sandbox, plans, Hiding(_secrets(settings)))
 
 

@@ -270,7 +270,10 @@ async def test_results_are_bounded() -> None:
         ({"tools": [{"use": "find", "name": "final_answer"}]}, "no tool can be called 'final_answer'"),
         ({"tools": [{"use": "find", "name": "transfer_to_complaints"}], "handoffs": ["complaints"]}, "two tools"),
         ({"returns": {"calls": "string"}}, "'calls' is a field that an agent node gives by itself"),
-        ({"tools": [{"use": "find", "approval": "never", "approval_timeout": "1h"}]}, "nobody is asked; write approval"),
+        (
+            {"tools": [{"use": "find", "approval": "never", "approval_timeout": "1h"}]},
+            "nobody is asked; write approval",
+        ),
         ({"max_turns": 0}, "greater than or equal"),
         ({"tools": [{"use": "find", "aproval": "always"}]}, "Extra inputs"),
     ],

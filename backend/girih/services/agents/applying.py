@@ -19,6 +19,7 @@ from girih.services.agents.files import to_workspace
 from girih.services.agents.gates import Gate
 from girih.services.agents.invalid import findings, invalid
 from girih.services.agents.numbering import Numbering
+from girih.services.agents.plugins import require_plugins
 from girih.services.agents.ports import Collections, Facilities
 from girih.services.agents.pruning import Pruning, bring_back, restored, retire_again
 from girih.services.agents.publish import publish_documents, publish_graphs, require_facilities
@@ -105,6 +106,7 @@ class Applying:
         self._crash.here("apply.proven")
         with placed(compilation):
             await require_facilities(self._facilities, compilation)
+            await require_plugins(self._facilities, compilation)
             failing: list[Diagnostic] = []
             if terms.base in (None, now):
                 known = await repository.digests(work, work.speaks_for)

@@ -60,12 +60,20 @@ class Facilities(Protocol):
         """What to do to have it here; `None` where it is."""
         ...
 
+    async def plugin_fault(self, document: JsonObject) -> tuple[str, str] | None:
+        """Why the plug-in of a tool cannot be called as its document says, and what to do; `None` where it can."""
+        ...
+
 
 class AllFacilities:
     """Everything is here: of an installation that publishes nothing, or leaves the question to the run."""
 
     async def remedy(self, facility: Facility) -> str | None:  # noqa: ARG002 - the port's signature
         """There is nothing to do."""
+        return None
+
+    async def plugin_fault(self, document: JsonObject) -> tuple[str, str] | None:  # noqa: ARG002 - as above
+        """Nothing is wrong."""
         return None
 
 

@@ -34,6 +34,7 @@ _LEAST: Final[Mapping[Role, frozenset[Permission]]] = {
             "memory:read",
             "store:read",
             "models:read",
+            "tools:read",
             "usage:read",
             "traces:read",
             "retention:read",
@@ -54,9 +55,10 @@ _LEAST: Final[Mapping[Role, frozenset[Permission]]] = {
             "store:write",
         }
     ),
-    "publisher": frozenset({"agents:publish"}),
+    "publisher": frozenset({"agents:publish", "agents:approve", "tools:test"}),
     "admin": frozenset(
         {
+            "agents:protect",
             "keys:manage",
             "models:write",
             "budgets:manage",
@@ -64,6 +66,7 @@ _LEAST: Final[Mapping[Role, frozenset[Permission]]] = {
             "interrupts:all",
             "members:read",
             "members:manage",
+            "audit:read",
             "secrets:read",
             "secrets:write",
         }
@@ -73,7 +76,7 @@ _LEAST: Final[Mapping[Role, frozenset[Permission]]] = {
 }
 """The first role of the ladder that may do it."""
 
-_AUDITED: Final = frozenset({"members:read", "secrets:read"})
+_AUDITED: Final = frozenset({"audit:read", "members:read", "secrets:read"})
 """What an auditor reads besides what a viewer does."""
 
 
