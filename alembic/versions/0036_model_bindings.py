@@ -1,4 +1,4 @@
-"""Models are bound to what answers on this server; every binding is kept: what, by whom and when."""
+"""Models are bound to what answers here, each binding kept: what, by whom and when. Deleted documents keep readers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,34 @@ branch_labels = None
 depends_on = None
 
 
+# As before, with the readers of what is gone: who follows a collection hears of it only if they could read it.
+NOTE_ENDS = """
+CREATE OR REPLACE FUNCTION documents_note_end() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+  index uuid;
+BEGIN
+  -- What goes together with its collection, project or organization needs no note: nobody follows it any more.
+  SELECT index_id INTO index FROM collections
+  WHERE org_id = OLD.org_id AND id = OLD.collection_id AND deleted_at IS NULL;
+  IF index IS NULL OR OLD.org_id IS DISTINCT FROM nullif(current_setting('app.org_id', true), '')::uuid THEN
+    RETURN NULL;
+  END IF;
+  DELETE FROM document_ends WHERE org_id = OLD.org_id AND created_at < now() - interval '1 day';
+  INSERT INTO document_ends (org_id, collection_id, document_id, name, {columns}revision)
+  VALUES (OLD.org_id, OLD.collection_id, OLD.id, OLD.name, {values}nextval('ingest_revisions'));
+  PERFORM pg_notify('girih_ingestion', OLD.id || ' ' || index);
+  RETURN NULL;
+END $$
+"""
+
+
 def upgrade() -> None:
+    op.add_column("document_ends", sa.Column("readers", sa.ARRAY(sa.Text())))
+    # Whose names were theirs alone is not known of those that are gone already.
+    op.execute("ALTER TABLE document_ends NO FORCE ROW LEVEL SECURITY")
+    op.execute("DELETE FROM document_ends")
+    op.execute("ALTER TABLE document_ends FORCE ROW LEVEL SECURITY")
+    op.execute(NOTE_ENDS.replace("{columns}", "readers, ").replace("{values}", "OLD.readers, "))
     op.create_table(
         "model_bindings",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -51,3 +78,5 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_table("model_bindings")
+    op.execute(NOTE_ENDS.replace("{columns}", "").replace("{values}", ""))
+    op.drop_column("document_ends", "readers")

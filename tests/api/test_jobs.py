@@ -131,6 +131,36 @@ async def test_a_collection_is_followed_with_what_is_deleted(published: Client, 
     later.close()
 
 
+async def test_jobs_and_streams_name_no_documents_of_other_readers(
+    published: Client, client_for: ClientMaker, scope: OrgScope, work: Work
+) -> None:
+    data = {"readers": '["user:anna"]'}
+    answer = await published.post("/v1/collections/shelf/documents", files=upload("for some", "hush.md"), data=data)
+    hush, plain = answer.json()["id"], await bring(published, "for all", "open.md")
+    await work()
+    jobs = {job["document"]: job["id"] for job in (await published.get("/v1/jobs")).json()["items"]}
+    reader = await client_for(scope, frozenset({"knowledge:read"}))
+    girih = published._transport.app.state.girih  # type: ignore[attr-defined] - an endless stream has no whole answer
+    key = reader.headers["authorization"].removeprefix("Bearer ")
+    asking = await girih.identity.authenticate(key)
+    tails = {who: await girih.jobs.follow_collection(asking, "shelf", 0, who) for who in ((), ("user:anna",))}
+    for who, tail in tails.items():
+        params = {"user": "anna"} if who else {}
+        told = (await reader.get("/v1/jobs", params=params)).json()["items"]
+        assert {job["document"] for job in told} == ({"hush.md", "open.md"} if who else {"open.md"})
+        assert {event.run_id for event in await tail.take()} == ({hush, plain} if who else {plain})
+        for path in (f"/v1/jobs/{jobs['hush.md']}", f"/v1/documents/{hush}/events"):
+            answer = await reader.get(path, params=params)
+            assert answer.status_code == (200 if who else 403)
+            assert who or "hush" not in answer.text
+    assert len((await published.get("/v1/jobs", params={"user": "bob"})).json()["items"]) == 1
+    await published.delete(f"/v1/documents/{hush}")
+    ends = {who: [event.event.data["name"] for event in await tail.take()] for who, tail in tails.items()}
+    assert ends == {(): [], ("user:anna",): ["hush.md"]}
+    for tail in tails.values():
+        tail.close()
+
+
 async def test_what_is_not_ours_is_not_there(published: Client, client_for: ClientMaker, other_scope: OrgScope) -> None:
     document = await bring(published)
     [job] = (await published.get("/v1/jobs")).json()["items"]

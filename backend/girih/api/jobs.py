@@ -8,6 +8,7 @@ from uuid import UUID
 from fastapi import Depends, Query, Request, Response
 from pydantic import Field
 
+from girih.api.askers import For
 from girih.api.deps import GuardedRoute, Wired, requires
 from girih.api.routers import Router
 from girih.api.shapes import Body, Page
@@ -35,6 +36,7 @@ class RetryRequest(Body):
 async def list_ingestion_jobs(
     girih: Wired,
     scope: Reader,
+    asker: For,
     status: Annotated[JobStatus | None, Query()] = None,
     stuck: Annotated[
         bool, Query(description="Only jobs that wait long, were tried before, or lost their worker.")
@@ -45,15 +47,15 @@ async def list_ingestion_jobs(
 ) -> Page[JobOut]:
     """The project's ingestions, the newest first, each with what it waits for."""
     items, more = await girih.jobs.jobs(
-        scope, status=status, stuck=stuck, collection=collection, cursor=cursor, limit=limit
+        scope, status=status, stuck=stuck, collection=collection, principals=asker, cursor=cursor, limit=limit
     )
     return Page(items=items, next=more)
 
 
 @router.get("/jobs/{job_id}", operation_id="get_ingestion_job")
-async def get_ingestion_job(girih: Wired, scope: Reader, job_id: UUID) -> JobOut:
+async def get_ingestion_job(girih: Wired, scope: Reader, asker: For, job_id: UUID) -> JobOut:
     """One ingestion, and what it waits for."""
-    return await girih.jobs.job(scope, job_id)
+    return await girih.jobs.job(scope, job_id, asker)
 
 
 @router.post("/documents/{document_id}/cancel", operation_id="cancel_document", status_code=204)
@@ -69,12 +71,16 @@ async def retry_documents(girih: Wired, scope: Writer, name: str, body: RetryReq
 
 
 @router.get("/documents/{document_id}/events", operation_id="follow_document")
-async def follow_document(girih: Wired, scope: Reader, document_id: UUID, after: After, request: Request) -> Response:
+async def follow_document(
+    girih: Wired, scope: Reader, asker: For, document_id: UUID, after: After, request: Request
+) -> Response:
     """How a document is coming along, as server-sent events, until it is ready, failed or deleted."""
-    return EventStream(request, await girih.jobs.follow_document(scope, document_id, after), speaker=PLAIN)
+    return EventStream(request, await girih.jobs.follow_document(scope, document_id, after, asker), speaker=PLAIN)
 
 
 @router.get("/collections/{name}/events", operation_id="follow_collection")
-async def follow_collection(girih: Wired, scope: Reader, name: str, after: After, request: Request) -> Response:
+async def follow_collection(
+    girih: Wired, scope: Reader, asker: For, name: str, after: After, request: Request
+) -> Response:
     """How all documents of a collection are coming along, as server-sent events: first what is, then what changes."""
-    return EventStream(request, await girih.jobs.follow_collection(scope, name, after), speaker=PLAIN)
+    return EventStream(request, await girih.jobs.follow_collection(scope, name, after, asker), speaker=PLAIN)

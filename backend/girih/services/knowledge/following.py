@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Protocol
@@ -19,6 +19,7 @@ from girih.language.spec.tree import JsonObject
 from girih.services.knowledge import finding, job_repository, repository
 from girih.services.knowledge.job_repository import Listed
 from girih.services.knowledge.progress import eta_seconds
+from girih.services.knowledge.readers import may_read, require_readable, shown_to
 
 log = structlog.get_logger("girih.knowledge")
 
@@ -147,15 +148,25 @@ class Tail:
 class DocumentTail(Tail):
     """The changes of one document up to the one that ends its ingestion."""
 
-    def __init__(self, uow: UnitOfWork, news: News, scope: OrgScope, document_id: UUID, after: int) -> None:
+    def __init__(
+        self,
+        uow: UnitOfWork,
+        news: News,
+        scope: OrgScope,
+        document_id: UUID,
+        after: int,
+        principals: Collection[str] = (),
+    ) -> None:
         super().__init__(uow, news, scope, after)
+        self._principals = principals
         self._id = document_id
         self._name = ""
 
     async def open(self) -> DocumentTail:
-        """Look whether there is such a document. Raises `NotFound`."""
+        """Look whether there is such a document. Raises `NotFound`, and `Forbidden` where it is for others."""
         async with self._uow(self._scope) as work:
             document = await finding.document(work, self._scope, self._id)
+            require_readable(document, self._scope, self._principals)
             self._name = document.name
         self._follow(self._id)
         return self
@@ -169,6 +180,9 @@ class DocumentTail(Tail):
             return (_end(self._id, self._name, self._after + 1),)
         if found is None:
             return ()
+        if not may_read(found.document, self._scope, self._principals):  # its readers are others by now
+            self.ended = True
+            return ()
         self.ended = found.document.status in _ENDED
         if found.job.revision <= self._after:
             return ()
@@ -179,8 +193,17 @@ class DocumentTail(Tail):
 class CollectionTail(Tail):
     """The changes of all documents of a collection, without end."""
 
-    def __init__(self, uow: UnitOfWork, news: News, scope: OrgScope, collection: str, after: int) -> None:
+    def __init__(
+        self,
+        uow: UnitOfWork,
+        news: News,
+        scope: OrgScope,
+        collection: str,
+        after: int,
+        principals: Collection[str] = (),
+    ) -> None:
         super().__init__(uow, news, scope, after)
+        self._principals = shown_to(scope, principals)
         self._collection = collection
         self._id: UUID | None = None
         self._floor = after
@@ -201,8 +224,9 @@ class CollectionTail(Tail):
         after = max(self._floor, self._after - _OVERLAP)
         while True:
             async with self._uow(self._scope) as work:
-                changes = await job_repository.changed_in(work, self._scope, self._id, after, PAGE)
-                ends = await job_repository.ends_in(work, self._scope, self._id, after, PAGE)
+                wanted = self._id, after, PAGE, self._principals
+                changes = await job_repository.changed_in(work, self._scope, *wanted)
+                ends = await job_repository.ends_in(work, self._scope, *wanted)
             events = [*(_change(each) for each in changes), *(_end(e.document_id, e.name, e.revision) for e in ends)]
             events = sorted(events, key=lambda event: event.seq)[:PAGE]
             fresh = [event for event in events if self._said.get(UUID(event.run_id), 0) < event.seq]

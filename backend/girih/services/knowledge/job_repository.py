@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Interval, Select, and_, case, cast, func, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Interval, Select, Text, and_, case, cast, func, or_, select, tuple_, update
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import aliased
 
 from girih.db.tenancy import OrgScope
@@ -39,11 +40,12 @@ async def page(
     status: str | None = None,
     stuck: bool = False,
     collection_id: UUID | None = None,
+    principals: Sequence[str] | None = None,
     before: tuple[datetime, UUID] | None = None,
     limit: int,
 ) -> list[Listed]:
-    """The project's jobs, the newest first, from before that one on."""
-    query = _listed(scope)
+    """The project's jobs of documents that `principals` may read, the newest first, from before that one on."""
+    query = _listed(scope).where(*_readable(Document.readers, principals))
     if status is not None:
         query = query.where(IngestJob.status == status)
     if stuck:
@@ -69,16 +71,27 @@ async def changed_of_document(work: Work, scope: OrgScope, id: UUID) -> Listed |
     return Listed(*row) if row is not None else None
 
 
-async def changed_in(work: Work, scope: OrgScope, collection_id: UUID, after: int, limit: int) -> list[Listed]:
-    """The jobs of a collection's active index that changed after that number, in the order of their changes."""
+async def changed_in(
+    work: Work, scope: OrgScope, collection_id: UUID, after: int, limit: int, principals: Sequence[str] | None
+) -> list[Listed]:
+    """The jobs of a collection's active index that changed after that number, in the order of their changes.
+
+    Of documents that `principals` may read; `None`: of all.
+    """
     query = _listed(scope).where(Document.collection_id == collection_id, _shown(), IngestJob.revision > after)
+    query = query.where(*_readable(Document.readers, principals))
     return [Listed(*row) for row in await work.session.execute(query.order_by(IngestJob.revision).limit(limit))]
 
 
-async def ends_in(work: Work, scope: OrgScope, collection_id: UUID, after: int, limit: int) -> Sequence[DocumentEnd]:
-    """The documents of a collection that were deleted after that number."""
+async def ends_in(
+    work: Work, scope: OrgScope, collection_id: UUID, after: int, limit: int, principals: Sequence[str] | None
+) -> Sequence[DocumentEnd]:
+    """The documents of a collection that were deleted after that number, and that `principals` could read."""
     query = select(DocumentEnd).where(
-        DocumentEnd.org_id == scope.org_id, DocumentEnd.collection_id == collection_id, DocumentEnd.revision > after
+        DocumentEnd.org_id == scope.org_id,
+        DocumentEnd.collection_id == collection_id,
+        DocumentEnd.revision > after,
+        *_readable(DocumentEnd.readers, principals),
     )
     return (await work.session.scalars(query.order_by(DocumentEnd.revision).limit(limit))).all()
 
@@ -131,6 +144,13 @@ def _listed(scope: OrgScope) -> Select[Any]:
             IngestJob.org_id == scope.org_id, IngestJob.project_id == scope.project_id, Collection.deleted_at.is_(None)
         )
     )
+
+
+def _readable(readers: Any, principals: Sequence[str] | None) -> list[ColumnElement[bool]]:
+    """That a document names no readers, or one of these; nothing is asked where `principals` is `None`."""
+    if principals is None:
+        return []
+    return [or_(readers.is_(None), readers.op("&&")(cast(list(principals), ARRAY(Text))))]
 
 
 def _shown() -> Any:

@@ -17,6 +17,7 @@ from sqlalchemy import (
     func,
     text,
 )
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
 from girih.db.base import Base, ProjectOwned, project_key
@@ -81,6 +82,7 @@ class DocumentEnd(Base):
     document_id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
     collection_id: Mapped[UUID] = mapped_column(Uuid)
     name: Mapped[str] = mapped_column(Text)
+    readers: Mapped[list[str] | None] = mapped_column(ARRAY(Text))
     revision: Mapped[int] = mapped_column(BigInteger)
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
@@ -16,6 +17,7 @@ from girih.services.knowledge.job_repository import Listed
 from girih.services.knowledge.job_schemas import JobOut, JobStatus, Retried
 from girih.services.knowledge.lanes import BULK
 from girih.services.knowledge.progress import eta_seconds, waits_for
+from girih.services.knowledge.readers import require_readable, shown_to
 from girih.services.knowledge.reindexing import ReindexingService, building
 
 _CANCELLED = "cancelled before it was done"
@@ -37,13 +39,14 @@ class JobService:
         status: JobStatus | None = None,
         stuck: bool = False,
         collection: str | None = None,
+        principals: Collection[str] = (),
         cursor: str | None = None,
         limit: int = 50,
     ) -> tuple[list[JobOut], str | None]:
         """The project's jobs, the newest first, and the cursor of the next page.
 
-        `stuck` ones could have been taken for minutes, were tried before, or lost their worker. Raises `NotFound` (the
-        collection), `BadCursor`.
+        `stuck` ones could have been taken for minutes, were tried before, or lost their worker. Those of documents with
+        readers are left out as `shown_to` says. Raises `NotFound` (the collection), `BadCursor`.
         """
         before = _read_cursor(cursor)
         async with self._uow(scope) as work:
@@ -54,6 +57,7 @@ class JobService:
                 status=status,
                 stuck=stuck,
                 collection_id=parent.id if parent is not None else None,
+                principals=shown_to(scope, principals),
                 before=before,
                 limit=limit + 1,
             )
@@ -61,12 +65,13 @@ class JobService:
         more = f"{items[-1].created_at.isoformat()} {items[-1].id}" if len(found) > limit else None
         return items, more
 
-    async def job(self, scope: OrgScope, id: UUID) -> JobOut:
-        """One job. Raises `NotFound`."""
+    async def job(self, scope: OrgScope, id: UUID, principals: Collection[str] = ()) -> JobOut:
+        """One job. Raises `NotFound`, and `Forbidden` where its document is for others."""
         async with self._uow(scope) as work:
             found = await job_repository.job(work, scope, id)
             if found is None:
                 raise NotFound("there is no such job")
+            require_readable(found.document, scope, principals)
             return _out(found)
 
     async def cancel(self, scope: OrgScope, document_id: UUID) -> None:
@@ -92,13 +97,23 @@ class JobService:
                 await queueing.retry(work, document, BULK)
         return Retried(retried=min(len(found), _RETRIED_AT_ONCE), more=len(found) > _RETRIED_AT_ONCE)
 
-    async def follow_document(self, scope: OrgScope, id: UUID, after: int) -> DocumentTail:
-        """The document's changes after that number, up to the one that ends its ingestion. Raises `NotFound`."""
-        return await DocumentTail(self._uow, self._news, scope, id, after).open()
+    async def follow_document(
+        self, scope: OrgScope, id: UUID, after: int, principals: Collection[str] = ()
+    ) -> DocumentTail:
+        """The document's changes after that number, up to the one that ends its ingestion.
 
-    async def follow_collection(self, scope: OrgScope, name: str, after: int) -> CollectionTail:
-        """The changes of a collection's documents after that number, without end. Raises `NotFound`."""
-        return await CollectionTail(self._uow, self._news, scope, name, after).open()
+        Raises `NotFound`, and `Forbidden` where it is for others.
+        """
+        return await DocumentTail(self._uow, self._news, scope, id, after, principals).open()
+
+    async def follow_collection(
+        self, scope: OrgScope, name: str, after: int, principals: Collection[str] = ()
+    ) -> CollectionTail:
+        """The changes of a collection's documents after that number, without end. Raises `NotFound`.
+
+        Documents with readers are left out as `shown_to` says.
+        """
+        return await CollectionTail(self._uow, self._news, scope, name, after, principals).open()
 
 
 def _read_cursor(cursor: str | None) -> tuple[datetime, UUID] | None:

@@ -44,10 +44,15 @@ def shown_to(scope: OrgScope, principals: Collection[str]) -> list[str] | None:
     return None if not principals and _MANAGES in scope.permissions else list(principals)
 
 
+def may_read(document: Document, scope: OrgScope, principals: Collection[str]) -> bool:
+    """Whether a document names no readers, or one of these."""
+    asked = shown_to(scope, principals)
+    return asked is None or document.readers is None or bool(set(document.readers) & set(asked))
+
+
 def require_readable(document: Document, scope: OrgScope, principals: Collection[str]) -> None:
     """Raises `Forbidden` for a document that names readers, and none of these."""
-    asked = shown_to(scope, principals)
-    if asked is not None and document.readers is not None and not set(document.readers) & set(asked):
+    if not may_read(document, scope, principals):
         raise Forbidden(
             "this document is for named readers only",
             help="say for whom you ask: `user`, `group`, `role`; or ask for nobody, with a key with knowledge:write",

@@ -10,7 +10,7 @@ from uuid import UUID
 from girih.db.base import new_id
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import UnitOfWork, Work
-from girih.errors import BadCursor, Conflict, InvalidInput, NotFound
+from girih.errors import BadCursor, Conflict, Forbidden, InvalidInput, NotFound
 from girih.jobs import SYNC
 from girih.providers.loaders.base import SourceFault, Unchanged
 from girih.providers.loaders.opening import open_loader
@@ -188,9 +188,10 @@ class SourceService:
         cursor: str | None = None,
         limit: int = 50,
     ) -> SyncChangePage:
-        """What a sync did, or would have done, item by item. Raises `NotFound`."""
+        """What a sync did, or would have done, item by item. Raises `NotFound`, and `Forbidden` as `items` does."""
         async with self._uow(scope) as work:
             await _sync(work, scope, id, sync_id)
+            _require_shown(await _found(work, scope, id), scope)
             rows = await sync_repository.changes(
                 work, scope, sync_id, action=action, after=cursor or "", limit=limit + 1
             )
@@ -200,9 +201,12 @@ class SourceService:
     async def items(
         self, scope: OrgScope, id: UUID, *, status: str | None = None, cursor: str | None = None, limit: int = 50
     ) -> ItemPage:
-        """What a data store knows of its source's things. Raises `NotFound`."""
+        """What a data store knows of its source's things.
+
+        Raises `NotFound`, and `Forbidden` where its documents name readers, for who does not manage data stores.
+        """
         async with self._uow(scope) as work:
-            await _found(work, scope, id)
+            _require_shown(await _found(work, scope, id), scope)
             rows = await repository.items(work, scope, id, status=status, after=cursor or "", limit=limit + 1)
             items = [ItemOut.model_validate(row) for row in rows[:limit]]
         return ItemPage(items=items, next=items[-1].ref if len(rows) > limit else None)
@@ -257,6 +261,15 @@ async def _found(work: Work, scope: OrgScope, id: UUID, *, lock: bool = False) -
     if row is None:
         raise _absent()
     return row
+
+
+def _require_shown(store: DataStore, scope: OrgScope) -> None:
+    """Nobody in particular asks here, and what a source calls its things says much of what is in them."""
+    if store.readers is not None and "sources:write" not in scope.permissions:
+        raise Forbidden(
+            "the documents of this data store are for named readers only",
+            help="list the collection's documents for one of them, or use a key with sources:write",
+        )
 
 
 async def _check_name(work: Work, scope: OrgScope, name: str, *, but: UUID | None = None) -> None:
