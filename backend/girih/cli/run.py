@@ -24,7 +24,9 @@ from girih.language.spec.tree import JsonObject, JsonValue
 
 
 def run(
-    agent: Annotated[str, typer.Argument(help="An agent: `handbook`, `handbook@prod`, `handbook@1.2.0` or `handbook@^1`.")],
+    agent: Annotated[
+        str, typer.Argument(help="An agent: `handbook`, `handbook@prod`, `handbook@1.2.0` or `handbook@^1`.")
+    ],
     input: Annotated[
         list[str] | None, typer.Option("--input", "-i", metavar="NAME=VALUE", help="One input; may be repeated.")
     ] = None,
