@@ -29,15 +29,22 @@ COMMANDS: Mapping[str, str] = {
     "diff": "Compare two versions of a graph by what they do.",
     "plan": "Say what publishing a workspace would change, and what it would break.",
     "apply": "Publish what changed in a workspace, all or nothing.",
-    "publish": "Point an alias such as prod at a version.",
+    "publish": "Point an alias such as prod at a version, or give the version a share.",
     "rollback": "Lead an alias back to the version it pointed at before.",
     "history": "Show where an alias was led, by whom and when.",
+    "protect": "Let moves of an alias wait for a second person.",
+    "approvals": "List the moves that wait for a second person.",
+    "approve": "Approve a move that somebody else asked for.",
+    "refuse": "Refuse a move, or withdraw your own.",
     "versions": "List the versions of an agent.",
     "deprecate": "Say that a version should be used no more.",
     "yank": "Take a version off the shelf: nothing new may use it.",
     "restore": "Take back that a version is deprecated or yanked.",
     "gc": "Remove versions that nothing refers to.",
     "pull": "Write what the server has as files, and show where they differ.",
+    "bundle": "Export a version with all it is locked to as one file, or import one.",
+    "verify": "Check who signed a version or a bundle, and that nothing was changed.",
+    "signing-keys": "Print the public keys that a server signs versions with.",
     "run": "Run an agent and show its answer as it comes.",
     "runs": "List runs, how they stand, and what they wait for.",
     "interrupts": "List what runs wait for, and how to answer it.",
@@ -64,7 +71,7 @@ COMMANDS: Mapping[str, str] = {
 
 _EPILOG = (
     "Exit codes: 0 ok, 1 findings or failed run, 2 usage, 3 changes pending, 4 unreachable or unauthorized, "
-    "5 conflict, 6 the run waits for an answer, 130 interrupted."
+    "5 conflict, 6 the run waits for an answer, or the move for approval, 130 interrupted."
 )
 
 

@@ -15,7 +15,8 @@ from girih.cli.output import CHANGES, USAGE, note
 from girih.cli.planned import Planned
 from girih.cli.provenance import provenance
 from girih.cli.pruning import Prune, PruneData, pruning
-from girih.cli.sending import checked_folder, send
+from girih.cli.reports import report_lines
+from girih.cli.sending import checked_folder, refuse_failing, send
 from girih.language.spec.tree import JsonObject
 
 Format = Literal["text", "json"]
@@ -32,6 +33,9 @@ def apply(
     message: Annotated[
         str | None, typer.Option("--message", "-m", help="What it is about; kept with every new version.")
     ] = None,
+    force_tests: Annotated[
+        bool, typer.Option("--force-tests", help="Publish although tests fail; the versions say so.")
+    ] = False,
     format: Annotated[Format, typer.Option("--format", help="How to print the outcome.")] = "text",
 ) -> None:
     """Check a folder of specs and publish all of it, or with any error nothing of it (exit code 1).
@@ -41,6 +45,9 @@ def apply(
     refused when somebody has published since the plan was made (exit code 5), and what would change now is shown. With
     --prune, what the project has and the folder does not name is deleted; versions of graphs and pipelines stay for
     runs that began with them, and are there again when the name is applied again.
+
+    The tests of each graph that gets a new version are run on the server first, with nothing outside of it; one that
+    fails refuses all of it, unless --force-tests. What they said is kept with the version.
 
     Every new version keeps who published it and when, the --message, and the commit of the folder's git repository (or
     the one that a CI system names), with whether the folder held changes beside it.
@@ -55,7 +62,8 @@ def apply(
         gone = pruning(prune=planned.prune, data=planned.prune_data)
     base = planned.base if planned is not None else None
     with open_server() as server:
-        outcome = send(server, files, format, dry_run=dry_run, base=base, **gone, **provenance(folder, message))
+        more = {**gone, **provenance(folder, message), "force_tests": force_tests}
+        outcome = send(server, files, format, dry_run=dry_run, base=base, **more)
         if not dry_run:
             note_applied(server, folder, files.texts, outcome["changes"])
     if format == "json":
@@ -63,6 +71,7 @@ def apply(
     else:
         show(received(outcome["diagnostics"]), files.texts)
         _table(outcome["changes"], dry_run=dry_run)
+    refuse_failing(outcome, dry_run=dry_run)
     if dry_run and any(change["action"] != "unchanged" for change in outcome["changes"]):
         raise typer.Exit(CHANGES)
 
@@ -72,6 +81,8 @@ def _table(changes: list[JsonObject], *, dry_run: bool) -> None:
     for change in changes:
         cells = [str(change[key]).ljust(width) for key, width in zip(("action", "kind", "name"), widths, strict=True)]
         typer.echo("  ".join([*cells, (change["version"] or "").ljust(7), change["path"]]).rstrip())
+        for line in report_lines(change):
+            note(f"  {change['name']}: {line}")
     changed = sum(change["action"] != "unchanged" for change in changes)
     done = "would change" if dry_run else "changed"
     note(f"{changed} of {len(changes)} {done}")

@@ -6,9 +6,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from girih.embedded.processes import write_private
+from girih.providers.signing.keys import SigningKey
 from girih.services.identity.tokens import new_key_pem
 
-_MADE: Mapping[str, tuple[str, Callable[[], str]]] = {"GIRIH_TOKEN_KEY": ("token-key.pem", new_key_pem)}
+_MADE: Mapping[str, tuple[str, Callable[[], str]]] = {
+    "GIRIH_TOKEN_KEY": ("token-key.pem", new_key_pem),
+    "GIRIH_SIGNING_KEY": ("signing-key.pem", lambda: SigningKey.made().pem()),
+}
 """Setting → the file that its key is kept in, and how one is made."""
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from girih.cli.reports import report_lines
 from girih.language.spec.tree import JsonObject
 
 _STATUS = {"queued": "waiting for their turn", "running": "running", "interrupted": "paused"}
 
 
 def effect_lines(change: JsonObject) -> Iterator[str]:
-    """One sentence each: runs, threads, schedules, callers, aliases, costs, documents."""
+    """One sentence each: tests, runs, threads, schedules, callers, aliases, costs, documents."""
+    yield from report_lines(change)
     effects = change.get("effects")
     if not effects:
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from girih.cli.output import harmless
+from girih.cli.reports import failed_lines, report_told, seal_lines
 from girih.language.spec.tree import JsonObject
 
 _SHORT = 12
@@ -28,9 +29,11 @@ def kept_text(name: str, item: JsonObject) -> str:
         "commit": f"{item['commit']}{', with changes beside it' if item['dirty'] else ''}" if item["commit"] else "",
         "message": about(item),
         "from": item["path"],
+        "tests": report_told(item),
     }
     lines = [f"{name}@{item['version']}", *(f"  {key:<10} {value}" for key, value in told.items() if value)]
-    return harmless("\n".join([*lines, *_lock(item["lock"])])) + "\n"
+    failed = [f"      {line}" for line in failed_lines(item["report"] or {"tests": []})]
+    return harmless("\n".join([*lines, *failed, *seal_lines(item), *_lock(item["lock"])])) + "\n"
 
 
 def _lock(lock: list[JsonObject] | None) -> list[str]:

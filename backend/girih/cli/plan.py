@@ -14,7 +14,7 @@ from girih.cli.findings import received, show
 from girih.cli.output import CHANGES, USAGE, data, note
 from girih.cli.planned import Planned, plan_annotations, plan_markdown, plan_text
 from girih.cli.pruning import Prune, PruneData, pruning
-from girih.cli.sending import Folder, Form, checked_folder, send
+from girih.cli.sending import Folder, Form, checked_folder, refuse_failing, send
 from girih.language.spec import render
 from girih.language.spec.tree import JsonObject
 
@@ -39,7 +39,7 @@ def plan(
     exactly that, or nothing: it is refused when somebody has published since (exit code 5), or a text is another one.
     What others changed on the server since this folder was last applied or pulled is told, as `drift`.
     Of graphs that are there it says what goes on with them: runs, threads, schedules, callers, aliases, costs. With
-    --prune it names what would be deleted. Exit code 3 if anything would change.
+    --prune it names what would be deleted. Exit code 3 if anything would change, 1 if tests of graphs would refuse it.
     """
     form: Form = "text" if format == "markdown" else format
     files = checked_folder(folder, form)
@@ -53,6 +53,7 @@ def plan(
     for told in moved:
         note(f"drift: {told}")
     note(made.summary())
+    refuse_failing(outcome, dry_run=True)
     if made.changed:
         raise typer.Exit(CHANGES)
 

@@ -15,6 +15,7 @@ from girih.cli.findings import counted, received, show
 from girih.cli.output import FINDINGS, USAGE, data, note
 from girih.cli.planned import Planned, plan_text
 from girih.errors import GirihError
+from girih.language.compiler.cassettes import is_cassette
 from girih.language.compiler.folder import NO_SPECS, SPEC_SUFFIXES, is_plan, is_spec, read_folder
 from girih.language.compiler.pipeline import compile_workspace
 from girih.language.compiler.workspace import Workspace
@@ -27,6 +28,9 @@ ONLY_A_SERVER_KNOWS = frozenset({"E401", "E402"})
 
 UNPROCESSABLE = 422
 """The status of a workspace with errors."""
+
+FAILED_TEST = "failed_test"
+"""The code of what a graph's test has found."""
 
 TOO_LARGE = 413
 """The status of one that is more than a server takes."""
@@ -42,7 +46,7 @@ class Folder:
     texts: Mapping[str, str]
 
     def needed(self) -> dict[str, str]:
-        """The files a server needs: the specs, and what they name (prompts); documents beside them stay here."""
+        """The files a server needs: specs, what they name (prompts), and cassettes; documents stay here."""
         return needed(self.texts)
 
 
@@ -54,7 +58,11 @@ def needed(files: Mapping[str, str]) -> dict[str, str]:
         if PurePosixPath(name).suffix.lower() in SPEC_SUFFIXES and "kind" in text and not is_plan(text)
     }
     named = "\n".join(specs.values())
-    return {name: text for name, text in files.items() if name in specs or PurePosixPath(name).name in named}
+    return {
+        name: text
+        for name, text in files.items()
+        if name in specs or PurePosixPath(name).name in named or is_cassette(name)
+    }
 
 
 def checked_folder(folder: Path, form: Form) -> Folder:
@@ -85,6 +93,15 @@ def send(server: Server, folder: Folder, form: Form, **more: Any) -> JsonObject:
             _refuse(found, folder, form)
         _give_up(server, failure, found, folder, form)
     return outcome
+
+
+def refuse_failing(outcome: JsonObject, *, dry_run: bool) -> None:
+    """End the command where a dry run tells of tests that would refuse the apply."""
+    failing = [one for one in outcome["diagnostics"] if one["code"] == FAILED_TEST and one["severity"] == "error"]
+    if dry_run and failing:
+        number = "1 expectation is" if len(failing) == 1 else f"{len(failing)} expectations are"
+        note(f"{number} not met: it would be refused, unless with --force-tests", "error")
+        raise typer.Exit(FINDINGS)
 
 
 def _give_up(server: Server, failure: Failure, found: Sequence[Diagnostic], folder: Folder, form: Form) -> NoReturn:

@@ -10,6 +10,7 @@ import typer
 from girih.cli.client import open_server, segment
 from girih.cli.kept import about, came_from, kept_text
 from girih.cli.output import data, harmless
+from girih.cli.reports import short_report
 from girih.language.spec.tree import JsonObject
 
 
@@ -39,7 +40,7 @@ def _line(item: JsonObject) -> str:
     aliases = ", ".join(item.get("aliases") or [])
     made = item["created_at"][:16].replace("T", " ")
     line = f"{item['version']:<10} {item['digest'][:19]}  {made}  {aliases}".rstrip()
-    return "  ".join(filter(None, [line, came_from(item), about(item), _shelved(item)]))
+    return "  ".join(filter(None, [line, came_from(item), about(item), short_report(item), _shelved(item)]))
 
 
 def _shelved(item: JsonObject) -> str:
