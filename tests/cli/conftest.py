@@ -40,6 +40,12 @@ async def key(uow: UnitOfWork, scope: OrgScope) -> str:
 
 
 @pytest.fixture
+async def other_key(uow: UnitOfWork, scope: OrgScope) -> str:
+    """Somebody else's key of the same organization."""
+    return (await IdentityService(uow).create_key(scope, "other", scope.permissions)).key
+
+
+@pytest.fixture
 def girih(
     server: ApiProcess,
     key: str,

@@ -88,6 +88,50 @@ def test_versions_count_and_an_alias_moves_and_comes_back(girih: Girih, publishe
     assert girih("publish", "nobody").code == 1
 
 
+def test_a_version_gets_a_share_and_is_watched(girih: Girih, published: Path) -> None:
+    text = (published / "hello.yaml").read_text()
+    (published / "hello.yaml").write_text(text.replace("tokens: 12", "tokens: 13"))
+    assert girih("apply", str(published)).code == 0
+    watched = ("--max-error-rate", "0.05", "--promote-after", "50")
+    shared = girih("publish", "hello", "--share", "10", *watched)
+    assert (shared.code, shared.out) == (0, "hello@prod gives 10 % to 1.0.1\n"), shared.err
+    assert "shared: 90 % to 1.0.0, 10 % to 1.0.1" in girih("history", "hello").out
+    assert girih("rollback", "hello").out == "hello@prod is 1.0.0 again\n"
+    for wrong in (("--min-runs", "5"), ("--share", "10", "--version", "1.0.0")):
+        assert girih("publish", "hello", *wrong).code == 2
+
+
+def test_a_protected_alias_waits_for_somebody_else(
+    girih: Girih, published: Path, key: str, other_key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (published / "hello.yaml").write_text((published / "hello.yaml").read_text().replace("tokens: 12", "tokens: 13"))
+    assert girih("apply", str(published)).code == 0
+    assert girih("protect", "hello").out == "hello@prod is protected\n"
+    waiting = girih("publish", "hello", "--comment", "friendlier")
+    assert waiting.code == 6
+    number = waiting.out.strip()
+    assert f"girih approve {number}" in waiting.err
+    assert girih("approvals").out.startswith(f"{number}  hello@prod to 1.0.1  asked by key:")
+    refused = girih("approve", number)
+    assert refused.code == 4
+    assert "cannot decide on it" in refused.err
+    monkeypatch.setenv("GIRIH_API_KEY", other_key)
+    assert girih("approve", number).out == "approved: hello@prod to 1.0.1\n"
+    assert girih("refuse", number).code == 5
+    assert girih("approvals").out == ""
+    assert ", asked by key:" in girih("history", "hello").out.splitlines()[0]
+    assert girih("rollback", "hello").out == "hello@prod is 1.0.0 again\n", "the way back is open"
+    again = girih("publish", "hello", "--share", "5").out.strip()
+    monkeypatch.setenv("GIRIH_API_KEY", key)
+    assert girih("refuse", again, "--comment", "no").out == "refused: hello@prod: 95 % to 1.0.0, 5 % to 1.0.1\n"
+    mine = girih("publish", "hello").out.strip()
+    assert girih("refuse", mine, "--withdraw").out == "withdrawn: hello@prod to 1.0.1\n"
+    states = [one["state"] for one in json.loads(girih("approvals", "--all", "--format", "json").out)["proposals"]]
+    assert states == ["withdrawn", "refused", "approved"]
+    assert girih("protect", "hello", "--off").code == 0
+    assert girih("publish", "hello").code == 0
+
+
 def test_a_version_says_where_it_came_from_and_what_it_refers_to(
     girih: Girih, workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,10 +7,20 @@ from typing import Annotated, Literal
 
 import typer
 
+from girih.cli.asking import shares
 from girih.cli.client import open_server, segment
 from girih.cli.output import harmless
+from girih.language.spec.tree import JsonObject
 
-_WORDS = {"set": "set to", "rolled_back": "back to", "removed": "removed"}
+_WORDS = {
+    "set": "set to",
+    "split": "shared:",
+    "split_ended": "all to",
+    "promoted_automatically": "promoted to",
+    "rolled_back": "back to",
+    "rolled_back_automatically": "back to",
+    "removed": "removed",
+}
 
 
 def history(
@@ -25,5 +35,18 @@ def history(
         typer.echo(json.dumps({"moves": found}, indent=2, ensure_ascii=False))
         return
     for move in found:
-        told = f"{_WORDS[move['reason']]} {move['version'] or ''}"
-        typer.echo(harmless(f"{move['at'][:16].replace('T', ' ')}  {told:<16}  by {move['by']}"))
+        to = shares(move["weights"]) if move["weights"] else move["version"] or ""
+        told = f"{_WORDS[move['reason']]} {to}"
+        typer.echo(harmless(f"{move['at'][:16].replace('T', ' ')}  {told:<16}  by {move['by']}{_more(move)}"))
+
+
+def _more(move: JsonObject) -> str:
+    """Who asked for it, and what a guard saw."""
+    asked = f", asked by {move['proposed_by']}" if move["proposed_by"] else ""
+    if not move["figures"]:
+        return asked
+    new = ", ".join(
+        f"{version} failed {one['failed']} of {one['runs']}" for version, one in move["figures"]["new"].items()
+    )
+    passed = f" passed its {move['passed']}" if move["passed"] else ""
+    return f"{asked}:{passed} ({new})"
