@@ -139,6 +139,21 @@ def test_documents_are_listed_shown_fetched_and_deleted(girih: Girih, published:
     assert girih("documents", "show", lamps).code == 1
 
 
+def test_documents_are_read_for_a_user_and_their_groups(
+    girih: Girih, published: Path, papers: Path, server: ApiProcess, key: str
+) -> None:
+    assert girih("ingest", "shelf", str(papers / "lamps.md")).code == 0
+    [lamps] = json.loads(girih("documents", "list", "shelf", "--format", "json").out)
+    place, headers = f"{server.url}/v1/documents/{lamps['id']}", {"authorization": f"Bearer {key}"}
+    assert httpx.patch(place, json={"readers": ["user:anna", "group:law"]}, headers=headers).is_success
+    fetched = str(papers.parent / "fetched.md")
+    for asker, may in ((("--user", "bob"), False), (("--group", "sales", "--group", "law"), True), ((), True)):
+        assert ("lamps.md" in girih("documents", "list", "shelf", *asker).out) is may
+        for action in (("show",), ("chunks",), ("download", "--output", fetched)):
+            done = girih("documents", action[0], lamps["id"], *action[1:], *asker)
+            assert (done.code, "named readers" in done.err) == ((0, False) if may else (4, True))
+
+
 def names(girih: Girih) -> set[str]:
     return {one["name"] for one in json.loads(girih("documents", "list", "shelf", "--format", "json").out)}
 
