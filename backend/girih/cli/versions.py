@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import islice
 from typing import Annotated, Literal
 
 import typer
@@ -13,9 +14,12 @@ from girih.cli.output import data, harmless
 from girih.cli.reports import short_report
 from girih.language.spec.tree import JsonObject
 
+_PAGE = 200
+
 
 def versions(
     name: Annotated[str, typer.Argument(metavar="NAME[@VERSION]", help="The agent, or one version of it.")],
+    limit: Annotated[int | None, typer.Option("--limit", min=1, help="Only so many, the newest.")] = None,
     format: Annotated[Literal["text", "json"], typer.Option("--format", help="How to print them.")] = "text",
 ) -> None:
     """List an agent's versions, newest first, with the aliases that point at each.
@@ -26,7 +30,10 @@ def versions(
     name, at, version = name.partition("@")
     path = f"/v1/agents/{segment(name)}/versions"
     with open_server() as server:
-        found = server.call("GET", f"{path}/{segment(version)}") if at else {"versions": list(server.pages(path))}
+        if at:
+            found = server.call("GET", f"{path}/{segment(version)}")
+        else:
+            found = {"versions": list(islice(server.pages(path, limit=min(limit or _PAGE, _PAGE)), limit))}
     if format == "json":
         typer.echo(json.dumps(found, indent=2, ensure_ascii=False))
     elif at:

@@ -90,10 +90,10 @@ async def pipeline_versions(work: Work, scope: OrgScope, name: str) -> Sequence[
     return (await work.session.scalars(query)).all()
 
 
-async def reports(work: Work, scope: OrgScope, agents: Collection[UUID]) -> dict[UUID, JsonObject]:
-    """The report of each version of these agents that has one, without the single tests, by the version's id."""
+async def reports(work: Work, scope: OrgScope, versions: Collection[UUID]) -> dict[UUID, JsonObject]:
+    """The report of each of these versions that has one, without the single tests, by the version's id."""
     query = select(AgentVersion.id, cast(AgentVersion.report, JSONB).op("-", return_type=JSONB())("tests")).where(
-        AgentVersion.org_id == scope.org_id, AgentVersion.agent_id.in_(agents), AgentVersion.report.is_not(None)
+        AgentVersion.org_id == scope.org_id, AgentVersion.id.in_(versions), AgentVersion.report.is_not(None)
     )
     found = await work.session.execute(query)
     return {version_id: {**report, "tests": []} for version_id, report in found}

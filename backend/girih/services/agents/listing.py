@@ -23,9 +23,11 @@ _PLAIN = (
 """What is listed of a version as its row has it."""
 
 
-async def agents(work: Work, scope: OrgScope, name: str | None = None) -> list[AgentOut]:
-    """Every agent of the project, or the one of that name."""
-    rows = await repository.agents(work, scope, name)
+async def agents(
+    work: Work, scope: OrgScope, name: str | None = None, *, after: str | None = None, limit: int | None = None
+) -> list[AgentOut]:
+    """Every agent of the project, or the one of that name; so many of them, beginning after that name."""
+    rows = await repository.agents(work, scope, name, after=after, limit=limit)
     aliases = await repository.aliases(work, scope, [row.agent.id for row in rows])
     return [
         AgentOut(
@@ -59,12 +61,17 @@ async def agent(work: Work, scope: OrgScope, name: str, version_id: UUID | None 
     return AgentDetail(**(found[0].model_dump() | said | own))
 
 
-async def versions(work: Work, scope: OrgScope, name: str) -> list[VersionOut]:
-    """Every version of the agent of that name, the newest first; none if there is no such agent."""
-    rows = await repository.versions(work, scope, name)
+async def versions(
+    work: Work, scope: OrgScope, name: str, *, before: int | None = None, limit: int | None = None
+) -> list[VersionOut]:
+    """Every version of the agent of that name, the newest first; none if there is no such agent.
+
+    So many of them, beginning before that number.
+    """
+    rows = await repository.versions(work, scope, name, before=before, limit=limit)
     aliases = await repository.aliases(work, scope, {row.agent_id for row in rows})
     held = await marks.holding(work, scope, agents={row.agent_id for row in rows})
-    reports = await bundle_repository.reports(work, scope, {row.agent_id for row in rows})
+    reports = await bundle_repository.reports(work, scope, [row.id for row in rows])
     return [version(row, aliases[row.agent_id], reports.get(row.id), held.get(row.id)) for row in rows]
 
 

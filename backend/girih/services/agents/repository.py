@@ -126,8 +126,10 @@ async def version(work: Work, scope: OrgScope, version_id: UUID) -> AgentVersion
     return (await work.session.scalars(query)).one()
 
 
-async def agents(work: Work, scope: OrgScope, name: str | None = None) -> Sequence[Listed]:
-    """Every agent of the project, or the one of that name, by name."""
+async def agents(
+    work: Work, scope: OrgScope, name: str | None = None, *, after: str | None = None, limit: int | None = None
+) -> Sequence[Listed]:
+    """Every agent of the project, or the one of that name, by name; so many of them, beginning after that name."""
     said = (
         AgentVersion.plan["title"].as_string(),
         AgentVersion.plan["description"].as_string(),
@@ -136,7 +138,9 @@ async def agents(work: Work, scope: OrgScope, name: str | None = None) -> Sequen
     query = _latest(scope, select(Agent, AgentVersion, *said)).options(*_HEAD_ONLY).order_by(Agent.name)
     if name is not None:
         query = query.where(Agent.name == name)
-    return [Listed(*row) for row in await work.session.execute(query)]
+    if after is not None:
+        query = query.where(Agent.name > after)
+    return [Listed(*row) for row in await work.session.execute(query.limit(limit))]
 
 
 async def names(work: Work, scope: OrgScope) -> Sequence[str]:
@@ -159,14 +163,18 @@ async def aliases(work: Work, scope: OrgScope, agents: Collection[UUID]) -> dict
     return found
 
 
-async def versions(work: Work, scope: OrgScope, name: str) -> Sequence[AgentVersion]:
-    """Every version of the agent of that name, the newest first, without plans and texts."""
+async def versions(
+    work: Work, scope: OrgScope, name: str, *, before: int | None = None, limit: int | None = None
+) -> Sequence[AgentVersion]:
+    """Every version of the agent of that name, the newest first, without plans and texts; so many, before a number."""
     query = (
         select(AgentVersion)
         .join(Agent, (Agent.org_id == AgentVersion.org_id) & (Agent.id == AgentVersion.agent_id))
         .where(*_of(scope, Agent), Agent.name == name)
         .order_by(AgentVersion.number.desc())
+        .limit(limit)
     )
+    query = query.where(AgentVersion.number < before) if before is not None else query
     return (await work.session.scalars(query.options(*_HEAD_ONLY))).all()
 
 

@@ -15,6 +15,7 @@ from girih.services.agents.aliases import Aliases
 from girih.services.agents.applying import Applying
 from girih.services.agents.changing import Changes
 from girih.services.agents.comparing import Comparing
+from girih.services.agents.cursors import name_of, number_of
 from girih.services.agents.dependents import Dependents, NoDependents
 from girih.services.agents.drawing import inner_of
 from girih.services.agents.exporting import Exporting
@@ -104,6 +105,14 @@ class AgentService:
         async with self._uow(scope) as work:
             return await listing.agents(work, scope)
 
+    async def agents_page(
+        self, scope: OrgScope, *, cursor: str | None, limit: int
+    ) -> tuple[list[AgentOut], str | None]:
+        """So many agents by name, and the cursor of the next page. Raises `BadCursor`."""
+        async with self._uow(scope) as work:
+            found = await listing.agents(work, scope, after=name_of(cursor), limit=limit + 1)
+        return found[:limit], found[limit - 1].name if len(found) > limit else None
+
     async def agent(self, scope: OrgScope, ref: str) -> AgentDetail:
         """One agent, with the contract and the text of the version that the reference means; no `@` means `latest`."""
         check_name(ref.partition("@")[0])
@@ -123,6 +132,18 @@ class AgentService:
             if not found:
                 raise await unknown(work, scope, name)
             return found
+
+    async def versions_page(
+        self, scope: OrgScope, name: str, *, cursor: str | None, limit: int
+    ) -> tuple[list[VersionOut], str | None]:
+        """So many versions of an agent, the newest first, and the cursor of the next page. Raises `BadCursor`."""
+        check_name(name)
+        before = number_of(cursor)
+        async with self._uow(scope) as work:
+            found = await listing.versions(work, scope, name, before=before, limit=limit + 1)
+            if not found and before is None:
+                raise await unknown(work, scope, name)
+        return found[:limit], str(found[limit - 1].number) if len(found) > limit else None
 
     async def resolve(self, scope: OrgScope, ref: str) -> PublishedAgent:
         """What `name@alias`, `name@1.2.0`, `name@^1` or `name@sha256:…` means right now; no `@` means `latest`."""
