@@ -23,7 +23,7 @@ Name = Annotated[str, Path(min_length=1, max_length=100, description="As specs n
 class SecretIn(Body):
     """A value to be kept."""
 
-    value: Annotated[SecretStr, Field(min_length=1, max_length=65_536)]
+    value: Annotated[SecretStr, Field(max_length=65_536)]
 
 
 @router.get("", operation_id="list_secrets")

@@ -17,7 +17,7 @@ from typing import Annotated
 import typer
 
 from girih.cli.dev_keys import own_keys
-from girih.cli.dev_setup import Prepared, prepare
+from girih.cli.dev_setup import MASTER_KEY, Prepared, prepare, set_master_key
 from girih.cli.dev_watch import publish, snapshot
 from girih.cli.output import FINDINGS, INTERRUPTED, USAGE, complain, note
 from girih.cli.tour import tour
@@ -107,6 +107,7 @@ def _start(session: Session, supervisor: Supervisor, facts: Path) -> Stack:
     port = choose_port(session.port)
     stack = Stack(session.data_dir, supervisor, {"GIRIH_LOG_FORMAT": "console"} | os.environ)
     note(f"girih dev · data in {session.data_dir}")
+    set_master_key(stack.environment, session.data_dir / MASTER_KEY)
     owner_url = stack.start_database()
     stack.start_queue()
     if session.examples:
@@ -134,6 +135,7 @@ def _facts_writer(facts: Path, stack: Stack, url: str, prepared: Prepared) -> Ca
             "api_key": prepared.api_key,
             "database_url": stack.environment["GIRIH_DATABASE_URL"],
             "redis_url": stack.environment["GIRIH_REDIS_URL"],
+            "master_key_file": stack.environment.get("GIRIH_MASTER_KEY_FILE", ""),
             "pids": {"dev": os.getpid()} | stack.supervisor.pids(),
         }
         write_private(facts, json.dumps(known, indent=2) + "\n")

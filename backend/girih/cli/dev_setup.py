@@ -10,10 +10,13 @@ from girih.db.migrations import upgrade
 from girih.db.unit_of_work import UnitOfWork
 from girih.embedded.processes import write_private
 from girih.errors import Unauthorized
+from girih.providers.keys.local import new_master_key
 from girih.services.identity.service import IdentityService
 
 ORGANIZATION = "local"
 PROJECT = "main"
+MASTER_KEY = "master-key"
+"""The file in the data folder that holds what secrets are encrypted under."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,16 @@ async def _key(identity: IdentityService, key_file: Path) -> Prepared:
         write_private(key_file, made.api_key)
         return Prepared(made.api_key, is_new=True)
     return Prepared(kept, is_new=False)
+
+
+def set_master_key(environment: dict[str, str], key_file: Path) -> None:
+    """Give the programs a master key for secrets, unless one is set: the same at each start, in a file (mode 600)."""
+    if environment.get("GIRIH_MASTER_KEY") or environment.get("GIRIH_MASTER_KEY_FILE"):
+        return
+    if not _read(key_file):
+        key_file.parent.mkdir(parents=True, exist_ok=True)
+        write_private(key_file, new_master_key() + "\n")
+    environment["GIRIH_MASTER_KEY_FILE"] = str(key_file)
 
 
 def _read(key_file: Path) -> str:

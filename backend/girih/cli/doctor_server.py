@@ -9,6 +9,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from girih.cli.doctor_checks import Check, Surroundings, failed, fine, skipped, warned
+from girih.cli.doctor_keys import key_check
 from girih.db.engine import make_engine
 from girih.db.health import DatabaseHealth, examine
 from girih.db.revisions import head
@@ -27,6 +28,7 @@ def server_checks(around: Surroundings) -> Iterator[Check]:
     yield _database(around.database_url)
     yield from _queue(around.redis_url)
     yield from _settings(around)
+    yield key_check(around)
 
 
 def _database(url: str) -> Check:

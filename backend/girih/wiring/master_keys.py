@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import structlog
 
+from girih.db.engine import make_engine, make_sessions
 from girih.db.unit_of_work import UnitOfWork
 from girih.errors import InvalidInput, Unavailable
 from girih.providers.keys.base import KeyWrapper, MasterKeys, WrongKey
@@ -65,6 +68,24 @@ async def require_right_keys(uow: UnitOfWork, masters: MasterKeys | None) -> Non
         except Unavailable as fault:
             # It may be away for a moment: what needs no secret can go on.
             log.warning("a master key cannot be asked", key=row.master, reason=fault.message)
+
+
+@dataclass(frozen=True)
+class Wrapped:
+    """A master key by name, and how many data keys it wraps."""
+
+    master: str
+    keys: int
+
+
+async def wrapped_keys(database_url: str) -> list[Wrapped]:
+    """The master keys that data keys of a database are wrapped by. Raises `Unavailable`."""
+    engine = make_engine(database_url, pool_size=1, overflow=0)
+    try:
+        async with UnitOfWork(make_sessions(engine), lambda *_: None).reading_for("keys") as work:
+            return [Wrapped(row.master, count) for row, count in await key_repository.masters(work)]
+    finally:
+        await engine.dispose()
 
 
 def _wrapper(text: str, variable: str, settings: Settings) -> KeyWrapper:

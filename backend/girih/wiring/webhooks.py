@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import AsyncExitStack
 
+import structlog
+
 from girih.db.unit_of_work import UnitOfWork
-from girih.errors import InvalidInput
+from girih.errors import GirihError, InvalidInput
 from girih.providers.outbound import OutboundClient, OutboundError
 from girih.services.runs.options import CheckUrl
 from girih.services.webhooks.bell import Bell
 from girih.services.webhooks.courier import Courier, Outcome
 from girih.services.webhooks.keys import SigningKeys
 from girih.wiring.watching import Telemetry
+
+log = structlog.get_logger("girih.webhooks")
 
 
 async def start_courier(
@@ -27,10 +32,21 @@ async def start_courier(
         if metrics is not None:
             metrics.deliveries.labels(outcome).inc()
 
+    sealing = asyncio.create_task(_seal(keys), name="sealing of webhooks' secrets")
+    stack.callback(sealing.cancel)
     courier = Courier(uow, client, keys, on_outcome=count)
     await courier.start()
     stack.push_async_callback(courier.stop)
     return Bell(courier)
+
+
+async def _seal(keys: SigningKeys) -> None:
+    """Seal what was stored before there was a master key. What fails now is tried at the next start."""
+    try:
+        if sealed := await keys.seal_plain():
+            log.info("webhooks' secrets are encrypted now", projects=sealed)
+    except GirihError as fault:
+        log.warning("webhooks' secrets cannot be encrypted", reason=fault.message)
 
 
 def check_of(client: OutboundClient) -> CheckUrl:
