@@ -113,7 +113,7 @@ async def test_a_collection_is_followed_with_what_is_deleted(published: Client, 
     await work()
     async with published.stream("GET", "/v1/documents/" + first + "/events") as answer:
         assert answer.headers["content-type"].startswith("text/event-stream")
-    girih = published._transport.app.state.girih  # type: ignore[attr-defined] - an endless stream has no whole answer
+    girih = published._transport.app.state.girih  # type: ignore[attr-defined]  # - an endless stream has no whole answer
     scope = await girih.identity.authenticate(published.headers["authorization"].removeprefix("Bearer "))
     tail = await girih.jobs.follow_collection(scope, "shelf", 0)
     seen = await tail.take()
@@ -140,7 +140,7 @@ async def test_jobs_and_streams_name_no_documents_of_other_readers(
     await work()
     jobs = {job["document"]: job["id"] for job in (await published.get("/v1/jobs")).json()["items"]}
     reader = await client_for(scope, frozenset({"knowledge:read"}))
-    girih = published._transport.app.state.girih  # type: ignore[attr-defined] - an endless stream has no whole answer
+    girih = published._transport.app.state.girih  # type: ignore[attr-defined]  # - an endless stream has no whole answer
     key = reader.headers["authorization"].removeprefix("Bearer ")
     asking = await girih.identity.authenticate(key)
     tails = {who: await girih.jobs.follow_collection(asking, "shelf", 0, who) for who in ((), ("user:anna",))}
