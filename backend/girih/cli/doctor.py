@@ -106,6 +106,7 @@ def _server(around: Surroundings) -> Iterator[Check]:
             version = http.get("/version").json()["version"]
             ready = http.get("/readyz").json()
             key = http.get("/v1/agents", headers=headers)
+            signing = http.get("/v1/signing-keys", headers=headers)
         except (httpx.HTTPError, ValueError, KeyError, TypeError):
             yield failed("server", f"no girih server answers at {around.url}", _START_ONE, unreachable=True)
             return
@@ -114,6 +115,7 @@ def _server(around: Surroundings) -> Iterator[Check]:
         if ready.get(part) != "ok":
             yield failed("server", f"its {part}: {ready.get(part)}", "look into its log", unreachable=True)
     yield _key(around, key.status_code)
+    yield _signing(signing)
 
 
 def _key(around: Surroundings, status: int) -> Check:
@@ -122,3 +124,16 @@ def _key(around: Surroundings, status: int) -> Check:
     if status in (401, 403):
         return failed("key", f"the key does not hold at {around.url}", "set GIRIH_API_KEY to another", unreachable=True)
     return fine("key", "it holds") if status < 400 else skipped("key", f"the server answered {status}")
+
+
+def _signing(answer: httpx.Response) -> Check:
+    """Whether the server signs what it publishes."""
+    if not answer.is_success:
+        return skipped("signing", f"the server answered {answer.status_code}")
+    try:
+        current = answer.json()["current"]
+    except (ValueError, KeyError, TypeError):
+        return skipped("signing", "the server does not say whether it signs versions")
+    if current is None:
+        return warned("signing", "versions are not signed", "set GIRIH_SIGNING_KEY on the server to an Ed25519 key")
+    return fine("signing", f"versions are signed with the key {current}")

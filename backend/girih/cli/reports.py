@@ -45,7 +45,10 @@ def short_report(item: JsonObject) -> str:
     report = item.get("report")
     if item.get("forced"):
         return "(published although tests failed)"
-    return f"({report['counts']['passed']} tests)" if report and report["outcome"] == "passed" else ""
+    if not report or report["outcome"] != "passed":
+        return ""
+    passed = report["counts"]["passed"]
+    return "(1 test)" if passed == 1 else f"({passed} tests)"
 
 
 def seal_lines(item: JsonObject) -> Iterator[str]:

@@ -64,8 +64,15 @@ def _read(data: bytes) -> dict[str, bytes]:
                 raise _strange("its files are compressed or encrypted")
             if not _NAME.fullmatch(entry.filename) or len(entry.filename) > _LONGEST or entry.filename in files:
                 raise _strange("it holds a file of a name that no bundle has")
-            files[entry.filename] = archive.read(entry)
+            files[entry.filename] = _content(archive, entry)
     return files
+
+
+def _content(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
+    try:
+        return archive.read(entry)
+    except zipfile.BadZipFile:
+        raise _strange(f"the file {entry.filename} is not as it was written") from None
 
 
 def _entry(name: str) -> zipfile.ZipInfo:

@@ -115,7 +115,13 @@ def read(data: bytes) -> Bundle:
 
     Raises `InvalidInput` and `TooLarge`.
     """
-    files = unpack(data)
+    try:
+        return _read(unpack(data))
+    except RecursionError:
+        raise _broken("something in it is nested too deeply") from None
+
+
+def _read(files: Mapping[str, bytes]) -> Bundle:
     manifest = _manifest(files)
     for name, expected in manifest.files.items():
         if name not in files:
@@ -221,7 +227,7 @@ def _object(text: str, name: str) -> JsonObject:
     try:
         found = loads(text)
         json.dumps(found, allow_nan=False)
-    except (ValueError, RecursionError):
+    except ValueError:
         raise _broken(f"the file {name} is not JSON") from None
     if not isinstance(found, dict):
         raise _broken(f"the file {name} is not a JSON object")
