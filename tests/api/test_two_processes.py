@@ -1,4 +1,4 @@
-"""Threads and schedules with two processes on one database: never two runs of a thread at once, each moment once."""
+"""Two processes on one database: never two runs of a thread at once, each moment once, and aliases known to both."""
 
 from __future__ import annotations
 
@@ -171,3 +171,76 @@ async def test_two_processes_fire_each_moment_once(
         for firing in firings:
             assert (await ended(clients[1], firing["run_id"]))["status"] == "succeeded"
     assert (await rows(uow, scope, "SELECT count(*) FROM runs"))[0][0] == total
+
+
+ECHO = """\
+kind: graph/v1
+name: echo
+nodes:
+  a: {{ set: {{ text: {word} }}, next: last }}
+  last: {{ end: {{ status: {status}, reason: as written }} }}
+outputs: {{ text: "${{ a.text }}" }}
+"""
+
+
+async def echo(client: httpx.AsyncClient, **asked: Any) -> str:
+    """The version that a new run of `echo@prod` gets there."""
+    answer = await client.post("/v1/runs", json={"agent": "echo@prod", **asked})
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["version"])
+
+
+async def publish(client: httpx.AsyncClient, *ends: str) -> None:
+    """`echo` in versions that end like that; `prod` is the first."""
+    for number, status in enumerate(ends):
+        files = {"echo.yaml": ECHO.format(word=f"word-{number}", status=status)}
+        answer = await client.post("/v1/workspace/apply", json={"files": files})
+        assert answer.is_success, answer.text
+
+
+async def test_what_one_process_moves_the_other_one_knows(clients: list[httpx.AsyncClient]) -> None:
+    one, two = clients
+    assert (await two.post("/v1/runs", json={"agent": "echo@prod"})).status_code == 404
+    await publish(one, "ok", "ok")
+    async with asyncio.timeout(30):
+        while (await two.post("/v1/runs", json={"agent": "echo@prod"})).status_code == 404:
+            await asyncio.sleep(0.01)
+    for version in ("1.0.1", "1.0.0", "1.0.1"):
+        assert (await one.put("/v1/agents/echo/aliases/prod", json={"version": version})).is_success
+        assert await echo(one) == version, "here at once"
+        # A run is recorded only for what the alias means in that moment, whatever the process knew.
+        assert await echo(two) == version
+
+
+async def test_a_split_divides_alike_in_every_process(clients: list[httpx.AsyncClient]) -> None:
+    one, two = clients
+    await publish(one, "ok", "ok")
+    weights = {"1.0.0": 50, "1.0.1": 50}
+    assert (await one.put("/v1/agents/echo/aliases/prod/split", json={"weights": weights})).is_success
+    async with asyncio.timeout(30):
+        while await echo(two, user="ada") != await echo(one, user="ada"):
+            await asyncio.sleep(0.01)
+    users = [f"user {number}" for number in range(16)]
+    here, there = [[await echo(client, user=user) for user in users] for client in clients]
+    assert here == there
+    assert set(here) == {"1.0.0", "1.0.1"}
+
+
+async def test_a_version_that_fails_goes_back_by_itself(clients: list[httpx.AsyncClient]) -> None:
+    one, two = clients
+    await publish(one, "ok", "failed")
+    split = {"weights": {"1.0.0": 50, "1.0.1": 50}, "guard": {"error_rate": 0.2, "min_runs": 5}}
+    assert (await one.put("/v1/agents/echo/aliases/prod/split", json=split)).is_success
+    async with asyncio.timeout(60):
+        while (await two.get("/v1/agents/echo/aliases/prod")).json()["weights"] is not None:
+            await asyncio.gather(*(echo(client) for client in clients))
+    moves = (await one.get("/v1/agents/echo/aliases/prod/moves")).json()["items"]
+    assert [move["reason"] for move in moves] == ["rolled_back_automatically", "split", "set"]
+    figures = moves[0]["figures"]["new"]["1.0.1"]
+    assert figures["failed"] == figures["runs"] >= 5
+    (told,) = (await one.get("/v1/events?type=agent.alias.rolled_back")).json()["items"]
+    assert (told["data"]["passed"], told["data"]["figures"]) == ("error_rate", moves[0]["figures"])
+    (begun,) = (await two.get("/v1/events?type=agent.alias.split")).json()["items"]
+    assert begun["data"]["weights"] == split["weights"]
+    for client in clients:
+        assert {await echo(client) for _ in range(8)} == {"1.0.0"}
