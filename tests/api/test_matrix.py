@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import uuid4
@@ -11,6 +12,7 @@ import pytest
 from fastapi import FastAPI
 from tests.api.conftest import CURIOUS, WORKSPACE, Client, ClientMaker, client_of, is_problem, upload
 from tests.api.test_openapi import operations
+from tests.language.bundles.bundling import BUNDLE
 
 from girih.db.tenancy import OrgScope
 from girih.services.identity.schemas import PERMISSIONS
@@ -23,8 +25,13 @@ PAGE = {"kind": "web", "urls": ["https://pages.example/a"]}
 BODIES: dict[str, dict[str, Any]] = {
     "validate_workspace": {"json": {"files": WORKSPACE}},
     "apply_workspace": {"json": {"files": WORKSPACE, "dry_run": True}},
+    "plan_workspace": {"json": {"files": WORKSPACE}},
+    "import_bundle": {"json": {"bundle": base64.b64encode(BUNDLE).decode(), "allow_unsigned": True, "dry_run": True}},
     "diff_agents": {"json": {"old": "curious", "new": {"files": {"curious.yaml": CURIOUS}, "name": "curious"}}},
     "set_alias": {"json": {"version": "1.0.0"}},
+    "split_alias": {"json": {"weights": {"1.0.0": 50, "1.0.1": 50}}},
+    "approve_alias_proposal": {"json": {}},
+    "refuse_alias_proposal": {"json": {}},
     "run_and_wait": {"json": {"agent": "hello", "inputs": {"question": "x"}}},
     "create_thread_run": {"json": {"agent": "hello", "inputs": {"question": "x"}, "multitask": "enqueue"}},
     "set_retention": {"json": {"checkpoints_days": 7}},
@@ -36,6 +43,10 @@ BODIES: dict[str, dict[str, Any]] = {
     "set_budget": {"json": {"target": "project", "period": "month", "tokens": 1_000_000_000}},
     "answer_interrupt": {"json": {"answer": {"answer": "x"}}},
     "resume_run": {"json": {"answer": {"answer": "x"}}},
+    "deprecate_version": {"json": {"reason": "it is slow"}},
+    "yank_version": {"json": {"reason": "it is wrong", "force": True}},
+    "restore_version": {"json": {"reason": "it was right"}},
+    "collect_versions": {"json": {"dry_run": True}},
     "set_secret": {"json": {"value": "canary"}},
     "create_schedule": {"json": {"name": "nightly", "cron": "0 3 * * *", "run": {"agent": "curious"}}},
     "change_schedule": {"json": {"cron": "0 4 * * *"}},
@@ -86,10 +97,13 @@ MAY_CONFLICT = {
     "cancel_document",
     "cancel_index",
     "delete_index",
-} | {"roll_back_alias"}
+} | {"roll_back_alias", "refuse_alias_proposal", "withdraw_alias_proposal"}
 """What is refused to its owner where the thing is in a state that does not allow it: the run ended well, say."""
 
 OF_NO_THING = {
+    "list_alias_proposals",
+    "list_alias_protections",
+    "protect_aliases",
     "list_memories",
     "delete_memories",
     "list_agents",
@@ -102,6 +116,12 @@ OF_NO_THING = {
 } | {
     "validate_workspace",
     "apply_workspace",
+    "import_bundle",
+    "list_signing_keys",
+    "plan_workspace",
+    "read_workspace",
+    "get_workspace_base",
+    "collect_versions",
     "list_interrupts",
     "list_events",
     "get_usage",
@@ -130,6 +150,9 @@ OF_NO_THING = {
     "create_invitation",
     "list_roles",
     "put_role",
+    "list_audit_entries",
+    "export_audit_log",
+    "verify_audit_log",
 }
 """Operations that name no thing, so that nothing foreign can be named."""
 
@@ -197,7 +220,23 @@ async def things(client: Client, work: Callable[[], Awaitable[None]]) -> dict[st
         "secret": "crm.key",
     }
     budget = (await client.put("/v1/budgets", **BODIES["set_budget"])).json()
-    return {**ids, **await people(client), "alias": "prod", "budget_id": budget["id"]}
+    proposal = {"proposal_id": await proposed(client)}
+    return {**ids, **await people(client), **proposal, "alias": "prod", "version": "1.0.0", "budget_id": budget["id"]}
+
+
+async def proposed(client: Client) -> str:
+    """A move of a protected alias that somebody else asked for, of an agent with a second version."""
+    second = {"hello.yaml": WORKSPACE["hello.yaml"].replace("inputs.question }", "inputs.question }!")}
+    assert (await client.post("/v1/workspace/apply", json={"files": second})).is_success
+    assert (await client.put("/v1/agents/hello/aliases/staging/protection")).is_success
+    other = (await client.post("/v1/keys", json={"name": "o", "permissions": ["agents:publish"]})).json()
+    answer = await client.put(
+        "/v1/agents/hello/aliases/staging",
+        json={"version": "1.0.1"},
+        headers={"authorization": f"Bearer {other['key']}"},
+    )
+    assert answer.status_code == 202, answer.text
+    return str(answer.json()["id"])
 
 
 async def people(client: Client) -> dict[str, str]:
@@ -230,6 +269,7 @@ IDS = (
     "key_id",
     "secret",
     "budget_id",
+    "proposal_id",
     "member_id",
     "invitation_id",
     "session_id",
@@ -238,7 +278,7 @@ IDS = (
 
 @pytest.mark.parametrize("key", [None, "garbage", "girih_live_" + "0" * 32 + "_" + "A" * 49])
 async def test_strangers_get_401_everywhere(app: FastAPI, key: str | None) -> None:
-    ids = {"name": "hello", "alias": "prod", "role": "caller"} | dict.fromkeys(IDS, str(uuid4()))
+    ids = {"name": "hello", "alias": "prod", "version": "1.0.0", "role": "caller"} | dict.fromkeys(IDS, str(uuid4()))
     client = client_of(app, key)
     for path, method, operation in [*cases(app), *personal(app)]:
         is_problem(await call(client, path, method, operation, ids), 401, "unauthorized")
@@ -254,7 +294,7 @@ async def test_a_key_is_nobody(app: FastAPI, client: Client) -> None:
 async def test_a_key_without_the_permission_gets_403_everywhere(
     app: FastAPI, client_for: ClientMaker, scope: OrgScope
 ) -> None:
-    ids = {"name": "hello", "alias": "prod", "role": "caller"} | dict.fromkeys(IDS, str(uuid4()))
+    ids = {"name": "hello", "alias": "prod", "version": "1.0.0", "role": "caller"} | dict.fromkeys(IDS, str(uuid4()))
     for path, method, operation in cases(app):
         client = await client_for(scope, PERMISSIONS - {operation["x-permission"]})
         is_problem(await call(client, path, method, operation, ids), 403, "forbidden")
@@ -309,6 +349,7 @@ async def test_the_owner_gets_through(app: FastAPI, published: Client, work: Cal
         "end_upload",
         "delete_collection",
         "delete_alias",
+        "withdraw_alias_proposal",
         "revoke_key",
         "remove_member",
         "revoke_invitation",

@@ -204,3 +204,22 @@ def test_members_from_the_invitation_to_what_is_refused(girih: Girih) -> None:
     ):
         refused = girih("members", *arguments)
         assert (refused.code, words in refused.err) == (code, True), refused.err
+
+
+def test_the_audit_log_is_read_exported_and_verified(girih: Girih, tmp_path: Path) -> None:
+    girih("members", "invite", "bob@example.com", "--role", "viewer")
+    listed = girih("audit", "--action", "invitation.", "--limit", "1")
+    assert "invitation.created  invitation:" in listed.out
+    assert "email=bob@example.com role=viewer" in listed.out
+    assert "nothing of that kind" in girih("audit", "--actor", "key:none").err
+    held = girih("audit", "verify")
+    assert (held.code, "entries hold; the last seal is" in held.out) == (0, True)
+    export = tmp_path / "audit.ndjson"
+    assert girih("audit", "export", str(export)).code == 0
+    assert girih("audit", "verify", str(export)).out == held.out
+    export.write_text(export.read_text().replace("bob@example.com", "eve@example.com"))
+    broken = girih("audit", "verify", str(export))
+    assert (broken.code, "does not hold from entry" in broken.err) == (1, True)
+    export.write_text("no log\n")
+    assert girih("audit", "verify", str(export)).code == 2
+    assert girih("audit", "export").code == 2

@@ -11,6 +11,7 @@ from pydantic import SecretStr
 
 from girih.db.unit_of_work import UnitOfWork
 from girih.errors import InvalidInput
+from girih.services.audit.service import AuditService
 from girih.services.identity.accounts import AccountService
 from girih.services.identity.members import MemberService
 from girih.services.identity.passwords import Passwords
@@ -19,10 +20,11 @@ from girih.settings import Settings
 
 
 class People(NamedTuple):
-    """Who signs in, and what they may do where."""
+    """Who signs in, what they may do where, and what was done."""
 
     accounts: AccountService
     members: MemberService
+    audit: AuditService
 
 
 def make_people(stack: AsyncExitStack, settings: Settings, uow: UnitOfWork) -> People:
@@ -35,7 +37,7 @@ def make_people(stack: AsyncExitStack, settings: Settings, uow: UnitOfWork) -> P
     stack.callback(passwords.close)
     tokens = AccessTokens(keys, settings.public_url or "girih") if settings.token_key.get_secret_value() else None
     accounts = AccountService(uow, passwords, tokens)
-    return People(accounts, MemberService(uow, accounts))
+    return People(accounts, MemberService(uow, accounts), AuditService(uow))
 
 
 def _key(given: SecretStr) -> ECKey:

@@ -14,6 +14,7 @@ from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import UnitOfWork, Work
 from girih.errors import Conflict, Forbidden, InvalidInput, NotFound, Unauthorized
 from girih.language.spec.suggest import hint
+from girih.services.audit.service import record
 from girih.services.identity import member_repository as repository
 from girih.services.identity.accounts import AccountService
 from girih.services.identity.addresses import email_of
@@ -89,6 +90,8 @@ class MemberService:
                 expires_at=datetime.now(UTC) + OPEN,
             )
             await repository.add_invitation(work, row)
+            told = {"email": row.email, "role": role, "project": project}
+            await record(work, "invitation.created", f"invitation:{row.id}", org_wide=True, **told)
             made = InvitationOut.model_validate(row)
         return NewInvitation(**made.model_dump(), token=key.text)
 
@@ -105,7 +108,9 @@ class MemberService:
                 raise NotFound(f"no invitation `{id}`", help="list the invitations to find its id")
             if row.accepted_at is not None:
                 raise Conflict("this invitation has been accepted", help="remove the member instead")
-            row.revoked_at = row.revoked_at or datetime.now(UTC)
+            if row.revoked_at is None:
+                row.revoked_at = datetime.now(UTC)
+                await record(work, "invitation.revoked", f"invitation:{id}", org_wide=True)
 
     async def accept(self, token: str, name: str, password: str, client: str) -> SignedIn:
         """Become a member by an invitation: a new person by that password, one with an account by his own.
@@ -128,6 +133,7 @@ class MemberService:
             held.accepted_at = datetime.now(UTC)
             await repository.add_member(work, account_id)
             await repository.set_grant(work, account_id, held.role, held.project_id)
+            await record(work, "member.joined", f"user:{account_id}", org_wide=True, role=held.role)
         self._accounts.forget(account_id)
         return await self._accounts.begin(account_id, client)
 
@@ -139,6 +145,8 @@ class MemberService:
             await repository.clear_grants(work, account_id)
             for grant in wanted:
                 await repository.set_grant(work, account_id, grant.role, grant.project_id)
+            told = [f"{one.role}@{one.project}" if one.project else one.role for one in roles]
+            await record(work, "member.roles_set", f"user:{account_id}", org_wide=True, roles=told)
         self._accounts.forget(account_id)
         return next(one for one in await self.members(scope) if one.id == account_id)
 
@@ -147,6 +155,8 @@ class MemberService:
         async with self._uow(scope) as work, _keeping_an_owner(work):
             await self._require_member(work, scope, account_id)
             await repository.suspend(work, account_id, suspended=suspended)
+            done = "member.suspended" if suspended else "member.resumed"
+            await record(work, done, f"user:{account_id}", org_wide=True)
         self._accounts.forget(account_id)
 
     async def remove(self, scope: OrgScope, account_id: UUID) -> None:
@@ -154,6 +164,7 @@ class MemberService:
         async with self._uow(scope) as work, _keeping_an_owner(work):
             await self._require_member(work, scope, account_id)
             await repository.remove_member(work, account_id)
+            await record(work, "member.removed", f"user:{account_id}", org_wide=True)
         self._accounts.forget(account_id)
 
     async def roles(self, scope: OrgScope) -> list[RoleOut]:
@@ -169,6 +180,7 @@ class MemberService:
         _require_held(scope, wanted, f"the role `{name}`")
         async with self._uow(scope) as work:
             await repository.put_role(work, name, sorted(wanted))
+            await record(work, "role.set", f"role:{name}", org_wide=True, permissions=sorted(wanted))
         return RoleOut(name=name, permissions=sorted(wanted), custom=True)
 
     async def remove_role(self, scope: OrgScope, name: str) -> None:
@@ -179,6 +191,7 @@ class MemberService:
                 raise Conflict(f"members have the role `{name}`", help="give them another one first")
             if not await repository.remove_role(work, name):
                 raise NotFound(f"no role `{name}` of your own", help=hint(name, await repository.custom_roles(work)))
+            await record(work, "role.removed", f"role:{name}", org_wide=True)
 
     async def _allowed(self, work: Work, scope: OrgScope, roles: Sequence[Wanted]) -> list[Grant]:
         """The roles as they are stored. Raises for one that nobody knows, and for one above the giver's own."""

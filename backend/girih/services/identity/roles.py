@@ -15,7 +15,7 @@ ROLES: Final[tuple[str, ...]] = get_args(Role)
 OWNER: Final = "owner"
 """The role that an organization is never without."""
 
-ORGANIZATION_WIDE: Final = frozenset({"members:read", "members:manage", "organization:manage"})
+ORGANIZATION_WIDE: Final = frozenset({"audit:read", "members:read", "members:manage", "organization:manage"})
 """What nobody may do who has a role in some of the projects only."""
 
 _LADDER: Final[tuple[Role, ...]] = ("viewer", "editor", "publisher", "admin", "owner")

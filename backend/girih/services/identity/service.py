@@ -13,6 +13,7 @@ from girih.db.base import new_id
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import UnitOfWork, Work
 from girih.errors import Forbidden, InvalidInput, NotFound, Unauthorized
+from girih.services.audit.service import record
 from girih.services.identity import repository
 from girih.services.identity.keys import make_key, read_key
 from girih.services.identity.schemas import PERMISSIONS, ApiKeyOut, Bootstrap, NewApiKey
@@ -86,7 +87,9 @@ class IdentityService:
         if expires_in is not None and expires_in <= timedelta(0):
             raise InvalidInput("a key must be good for some time", help="give a positive `expires_in`")
         async with self._uow(scope) as work:
-            return await self._add_key(work, scope, _name("key", name), wanted, expires_in)
+            made = await self._add_key(work, scope, _name("key", name), wanted, expires_in)
+            await record(work, "key.created", f"key:{made.id}", name=made.name, permissions=made.permissions)
+        return made
 
     async def keys(self, scope: OrgScope) -> list[ApiKeyOut]:
         """Every key of the project, the newest first, revoked ones too."""
@@ -96,7 +99,9 @@ class IdentityService:
     async def revoke_key(self, scope: OrgScope, id: UUID) -> None:
         """End a key, here at once and everywhere within five seconds. Revoking it again changes nothing."""
         async with self._uow(scope) as work:
-            if not await repository.revoke(work, scope, id=id) and not await repository.has_key(work, scope, id):
+            if await repository.revoke(work, scope, id=id):
+                await record(work, "key.revoked", f"key:{id}")
+            elif not await repository.has_key(work, scope, id):
                 raise NotFound(f"no key `{id}`", help="list the keys to find its id")
         self._sign_ins.forget(id)
 
