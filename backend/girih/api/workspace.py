@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Response
@@ -116,6 +117,12 @@ async def get_workspace_base(
     base = await girih.agents.applying.standing(scope)
     response.headers.update(etag(base))
     return Base(base=base)
+
+
+@router.post("/plan", operation_id="plan_workspace")
+async def plan_workspace(girih: Wired, scope: Annotated[OrgScope, requires("agents:read")], body: ApplyIn) -> ApplyOut:
+    """Say what publishing a workspace would change: what `apply` says with `dry_run`, for keys that may only read."""
+    return await girih.agents.applying.apply(scope, body.files, replace(body.terms(None), dry_run=True))
 
 
 @router.post("/apply", operation_id="apply_workspace")

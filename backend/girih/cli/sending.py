@@ -81,11 +81,11 @@ def checked_folder(folder: Path, form: Form) -> Folder:
 
 
 def send(server: Server, folder: Folder, form: Form, **more: Any) -> JsonObject:
-    """Have the folder applied; ends the command where the server refuses it."""
+    """Have the folder applied, or with `dry_run` planned; ends the command where the server refuses it."""
+    # Whoever may only read may plan.
+    path = "/v1/workspace/plan" if more.get("dry_run") else "/v1/workspace/apply"
     try:
-        outcome: JsonObject = server.attempt(
-            "POST", "/v1/workspace/apply", json={"files": folder.needed(), **more}, timeout=120
-        )
+        outcome: JsonObject = server.attempt("POST", path, json={"files": folder.needed(), **more}, timeout=120)
     except Refused as refused:
         failure = refused.failure
         found = _diagnostics(failure)
