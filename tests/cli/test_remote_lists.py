@@ -223,3 +223,13 @@ def test_the_audit_log_is_read_exported_and_verified(girih: Girih, tmp_path: Pat
     export.write_text("no log\n")
     assert girih("audit", "verify", str(export)).code == 2
     assert girih("audit", "export").code == 2
+
+
+def test_the_policy_is_a_table_of_routes(girih: Girih) -> None:
+    shown = girih("doctor", "--policies")
+    assert shown.code == 0, shown.err
+    (line,) = [line for line in shown.out.splitlines() if line.startswith("POST") and line.split()[1] == "/v1/runs"]
+    assert line.split()[2:] == ["runs:create", "editor", "publisher", "admin", "owner"]
+    rules = json.loads(girih("doctor", "--policies", "--format", "json").out)
+    assert len(rules) == len(shown.out.splitlines())
+    assert all(rule["roles"] for rule in rules if rule["permission"] not in ("public", "account"))

@@ -19,6 +19,7 @@ import typer
 from girih.cli.client import nearest_dev
 from girih.cli.doctor_checks import Check, Surroundings, failed, fine, skipped, warned
 from girih.cli.output import FINDINGS, UNREACHABLE, data, painted, wants_color
+from girih.cli.policies import show_policies
 from girih.language.spec.tree import JsonObject
 
 PARTS = (
@@ -40,11 +41,17 @@ _START_ONE = "start one with `girih dev`, or set GIRIH_URL and GIRIH_API_KEY"
 
 def doctor(
     format: Annotated[Literal["text", "json"], typer.Option("--format", help="For people, or for programs.")] = "text",
+    policies: Annotated[
+        bool, typer.Option("--policies", help="Print what each route of the server asks for, and which roles have it.")
+    ] = False,
 ) -> None:
     """Check what girih needs: Python, its parts, the server, database, queue, worker and models.
 
     Exit code 4 if something does not answer, 1 if something else is wrong.
     """
+    if policies:
+        show_policies(as_json=format == "json")
+        return
     checks: list[Check] = []
     color = wants_color(sys.stdout)
     for check in _all(_surroundings()):
