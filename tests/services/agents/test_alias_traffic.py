@@ -12,6 +12,8 @@ from girih.errors import Conflict, InvalidInput, NotFound
 from girih.language.spec.tree import JsonObject
 from girih.services.agents.alias_schemas import Guard
 from girih.services.agents.service import AgentService
+from girih.services.audit.schemas import AuditSearch
+from girih.services.audit.service import AuditService
 from girih.services.events.service import EventService
 from girih.services.knowledge.service import KnowledgeService
 from girih.services.registry.service import RegistryService
@@ -144,6 +146,9 @@ async def test_what_happens_to_aliases_is_told(published: AgentService, scope: O
                                 "weights_before": {"1.0.1": 90, "1.0.2": 10}}),
         ("removed", prod | {"previous": "1.0.1"}),
     ]  # fmt: skip
+    log = await AuditService(uow).entries(scope, AuditSearch(), cursor=None, limit=50)
+    written = [(one.action, one.target) for one in reversed(log.items) if one.action.startswith("alias.")]
+    assert written == [(f"alias.{what}", "hello@prod") for what in ("moved", "split", "rolled_back", "removed")]
 
 
 async def test_a_guard_watches_until_the_alias_moves(published: AgentService, scope: OrgScope) -> None:

@@ -9,9 +9,10 @@ from typing import Final
 
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import UnitOfWork, Work
-from girih.language.spec.tree import JsonValue
+from girih.language.spec.tree import JsonObject, JsonValue
 from girih.services.agents.meanings import Meanings
 from girih.services.agents.ports import Tells
+from girih.services.audit.service import record
 
 DECIDED: Final = "agent.alias.decided"
 MOVED: Final = "agent.alias.moved"
@@ -34,11 +35,12 @@ class Change:
     scope: OrgScope
     tells: Tells
     after: list[Callable[[], None]] = field(default_factory=list)
+    told: list[tuple[str, JsonObject]] = field(default_factory=list)
 
     async def tell(self, type: str, **data: JsonValue) -> None:
         """Publish a domain event, with who did it."""
-        said = {**data, "by": self.scope.actor}
-        self.after.extend(await self.tells.tell(self.work, self.scope, type, said))
+        self.told.append((type, data))
+        self.after.extend(await self.tells.tell(self.work, self.scope, type, {**data, "by": self.scope.actor}))
 
 
 class Changes:
@@ -56,6 +58,9 @@ class Changes:
             await self._tells.ready(work, scope, TYPES)
             change = Change(work, scope, self._tells)
             yield change
+            for kind, data in change.told:
+                agent = data["agent"] if data["agent"] is not None else "*"
+                await record(work, kind.removeprefix("agent."), f"{agent}@{data['alias']}", **data)
         self._meanings.changed(scope.project_id)
         for call in change.after:
             call()

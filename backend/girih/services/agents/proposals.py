@@ -112,7 +112,7 @@ async def propose(
     base = await alias_repository.last_move(work, scope, place.agent_id, place.alias)
     until = datetime.now(UTC) + expires_in
     made = await proposal_repository.add(work, scope, place.agent_id, place.alias, wanted, base, comment, until)
-    await change.tell(PROPOSED, **place.told, proposal=str(made), action=wanted.action, version=wanted.version)
+    await change.tell(PROPOSED, **place.told, proposal=str(made), wants=wanted.action, version=wanted.version)
     found = await proposal_repository.proposal(work, scope, made)
     assert found is not None  # noqa: S101 - it was just made
     return out(found)
