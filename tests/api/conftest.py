@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 from fastapi import FastAPI
+from tests.api.process import MASTER_KEY
 from tests.services.identity.people import token_pem
 
 from girih.api.app import create_app
@@ -55,9 +56,6 @@ outputs:
   more: "${ other.answer }"
 """
 WORKSPACE = {"hello.yaml": HELLO, "collections/shelf.yaml": SHELF}
-
-MASTER_KEY = "q83vASNFZ4mrze8BI0VniavN7wEjRWeJq83vASNFZ4k="
-"""The same for all servers on one database."""
 
 Client = httpx.AsyncClient
 

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import httpx
 
+MASTER_KEY = "q83vASNFZ4mrze8BI0VniavN7wEjRWeJq83vASNFZ4k="
+"""The same for all servers on one database."""
 LIMIT = 60.0
 """Seconds a process may take to start or to stop."""
 
@@ -45,7 +47,7 @@ def environment(database_url: str, data_dir: Path, **more: str) -> dict[str, str
     """The environment of a process: this one's without its settings, and these."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("GIRIH_", "OPENAI_"))}
     given = {"GIRIH_DATABASE_URL": database_url, "GIRIH_DATA_DIR": str(data_dir), "GIRIH_EMBEDDER": "hashing"}
-    return kept | given | more
+    return kept | given | {"GIRIH_MASTER_KEY": MASTER_KEY} | more
 
 
 @contextmanager
