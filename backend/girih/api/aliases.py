@@ -21,7 +21,9 @@ router = Router(prefix="/agents", tags=["agents"], route_class=GuardedRoute)
 Reader = Annotated[OrgScope, requires("agents:read")]
 Publisher = Annotated[OrgScope, requires("agents:publish")]
 Protector = Annotated[OrgScope, requires("agents:protect")]
-WAITS: dict[int | str, dict[str, Any]] = {202: {"model": ProposalOut, "description": "The alias is protected: a second person has to approve."}}
+WAITS: dict[int | str, dict[str, Any]] = {
+    202: {"model": ProposalOut, "description": "The alias is protected: a second person has to approve."}
+}
 
 
 class ChangeIn(Body):

@@ -67,6 +67,15 @@ class Published:
             raise NotFound(f"no agent `{ref}` is published")
         return self.by_name[ref]
 
+    async def pick(self, scope: OrgScope, ref: str, key: str | None, keeps: UUID | None = None) -> PublishedAgent:
+        return await self.resolve(scope, ref)
+
+    def forget(self, scope: OrgScope, ref: str) -> None:
+        """Nothing is remembered."""
+
+    def changed(self, project_id: UUID | None) -> None:
+        """Nothing is remembered."""
+
     async def plan(self, scope: OrgScope, digest: str) -> Plan:
         return next(agent.plan for agent in self.by_name.values() if agent.digest == digest)
 
