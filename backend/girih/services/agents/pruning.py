@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
 from girih.db.unit_of_work import Work
@@ -66,7 +66,7 @@ class Pruning:
             return []
         faults = [
             *_named_here(compilation, gone),
-            *await self._named_there(work, gone),
+            *await self._named_there(work, gone, {plan.digest for plan in compilation.plans.values()}),
             *await self._followed(work, gone),
             *([] if data else await self._full(work, gone)),
         ]
@@ -87,13 +87,14 @@ class Pruning:
             for kind, digests in found.items()
         }
 
-    async def _named_there(self, work: Work, gone: Gone) -> list[Fault]:
-        """What versions refer to that an alias leads to, or that a run began with."""
+    async def _named_there(self, work: Work, gone: Gone, here: Container[str]) -> list[Fault]:
+        """What versions refer to that an alias leads to, or that a run began with; but for those that are `here`."""
         in_use = await self._dependents.versions_in_use(work)
         rows = await repository.reaching(work, work.speaks_for, in_use)
         led_to = [row for row in rows if row.aliases and not row.retired and row.name not in gone[_GRAPH]]
         begun = [row for row in rows if row.version_id in in_use]
-        found = [fault for row in led_to for fault in _of_version(row, gone, _by_aliases(row))]
+        told = [row for row in led_to if row.digest not in here]
+        found = [fault for row in told for fault in _of_version(row, gone, _by_aliases(row))]
         kept = {kind: {} if kind in _KEPT else names for kind, names in gone.items()}
         found += [fault for row in begun for fault in _of_version(row, kept, _BEGUN)]
         called = await _called(work, [*led_to, *begun])
