@@ -35,6 +35,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "run_and_wait": {"json": {"agent": "hello", "inputs": {"question": "x"}}},
     "create_thread_run": {"json": {"agent": "hello", "inputs": {"question": "x"}, "multitask": "enqueue"}},
     "set_retention": {"json": {"checkpoints_days": 7}},
+    "bind_model": {"json": {"provider": "demo"}},
     "create_run": {"json": {"agent": "hello", "inputs": {"question": "x"}}},
     "stream_run": {"json": {"agent": "hello", "inputs": {"question": "x"}}},
     "search_collection": {"json": {"query": "x"}},
@@ -74,6 +75,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "create_invitation": {"json": {"email": "somebody@example.com", "role": "viewer"}},
     "set_member_roles": {"json": {"roles": [{"role": "editor"}]}},
     "put_role": {"json": {"permissions": ["runs:create"]}},
+    "create_project": {"json": {"name": "attic"}},
+    "rename_project": {"json": {"name": "cellar"}},
     "sign_in": {"json": {"email": "nobody@example.com", "password": "seven green umbrellas"}},
     "refresh_session": {"json": {"refresh_token": "x"}},
     "accept_invitation": {"json": {"token": "x", "name": "Ann", "password": "seven green umbrellas"}},
@@ -109,6 +112,8 @@ OF_NO_THING = {
     "list_agents",
     "list_runs",
     "list_collections",
+    "list_models",
+    "bind_model",
     "list_keys",
     "create_key",
     "list_secrets",
@@ -150,6 +155,8 @@ OF_NO_THING = {
     "create_invitation",
     "list_roles",
     "put_role",
+    "list_projects",
+    "create_project",
     "list_audit_entries",
     "export_audit_log",
     "verify_audit_log",
@@ -196,6 +203,7 @@ async def things(client: Client, work: Callable[[], Awaitable[None]]) -> dict[st
     night = {"name": "by day", "cron": "0 3 1 1 *", "run": {"agent": "curious"}}
     schedule = (await client.post("/v1/schedules", json=night)).json()
     thread = (await client.post("/v1/threads", json={"state": {"x": 1}})).json()
+    assert (await client.put("/v1/models/writer/binding", **BODIES["bind_model"])).is_success
     assert (await client.put("/v1/secrets/crm.key", **BODIES["set_secret"])).is_success
     assert (await client.put("/v1/store/items", **BODIES["put_item"])).is_success
     store = {"name": "pages", "collection": "shelf", "source": PAGE}
@@ -248,10 +256,11 @@ async def people(client: Client) -> dict[str, str]:
     assert (await client.post("/v1/auth/accept", json=accepted)).is_success
     (member,) = (await client.get("/v1/members")).json()["items"]
     begun = (await client.post("/v1/invitations", json=invited)).json()
-    return {"member_id": member["id"], "invitation_id": begun["id"], "role": "caller"}
+    (project,) = (await client.get("/v1/projects")).json()["items"]
+    return {"project_id": project["id"], "member_id": member["id"], "invitation_id": begun["id"], "role": "caller"}
 
 
-NAMES = {"collections": "shelf", "pipelines": "careful"}
+NAMES = {"collections": "shelf", "pipelines": "careful", "models": "writer"}
 """What things of other kinds than agents are called."""
 
 IDS = (
@@ -273,6 +282,7 @@ IDS = (
     "member_id",
     "invitation_id",
     "session_id",
+    "project_id",
 )
 
 
@@ -348,6 +358,7 @@ async def test_the_owner_gets_through(app: FastAPI, published: Client, work: Cal
         "delete_document",
         "end_upload",
         "delete_collection",
+        "unbind_model",
         "delete_alias",
         "withdraw_alias_proposal",
         "revoke_key",

@@ -158,3 +158,16 @@ async def test_a_persons_token_opens_a_websocket_too(place: Place) -> None:
                 async with connect(address, subprotocols=offered):  # type: ignore[arg-type]
                     raise AssertionError("it was accepted")
             assert refused.value.response.status_code == status
+
+
+async def test_a_key_to_another_project(place: Place, scope: OrgScope) -> None:
+    made = await place.client.post("/v1/projects", json={"name": "cellar"})
+    assert (made.status_code, made.json()["current"]) == (201, False)
+    body = {"name": "ci", "permissions": ["agents:read", "members:read"], "project": "cellar"}
+    key = (await place.client.post("/v1/keys", json=body)).json()["key"]
+    listed = (await client_of(place.app, key).get("/v1/projects")).json()["items"]
+    assert [(project["name"], project["current"]) for project in listed] == [("cellar", True), ("main", False)]
+    is_problem(await place.client.post("/v1/keys", json={**body, "project": "attic"}), 404, "not_found")
+    admin = place.as_person(await place.join("admin"))
+    is_problem(await admin.post("/v1/keys", json=body), 422, "invalid_input")
+    is_problem(await admin.post("/v1/keys", json=body, headers={"Girih-Project": "main"}), 403, "forbidden")

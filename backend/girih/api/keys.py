@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Annotated
 from uuid import UUID
 
 from pydantic import Field
 
-from girih.api.deps import GuardedRoute, Wired, requires
+from girih.api.deps import GuardedRoute, Wired, require, requires
 from girih.api.routers import Router
 from girih.api.shapes import Body, Page
 from girih.db.tenancy import OrgScope
@@ -23,6 +24,7 @@ class KeyIn(Body):
     """A key to be made."""
 
     name: Annotated[str, Field(min_length=1, max_length=100)]
+    project: Annotated[str | None, Field(min_length=1, max_length=100)] = None
     permissions: Annotated[list[Permission], Field(min_length=1)]
     expires_in_days: Annotated[int, Field(ge=1, le=3650)] | None = None
 
@@ -35,7 +37,10 @@ async def list_keys(girih: Wired, scope: Manager) -> Page[ApiKeyOut]:
 
 @router.post("/keys", operation_id="create_key", status_code=201)
 async def create_key(girih: Wired, scope: Manager, body: KeyIn) -> NewApiKey:
-    """Make a key. The answer is the only place where it is shown."""
+    """Make a key, to another `project` with `organization:manage`. The answer is the only place where it is shown."""
+    if body.project is not None:
+        require(scope, "organization:manage")
+        scope = replace(scope, project_id=await girih.people.projects.named(scope, body.project))
     lifetime = timedelta(days=body.expires_in_days) if body.expires_in_days else None
     return await girih.identity.create_key(scope, body.name, body.permissions, expires_in=lifetime)
 

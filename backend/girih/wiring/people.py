@@ -15,6 +15,7 @@ from girih.services.audit.service import AuditService
 from girih.services.identity.accounts import AccountService
 from girih.services.identity.members import MemberService
 from girih.services.identity.passwords import Passwords
+from girih.services.identity.projects import ProjectService
 from girih.services.identity.tokens import AccessTokens, token_key
 from girih.settings import Settings
 
@@ -25,6 +26,7 @@ class People(NamedTuple):
     accounts: AccountService
     members: MemberService
     audit: AuditService
+    projects: ProjectService
 
 
 def make_people(stack: AsyncExitStack, settings: Settings, uow: UnitOfWork) -> People:
@@ -37,7 +39,7 @@ def make_people(stack: AsyncExitStack, settings: Settings, uow: UnitOfWork) -> P
     stack.callback(passwords.close)
     tokens = AccessTokens(keys, settings.public_url or "girih") if settings.token_key.get_secret_value() else None
     accounts = AccountService(uow, passwords, tokens)
-    return People(accounts, MemberService(uow, accounts), AuditService(uow))
+    return People(accounts, MemberService(uow, accounts), AuditService(uow), ProjectService(uow))
 
 
 def _key(given: SecretStr) -> ECKey:

@@ -15,6 +15,7 @@ from girih.db.unit_of_work import UnitOfWork
 from girih.errors import Conflict, Forbidden, InvalidInput, NotFound, Unauthorized
 from girih.services.identity.members import Wanted
 from girih.services.identity.people_schemas import SignedIn
+from girih.services.identity.projects import ProjectService
 from girih.services.identity.roles import POLICY
 from girih.services.identity.schemas import PERMISSIONS
 
@@ -194,3 +195,28 @@ async def test_members_of_others_are_nobodys(town: Town, scope: OrgScope, other_
             await town.members.remove(other_scope, member_id)
     with pytest.raises(Forbidden):
         await town.members.invite(replace(scope, permissions=frozenset()), "x@example.com", "viewer")
+
+
+async def test_projects_are_made_and_called_otherwise(
+    town: Town, uow: UnitOfWork, scope: OrgScope, other_scope: OrgScope
+) -> None:
+    projects = ProjectService(uow)
+    made = await projects.create(scope, " cellar ")
+    assert (made.name, made.current) == ("cellar", False)
+    assert [(one.name, one.current) for one in await projects.projects(scope)] == [("cellar", False), ("main", True)]
+    for attempt in (projects.create(scope, "main"), projects.rename(scope, made.id, "main")):
+        with pytest.raises(Conflict):
+            await attempt
+    assert (await projects.rename(scope, made.id, "attic")).name == "attic"
+    assert await projects.named(scope, "attic") == made.id
+    assert len(await projects.projects(other_scope)) == 1
+    for id_ in (made.id, new_id()):
+        with pytest.raises(NotFound):
+            await projects.rename(other_scope, id_, "theirs")
+    with pytest.raises(NotFound):
+        await projects.named(other_scope, "attic")
+    with pytest.raises(InvalidInput):
+        await projects.create(scope, "\n")
+    # Whoever has a role in the whole organization has it in the new one too.
+    person = await town.join(scope, "editor")
+    assert (await town.scope_of(person, project="attic")).permissions == POLICY["editor"]

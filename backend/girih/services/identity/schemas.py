@@ -79,6 +79,15 @@ class NewApiKey(ApiKeyOut):
     key: str
 
 
+class ProjectOut(BaseModel):
+    """A project of an organization; `current`: the one the caller speaks for."""
+
+    id: UUID
+    name: str
+    created_at: datetime
+    current: bool
+
+
 @dataclass(frozen=True)
 class Bootstrap:
     """An organization and its project, and the key to them if one was made now."""

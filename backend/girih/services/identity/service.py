@@ -16,14 +16,13 @@ from girih.errors import Forbidden, InvalidInput, NotFound, Unauthorized
 from girih.services.audit.service import record
 from girih.services.identity import repository
 from girih.services.identity.keys import make_key, read_key
+from girih.services.identity.names import name_of
 from girih.services.identity.schemas import PERMISSIONS, ApiKeyOut, Bootstrap, NewApiKey
 from girih.services.identity.sign_ins import SignIns, expired
 from girih.services.identity.tables import ApiKey
 
 BOOTSTRAP_KEY: Final = "bootstrap"
 """The name of the key that `bootstrap` makes."""
-
-_NAME_LENGTH: Final = 100
 
 
 class IdentityService:
@@ -40,7 +39,7 @@ class IdentityService:
         The key is there only when it was made now: the first time, after it was revoked, or with `renew`, which ends
         the one before. For operators; no door offers it.
         """
-        org, project = _name("organization", org), _name("project", project)
+        org, project = name_of("organization", org), name_of("project", project)
         org_id = await self._organization(org) or await self._make_organization(org)
         scope = OrgScope(org_id, new_id())
         async with self._uow(scope) as work:
@@ -87,7 +86,7 @@ class IdentityService:
         if expires_in is not None and expires_in <= timedelta(0):
             raise InvalidInput("a key must be good for some time", help="give a positive `expires_in`")
         async with self._uow(scope) as work:
-            made = await self._add_key(work, scope, _name("key", name), wanted, expires_in)
+            made = await self._add_key(work, scope, name_of("key", name), wanted, expires_in)
             await record(work, "key.created", f"key:{made.id}", name=made.name, permissions=made.permissions)
         return made
 
@@ -141,13 +140,6 @@ class IdentityService:
 
 def _refused() -> Unauthorized:
     return Unauthorized("the API key is missing or does not hold", help="send `Authorization: Bearer girih_…`")
-
-
-def _name(what: str, name: str) -> str:
-    name = name.strip()
-    if not name or len(name) > _NAME_LENGTH or not name.isprintable():
-        raise InvalidInput(f"this is not a name for a {what}", help=f"use 1 to {_NAME_LENGTH} printable characters")
-    return name
 
 
 def _permissions(permissions: Iterable[str]) -> frozenset[str]:
