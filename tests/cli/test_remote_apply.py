@@ -150,6 +150,7 @@ def test_a_version_says_where_it_came_from_and_what_it_refers_to(
     assert found["source"] == (workspace / "hello.yaml").read_text()
     assert [(one["uri"], one["drifted"]) for one in found["lock"]] == [("model://demo", False)]
     assert girih("versions", "hello@^2").code == 1
+    assert girih("history", "hello").out.endswith("  0123456789ab  Answers what is asked\n")
     assert girih("apply", str(workspace), "-m", "x" * 2001).code == 1
 
 

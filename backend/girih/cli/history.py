@@ -9,6 +9,7 @@ import typer
 
 from girih.cli.asking import shares
 from girih.cli.client import open_server, segment
+from girih.cli.kept import about, came_from
 from girih.cli.output import harmless
 from girih.language.spec.tree import JsonObject
 
@@ -37,7 +38,15 @@ def history(
     for move in found:
         to = shares(move["weights"]) if move["weights"] else move["version"] or ""
         told = f"{_WORDS[move['reason']]} {to}"
-        typer.echo(harmless(f"{move['at'][:16].replace('T', ' ')}  {told:<16}  by {move['by']}{_more(move)}"))
+        typer.echo(
+            harmless(f"{move['at'][:16].replace('T', ' ')}  {told:<16}  by {move['by']}{_more(move)}{_origin(move)}")
+        )
+
+
+def _origin(move: JsonObject) -> str:
+    """Where the version came from, as whoever published it said."""
+    told = "  ".join(filter(None, [came_from(move), about(move)]))
+    return f"  {told}" if told else ""
 
 
 def _more(move: JsonObject) -> str:

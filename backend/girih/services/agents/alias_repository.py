@@ -23,7 +23,10 @@ Reason = Literal[
 
 
 class Moved(NamedTuple):
-    """One move: the version an alias was led to (`None`: it was removed), why, by whom and when."""
+    """One move: the version an alias was led to (`None`: it was removed), why, by whom and when.
+
+    `commit`, `dirty` and `message` are those of the version.
+    """
 
     id: UUID
     version_id: UUID | None
@@ -32,6 +35,9 @@ class Moved(NamedTuple):
     actor: str
     at: datetime
     details: JsonObject | None = None
+    commit: str | None = None
+    dirty: bool | None = None
+    message: str | None = None
 
 
 class Pointing(NamedTuple):
@@ -110,6 +116,9 @@ async def moves(work: Work, scope: OrgScope, agent_id: UUID, alias: str) -> Sequ
             AgentMove.actor,
             AgentMove.created_at,
             AgentMove.details,
+            AgentVersion.commit,
+            AgentVersion.dirty,
+            AgentVersion.message,
         )
         .outerjoin(AgentVersion, (AgentVersion.org_id == AgentMove.org_id) & (AgentVersion.id == AgentMove.version_id))
         .where(*_of(scope, AgentMove, agent_id, alias))

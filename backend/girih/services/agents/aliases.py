@@ -132,7 +132,11 @@ class Aliases:
             if not found:
                 raise await no_alias(Change(work, scope, Silent()), place)
         return [
-            MoveOut(version=one.version, reason=one.reason, by=one.actor, at=one.at, **(one.details or {}))
+            MoveOut(
+                **{name: getattr(one, name) for name in ("version", "reason", "at", "commit", "dirty", "message")},
+                by=one.actor,
+                **(one.details or {}),
+            )
             for one in reversed(found)
         ]
 

@@ -264,6 +264,10 @@ class MoveOut(BaseModel):
     `rolled_back_automatically`, `promoted_automatically`."""
     by: str
     at: datetime
+    commit: str | None = None
+    """The commit that the version was published from; see `VersionOut`."""
+    dirty: bool | None = None
+    message: str | None = None
     proposed_by: str | None = None
     """Who asked for it, where another one approved it."""
     weights: dict[str, int] | None = None
