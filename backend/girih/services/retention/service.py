@@ -7,6 +7,7 @@ from datetime import datetime
 
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import UnitOfWork
+from girih.services.audit.service import record
 from girih.services.retention import repository
 from girih.services.retention.schemas import KINDS, Retention, RetentionDays, RetentionIn, RetentionOut, cutoff
 from girih.services.retention.tables import RetentionPolicy
@@ -31,6 +32,7 @@ class RetentionService:
         async with self._uow(scope) as work:
             now = await repository.moment(work)
             await repository.put(work, scope, **body.model_dump(), changed_at=now, swept_at=None)
+            await record(work, "retention.set", f"project:{scope.project_id}", **body.model_dump())
             return self._out(await repository.policy(work, scope))
 
     async def checkpoints_since(self, scope: OrgScope) -> datetime | None:

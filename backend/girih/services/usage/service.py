@@ -13,6 +13,7 @@ from uuid import UUID
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import UnitOfWork
 from girih.errors import BadCursor, InvalidInput, NotFound
+from girih.services.audit.service import record
 from girih.services.identity import repository as keys
 from girih.services.usage import repository
 from girih.services.usage.allowances import Allowances
@@ -78,6 +79,9 @@ class UsageService:
             values = {"project_id": project, "target": body.target, "subject": subject, "period": body.period}
             made = await repository.put(work, scope, values | {"cost_usd": body.cost_usd, "tokens": body.tokens})
             states = await repository.states(work, scope, every=True)
+            whole = body.target == "organization"
+            told = body.model_dump(mode="json", exclude_none=True)
+            await record(work, "budget.set", f"budget:{made}", org_wide=whole, **told)
         self.allowances.forget(scope)
         return next(_out(state) for state in states if state.id == made)
 
@@ -94,6 +98,7 @@ class UsageService:
         await self.budget_target(scope, id)
         async with self._uow(scope) as work:
             await repository.remove(work, scope, id)
+            await record(work, "budget.deleted", f"budget:{id}")
         self.allowances.forget(scope)
 
 
