@@ -1,4 +1,4 @@
-"""What an editor offers in a collection and in a pipeline."""
+"""What an editor offers at the head of a document."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ FILES = {
 }
 COLLECTION = "kind: collection/v1\nname: books\n"
 PIPELINE = "kind: pipeline/v1\nname: other\n"
+GRAPH = "kind: graph/v1\nname: other\n"
 
 
 @pytest.mark.parametrize(
@@ -19,7 +20,8 @@ PIPELINE = "kind: pipeline/v1\nname: other\n"
         (COLLECTION + "pipeline: ¦", {"pipeline://careful"}),
         (COLLECTION + "language: ¦", {"german", "simple", "japanese"}),
         (COLLECTION + "¦", {"pipeline", "metadata", "language"}),
-        (PIPELINE + "¦", {"loader", "parser", "cleaner", "splitter", "enricher", "embedder", "store"}),
+        (GRAPH + "¦", {"version", "inputs", "nodes"}),
+        (PIPELINE + "¦", {"version", "loader", "parser", "cleaner", "splitter", "enricher", "embedder", "store"}),
         (PIPELINE + "enricher: { model: ¦", {"model://small", "model://default"}),
         (PIPELINE + "cleaner: { unicode: ¦", {"NFC", "NFKC"}),
         (PIPELINE + "store: { type: ¦", {"pgvector", "qdrant", "pinecone"}),
