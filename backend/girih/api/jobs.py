@@ -22,6 +22,7 @@ router = Router(tags=["knowledge"], route_class=GuardedRoute)
 Reader = Annotated[OrgScope, requires("knowledge:read")]
 Writer = Annotated[OrgScope, requires("knowledge:write")]
 After = Annotated[int, Depends(resume_after)]
+Stuck = Annotated[bool, Query(description="Only jobs that wait long, were tried before, or lost their worker.")]
 
 
 class RetryRequest(Body):
@@ -38,9 +39,7 @@ async def list_ingestion_jobs(
     scope: Reader,
     asker: For,
     status: Annotated[JobStatus | None, Query()] = None,
-    stuck: Annotated[
-        bool, Query(description="Only jobs that wait long, were tried before, or lost their worker.")
-    ] = False,
+    stuck: Stuck = False,
     collection: Annotated[str | None, Query(max_length=64)] = None,
     cursor: Annotated[str | None, Query(max_length=100)] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
