@@ -23,6 +23,7 @@ from girih.services.runs.feed import Hub
 from girih.services.runs.queue import Limits
 from girih.services.runs.reader import GAP
 from girih.services.runs.schemas import RunIn
+from girih.wiring.runs import DOORBELL
 
 ONE = plan(node("a", "$end"))
 
@@ -33,6 +34,7 @@ class Heard:
     def __init__(self) -> None:
         self.news: list[UUID] = []
         self.stops: list[UUID] = []
+        self.moved: list[UUID] = []
         self.looks = 0
 
     def has_news(self, run_id: UUID) -> None:
@@ -42,7 +44,7 @@ class Heard:
         self.stops.append(run_id)
 
     def has_moved(self, project_id: UUID) -> None:
-        """Not followed here."""
+        self.moved.append(project_id)
 
     def may_have_missed(self) -> None:
         self.looks += 1
@@ -81,6 +83,20 @@ async def test_every_process_hears_each_ring_and_many_are_one(doorbell: Callable
     await soon(lambda: others.stops and len(set(others.news)) == len(runs) and ears.stops)
     assert len(others.news) == len(runs)
     assert ears.looks == others.looks == 1
+
+
+async def test_the_database_rings_where_agents_changed(database_url: str, office: Office) -> None:
+    here, ears = Doorbell(Channel(database_url, DOORBELL)), Heard()
+    here.start(ears)
+    try:
+        await soon(lambda: here.hears)
+        await office.publish(ONE)
+        await soon(lambda: ears.moved)
+        await office.publish(ONE, "other")
+        await soon(lambda: len(ears.moved) == 2)
+    finally:
+        await here.close()
+    assert set(ears.moved) == {office.scope.project_id}, "once for each transaction"
 
 
 async def test_what_is_no_ring_is_no_news(doorbell: Callable[[], Doorbell], database_url: str) -> None:
