@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import BaseModel
 
 Origin = Literal["own", "imported"]
+Done = Literal["create", "unchanged", "kept"]
 
 
 class SigningKeyOut(BaseModel):
@@ -37,7 +38,7 @@ class ImportedOut(BaseModel):
     kind: str
     name: str
     version: str | None
-    action: Literal["create", "unchanged", "kept"]
+    action: Done
 
 
 class ImportOut(BaseModel):

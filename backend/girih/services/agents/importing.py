@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
@@ -12,12 +12,11 @@ from girih.db.base import new_id
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import UnitOfWork, Work
 from girih.errors import Conflict, InvalidInput
-from girih.language.bundles.manifest import Bundle, BundledDocument, BundledVersion, DocumentEntry, read
+from girih.language.bundles.manifest import Bundle, BundledDocument, BundledVersion, read
 from girih.language.compiler.pipeline import Compilation
 from girih.language.compiler.plan import Plan
-from girih.language.compiler.workspace import Catalog, OtherSpec
 from girih.language.nodes.registry import kinds
-from girih.language.spec.semantic import numbers_of
+from girih.language.spec.semantic import is_version, numbers_of
 from girih.providers.signing.checking import Checked, check, uncovered
 from girih.providers.signing.keys import KeyRing
 from girih.services.agents import (
@@ -28,24 +27,19 @@ from girih.services.agents import (
     repository,
 )
 from girih.services.agents.gate_schemas import ImportedOut, ImportOut
+from girih.services.agents.import_course import ANOTHER, Course, noun
+from girih.services.agents.importing_documents import Documents
 from girih.services.agents.ports import Collections, Facilities
-from girih.services.agents.publish import publish_documents, require_facilities
+from girih.services.agents.publish import require_facilities
 from girih.services.agents.received import columns_of, require_path
 from girih.services.agents.references import LATEST
 from girih.services.agents.signing import Signing
 from girih.services.agents.tables import Agent, AgentVersion
-from girih.services.pipelines import publishing as pipelines
-from girih.services.pipelines import repository as pipeline_repository
-from girih.services.pipelines.tables import PipelineVersion
-from girih.services.registry.schemas import UNTOLD
-from girih.services.registry.service import TABLES, RegistryService
-from girih.services.shelf import texts
+from girih.services.audit.service import record
+from girih.services.registry.service import RegistryService
 
 _GRAPH: Final = "graph/v1"
-_MODEL: Final = "model/v1"
-_COLLECTION: Final = "collection/v1"
 _PIPELINE: Final = "pipeline/v1"
-_ANOTHER: Final = "is here already, and is another one"
 
 
 @dataclass(frozen=True)
@@ -54,17 +48,6 @@ class Trust:
 
     keys: KeyRing = field(default_factory=KeyRing)
     allow_unsigned: bool = False
-
-
-@dataclass
-class _Course:
-    """One import on its way: what is done, and what stands against it, in words."""
-
-    work: Work
-    bundle: Bundle
-    checked: dict[str, Checked]
-    done: list[ImportedOut] = field(default_factory=list)
-    conflicts: list[str] = field(default_factory=list)
 
 
 class Importing:
@@ -79,8 +62,7 @@ class Importing:
         signing: Signing,
     ) -> None:
         self._uow = uow
-        self._registry = registry
-        self._collections = collections
+        self._documents = Documents(registry, collections)
         self._facilities = facilities
         self._signing = signing
 
@@ -100,44 +82,19 @@ class Importing:
         await require_facilities(self._facilities, Compilation((), plans))
         async with self._uow(scope) as work:
             await repository.lock_project(work, scope)
-            course = _Course(work, bundle, {one.ref: one for one in checked})
-            await self._documents(course)
+            course = Course(work, bundle, {one.ref: one for one in checked})
+            await self._documents.take(course)
             for version in bundle.versions:
                 await self._version(course, version)
             if course.conflicts:
                 raise _refusal(course.conflicts)
             await _keep_keys(work, checked, ring | trust.keys)
+            await _note(course)
             if dry_run:
                 work.discard()
         return ImportOut(root=bundle.manifest.root, items=course.done)
 
-    async def _documents(self, course: _Course) -> None:
-        """What is not here is made; what is here with another content stays, and is in the way unless it is a model."""
-        here = await self._here(course.work)
-        for document in course.bundle.documents:
-            if document.entry.kind == _PIPELINE:
-                await _pipeline(course, document)
-        others = [document for document in course.bundle.documents if document.entry.kind != _PIPELINE]
-        new = [document for document in others if _is_new(course, document.entry, here)]
-        for absent in course.bundle.manifest.absent:
-            if absent.name not in here[absent.kind]:
-                course.conflicts.append(f"the {_noun(absent.kind)} `{absent.name}` is not in the bundle, nor here")
-        if not course.conflicts and new:
-            specs = tuple(document.spec for document in new)
-            made = Compilation((), others=specs)
-            await publish_documents(course.work, self._registry, self._collections, made, UNTOLD)
-            for document in new:
-                await _keep_text(course.work, document)
-                _tell(course, document.entry, "create")
-
-    async def _here(self, work: Work) -> dict[str, dict[str, str]]:
-        found = {kind: dict(await self._registry.digests(work, kind)) for kind in TABLES}
-        found[_MODEL] = dict.fromkeys(Catalog().models, "") | found[_MODEL]
-        found[_COLLECTION] = dict(await self._collections.collection_digests(work))
-        found[_PIPELINE] = await pipeline_repository.digests(work, work.speaks_for)
-        return found
-
-    async def _version(self, course: _Course, version: BundledVersion) -> None:
+    async def _version(self, course: Course, version: BundledVersion) -> None:
         work, said = course.work, version.entry.statement
         agent = await bundle_repository.agent(work, work.speaks_for, said.name)
         rows = await bundle_repository.known(work, agent) if agent is not None else []
@@ -145,7 +102,7 @@ class Importing:
         if same is not None:
             course.done.append(ImportedOut(kind=_GRAPH, name=said.name, version=same.version, action="unchanged"))
         elif (taken := next((row for row in rows if row.version == said.version), None)) is not None:
-            why = "was removed here, and its number stays taken" if taken.is_collected else _ANOTHER
+            why = "was removed here, and its number stays taken" if taken.is_collected else ANOTHER
             course.conflicts.append(f"`{said.name}` {said.version} {why}")
             return
         elif course.conflicts:
@@ -156,7 +113,7 @@ class Importing:
             await pruning_repository.bring_back(work, work.speaks_for, [said.name])
 
     async def _add(
-        self, course: _Course, version: BundledVersion, agent: Agent | None, rows: Sequence[bundle_repository.Known]
+        self, course: Course, version: BundledVersion, agent: Agent | None, rows: Sequence[bundle_repository.Known]
     ) -> None:
         work, scope, said = course.work, course.work.speaks_for, version.entry.statement
         found = course.checked[version.ref]
@@ -184,6 +141,7 @@ def _require_known(bundle: Bundle) -> None:
     known = kinds()
     for document in bundle.documents:
         require_path(document.entry.path, document.source)
+        _require_number(bundle, document)
     for version in bundle.versions:
         columns_of(version)
         unknown = sorted({node["verb"] for node in version.plan["nodes"]} - known.keys())
@@ -192,6 +150,19 @@ def _require_known(bundle: Bundle) -> None:
                 f"{version.ref} has a node of the kind `{unknown[0][:40]}`, which this version of girih does not know",
                 help="update girih",
             )
+
+
+def _require_number(bundle: Bundle, document: BundledDocument) -> None:
+    """A pipeline's number is the one that it has in the locks, which are signed; no other document has one."""
+    entry = document.entry
+    locks = [one for version in bundle.versions for one in version.entry.statement.lock or ()]
+    told = {one.get("version") for one in locks if one.get("kind") == "pipeline" and one.get("digest") == entry.digest}
+    is_odd = entry.version is None or not is_version(entry.version) or (told and entry.version not in told)
+    if is_odd if entry.kind == _PIPELINE else entry.version is not None:
+        raise InvalidInput(
+            f"the {noun(entry.kind)} {entry.name} has a number that no version was published with",
+            help="ask for the bundle again where it was exported",
+        )
 
 
 def _require_trusted(bundle: Bundle, checked: list[Checked], *, allow_unsigned: bool) -> None:
@@ -210,65 +181,17 @@ def _require_trusted(bundle: Bundle, checked: list[Checked], *, allow_unsigned: 
     loose = next(uncovered(bundle, checked), None)
     if loose is not None:
         raise InvalidInput(
-            f"the {_noun(loose.kind)} {loose.name} is in the bundle, and no signature is about it; nothing "
-            "was imported",
+            f"the {noun(loose.kind)} {loose.name} is in the bundle, and no signature is about it; nothing was imported",
             help="ask for it again where it was exported, or take it as it is with --allow-unsigned",
         )
 
 
-def _is_new(course: _Course, entry: DocumentEntry, here: Mapping[str, Mapping[str, str]]) -> bool:
-    """Whether a document has to be made; says what happens to one that is here."""
-    known = here[entry.kind].get(entry.name)
-    if known is None:
-        return True
-    if known != entry.digest and entry.kind != _MODEL:
-        course.conflicts.append(f"the {_noun(entry.kind)} `{entry.name}` {_ANOTHER}")
-    else:
-        _tell(course, entry, "unchanged" if known == entry.digest else "kept")
-    return False
-
-
-async def _keep_text(work: Work, document: BundledDocument) -> None:
-    await texts.keep(work, Compilation((), others=(document.spec,)), {document.spec.path: document.source})
-
-
-async def _pipeline(course: _Course, document: BundledDocument) -> None:
-    """A pipeline's version under its own number, unless the name is taken by others."""
-    work, scope, entry, spec = course.work, course.work.speaks_for, document.entry, document.spec
-    rows = await bundle_repository.pipeline_versions(work, scope, entry.name)
-    if any(row.digest == entry.digest for row in rows):
-        await pipeline_repository.bring_back(work, scope, [entry.name])
-        _tell(course, entry, "unchanged")
-    elif rows:
-        course.conflicts.append(f"the pipeline `{entry.name}` {_ANOTHER}")
-    elif not course.conflicts:
-        put = await pipelines.put(work, [spec], UNTOLD) if entry.version is None else None
-        if put is None:
-            await pipeline_repository.add_version(work, await _pipeline_row(work, entry, spec))
-        await _keep_text(work, document)
-        _tell(course, entry, "create")
-
-
-async def _pipeline_row(work: Work, entry: DocumentEntry, spec: OtherSpec) -> PipelineVersion:
-    scope = work.speaks_for
-    return PipelineVersion(
-        id=new_id(),
-        org_id=scope.org_id,
-        project_id=scope.project_id,
-        pipeline_id=await pipeline_repository.add_pipeline(work, scope, spec.name),
-        number=1,
-        version=entry.version,
-        digest=spec.digest,
-        document=spec.document,
-        path=spec.path,
-        created_by=scope.actor,
-    )
-
-
-def _tell(course: _Course, entry: DocumentEntry, action: str) -> None:
-    course.done.append(
-        ImportedOut.model_validate({"kind": entry.kind, "name": entry.name, "version": entry.version, "action": action})
-    )
+async def _note(course: Course) -> None:
+    """Write down who took in what, and who had signed it."""
+    signers = sorted({one.kid for one in course.checked.values() if one.standing == "signed" and one.kid})
+    made = [f"{one.kind.partition('/')[0]}:{one.name}" for one in course.done if one.action == "create"]
+    root = f"agent:{course.bundle.manifest.root}"
+    await record(course.work, "bundle.imported", root, created=made, signers=signers)
 
 
 async def _keep_keys(work: Work, checked: list[Checked], ring: KeyRing) -> None:
@@ -277,10 +200,6 @@ async def _keep_keys(work: Work, checked: list[Checked], ring: KeyRing) -> None:
         key = ring.get(kid)
         if key is not None:
             await key_repository.keep(work, key, "imported")
-
-
-def _noun(kind: str) -> str:
-    return kind.partition("/")[0]
 
 
 def _refusal(conflicts: Sequence[str]) -> Conflict:
