@@ -134,9 +134,14 @@ async def test_the_list_says_who_answers_and_never_a_key(client: Client, girih: 
     assert (told["fallbacks"], told["revision"], told["is_declared"]) == (["demo"], 1, True)
     assert told["digest"] != before["writer"]["digest"]
     assert KEY not in answer.text
+    (secret,) = (await client.get("/v1/secrets")).json()["items"]
+    assert secret["used_by"] == [{"kind": "model", "name": "writer"}]
+    is_problem(await client.delete("/v1/secrets/listed"), 409)
     one = (await client.get("/v1/models", params={"limit": 1})).json()
     rest = (await client.get("/v1/models", params={"cursor": one["next"]})).json()
     assert [item["name"] for item in (*one["items"], *rest["items"])] == ["default", "demo", "writer"]
+    assert (await client.delete("/v1/models/writer/binding")).status_code == 204
+    assert (await client.delete("/v1/secrets/listed")).status_code == 204
 
 
 async def test_binding_twice_makes_one_revision_and_is_told(client: Client) -> None:

@@ -244,3 +244,27 @@ async def test_a_version_that_fails_goes_back_by_itself(clients: list[httpx.Asyn
     assert begun["data"]["weights"] == split["weights"]
     for client in clients:
         assert {await echo(client) for _ in range(8)} == {"1.0.0"}
+
+
+SAYS = """\
+kind: graph/v1
+name: says
+use: { model: model://default }
+nodes:
+  say: { llm: model, prompt: Say something., next: $end }
+outputs: { text: "${ say.text }" }
+"""
+
+
+async def test_a_binding_that_one_process_makes_answers_in_the_other(clients: list[httpx.AsyncClient]) -> None:
+    one, two = clients
+    assert (await one.post("/v1/workspace/apply", json={"files": {"says.yaml": SAYS}})).is_success
+    for words in ("first", "second"):
+        bound = await one.put("/v1/models/default/binding", json={"provider": "demo", "params": {"script": [words]}})
+        assert bound.is_success, bound.text
+        async with asyncio.timeout(20):
+            while (said := (await two.post("/v1/runs/wait", json={"agent": "says"})).json())["outputs"][
+                "text"
+            ] != words:
+                await asyncio.sleep(0.2)
+        assert said["status"] == "succeeded"

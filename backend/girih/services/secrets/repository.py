@@ -27,6 +27,10 @@ SELECT DISTINCT kind, name, found[1] AS secret FROM (
     SELECT 'model', name, regexp_matches(document::text, {_NAMED}, 'g')
     FROM models WHERE {_MINE} AND document::text LIKE '%"secret://%'
     UNION ALL
+    SELECT 'model', name, regexp_matches(binding::text, {_NAMED}, 'g')
+    FROM (SELECT DISTINCT ON (name) name, binding FROM model_bindings WHERE {_MINE} ORDER BY name, revision DESC) AS now
+    WHERE binding::text LIKE '%"secret://%'
+    UNION ALL
     SELECT 'data_store', name, regexp_matches(config::text, {_NAMED}, 'g')
     FROM data_stores WHERE {_MINE} AND config::text LIKE '%"secret://%'
     UNION ALL
