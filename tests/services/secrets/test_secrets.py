@@ -16,6 +16,8 @@ from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import UnitOfWork
 from girih.errors import Conflict, InvalidInput, NotFound, Unavailable
 from girih.providers.keys.base import MasterKeys, WrongKey
+from girih.services.audit.schemas import AuditSearch
+from girih.services.audit.service import AuditService
 from girih.services.secrets import service as module
 from girih.services.secrets.sealing import DataKey, Place
 from girih.services.secrets.short_memory import ShortMemory
@@ -40,6 +42,19 @@ async def test_a_stored_secret_comes_before_the_operators(uow: UnitOfWork, scope
     assert await service.value(scope, "crm.key") == "operator's"
     with pytest.raises(NotFound):
         await service.delete(scope, "crm.key", force=True)
+
+
+async def test_who_sets_and_deletes_is_written_down_without_a_value(uow: UnitOfWork, scope: OrgScope) -> None:
+    service = make_service(uow, MasterKeys(new_master()))
+    await service.put(scope, "crm.key", "canary")
+    await service.put(scope, "crm.key", "canary")
+    await service.delete(scope, "crm.key", force=True)
+    log = await AuditService(uow).entries(scope, AuditSearch(action="secret."), cursor=None, limit=10)
+    assert [(one.actor, one.action, one.target, one.details) for one in reversed(log.items)] == [
+        ("test", "secret.set", "secret:crm.key", {"version": 1}),
+        ("test", "secret.set", "secret:crm.key", {"version": 2}),
+        ("test", "secret.deleted", "secret:crm.key", {"forced": True}),
+    ]
 
 
 async def test_projects_and_organizations_have_secrets_of_their_own(uow: UnitOfWork, scope: OrgScope) -> None:

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import UnitOfWork, Work
+from girih.services.audit.service import record
 from girih.services.secrets import columns, key_repository
 from girih.services.secrets.columns import SealedColumn
 from girih.services.secrets.keyring import KeyRing, bound
@@ -73,7 +74,11 @@ class Rotation:
         key = await masters.unwrap(row.master, row.wrapped, context)
         wrapped = await masters.current.wrap(key, context)
         async with self._uow(scope) as work:
-            return await key_repository.rewrap(work, row.org_id, row.version, row.wrapped, wrapped, masters.current.id)
+            master = masters.current.id
+            moved = await key_repository.rewrap(work, row.org_id, row.version, row.wrapped, wrapped, master)
+            if moved:
+                await record(work, "data_key.rewrapped", f"data_key:{row.version}", org_wide=True, master=master)
+            return moved
 
     async def _renew(self, scope: OrgScope) -> int:
         await self._drop_old(scope)
@@ -98,6 +103,7 @@ class Rotation:
         # Whoever holds the key before writes with it first; whoever comes later finds it retired.
         await key_repository.retire(work, key.org_id, before.version)
         await key_repository.add(work, key.org_id, key.version, wrapped, master)
+        await record(work, "data_key.rotated", f"data_key:{key.version}", org_wide=True)
         return True
 
     async def _again(self, scope: OrgScope, column: SealedColumn, key: DataKey, known: dict[int, DataKey]) -> int:

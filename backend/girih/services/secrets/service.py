@@ -12,6 +12,7 @@ from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import UnitOfWork, Work
 from girih.errors import Conflict, InvalidInput, NotFound
 from girih.providers.credentials import Secrets
+from girih.services.audit.service import record
 from girih.services.secrets import repository
 from girih.services.secrets.keyring import KeyRing
 from girih.services.secrets.schemas import SecretOut, UseOut
@@ -60,12 +61,12 @@ class SecretService:
                 made = new_id()
                 sealed = key.seal(Place(scope.org_id, "secrets", "value", made), value)
                 if await repository.add(work, scope, name, made, sealed):
-                    return await _shown(work, scope, name)
+                    return await _told(work, scope, name)
                 row = await repository.lock(work, scope, name)
             if row is None:
                 raise Conflict("the secret was deleted just now", help="set it again")
             await repository.change(work, row, key.seal(repository.place_of(row), value), scope.actor)
-            return await _shown(work, scope, name)
+            return await _told(work, scope, name)
 
         shown = await self._ring.writing(scope, write)
         self._values.forget((scope.org_id, scope.project_id, name))
@@ -91,6 +92,7 @@ class SecretService:
                     used_by=[{"kind": kind, "name": user} for kind, user in users],
                 )
             await repository.remove(work, scope, name)
+            await record(work, "secret.deleted", f"secret:{name}", forced=force)
         self._values.forget((scope.org_id, scope.project_id, name))
 
     async def _stored(self, scope: OrgScope, name: str) -> str | None:
@@ -118,6 +120,12 @@ async def _all(work: Work, scope: OrgScope) -> list[SecretOut]:
 
 async def _shown(work: Work, scope: OrgScope, name: str) -> SecretOut:
     return next(one for one in await _all(work, scope) if one.name == name)
+
+
+async def _told(work: Work, scope: OrgScope, name: str) -> SecretOut:
+    shown = await _shown(work, scope, name)
+    await record(work, "secret.set", f"secret:{name}", version=shown.version)
+    return shown
 
 
 def _out(row: Secret, users: Sequence[tuple[str, str]]) -> SecretOut:

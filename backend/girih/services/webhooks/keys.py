@@ -10,6 +10,7 @@ from uuid import UUID
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import UnitOfWork, Work
 from girih.errors import Conflict
+from girih.services.audit.service import record
 from girih.services.secrets.columns import SealedColumn
 from girih.services.secrets.keyring import KeyRing
 from girih.services.secrets.sealing import DataKey, Place, is_sealed
@@ -121,6 +122,7 @@ class SigningKeys:
             before=_kept(scope, key, "before", before.secret),
             before_until=until,
         )
+        await record(work, "webhook_secret.rotated", f"project:{scope.project_id}")
         work.session.expunge(row)
         return row
 
