@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import cast, select
+from sqlalchemy import ColumnElement, cast, select
 from sqlalchemy.dialects.postgresql import JSONB
 
 from girih.db.tenancy import OrgScope
@@ -92,7 +92,8 @@ async def pipeline_versions(work: Work, scope: OrgScope, name: str) -> Sequence[
 
 async def reports(work: Work, scope: OrgScope, versions: Collection[UUID]) -> dict[UUID, JsonObject]:
     """The report of each of these versions that has one, without the single tests, by the version's id."""
-    query = select(AgentVersion.id, cast(AgentVersion.report, JSONB).op("-", return_type=JSONB())("tests")).where(
+    short: ColumnElement[Any] = cast(AgentVersion.report, JSONB).op("-", return_type=JSONB())("tests")
+    query = select(AgentVersion.id, short).where(
         AgentVersion.org_id == scope.org_id, AgentVersion.id.in_(versions), AgentVersion.report.is_not(None)
     )
     found = await work.session.execute(query)

@@ -105,8 +105,8 @@ class Exporting:
                     help=f"publish {child} and then {name} again",
                 )
             await self._add(work, child, inner, contents)
-        for kind, wanted, digest in _documents_of(row):
-            await self._add_document(work, kind, wanted, digest, contents)
+        for kind, wanted, locked in _documents_of(row):
+            await self._add_document(work, kind, wanted, locked, contents)
         _put(contents, name, row)
 
     async def _add_document(self, work: Work, kind: Kind, name: str, digest: str | None, contents: _Contents) -> None:
