@@ -125,6 +125,12 @@ class QueueFull(GirihError):
     code = "queue_full"
 
 
+class RateLimited(GirihError):
+    """More requests came than may in that time; `details["retry_after"]` (seconds) says when the next may."""
+
+    code = "rate_limited"
+
+
 class BudgetExceeded(GirihError):
     """What may be spent in this period is spent. `details` has `frees_at`, and `retry_after` in seconds."""
 

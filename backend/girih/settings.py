@@ -145,6 +145,15 @@ class Settings(BaseSettings):
     queued_runs_per_org: int = Field(
         default=1_000, ge=1, le=1_000_000, description="The most runs of one organization that may wait."
     )
+    requests_per_minute: int = Field(
+        default=0, ge=0, le=1_000_000, description="Requests a minute that a key or a person may send; 0: any number."
+    )
+    requests_per_minute_per_org: int = Field(
+        default=0, ge=0, le=10_000_000, description="The same for all of an organization together."
+    )
+    request_burst: float = Field(
+        default=0.25, gt=0, le=1, description="The share of a minute's requests that may come at once."
+    )
     worker_roles: str = Field(
         default="ingestion,runs,sync",
         description="What a worker does, separated by commas: `ingestion` of documents, `runs` in the background, "

@@ -127,7 +127,8 @@ class GuardedRoute(APIRoute):
             if permission == ACCOUNT:
                 await _holder(request)
             elif secret:
-                await _caller(request)
+                scope = await _caller(request)
+                request.state.rate = await request.app.state.girih.limits.take(scope)
             unknown = sorted(set(request.query_params) - parameters)
             if unknown and not self.any_parameters:
                 raise _unknown_parameter(unknown[0], parameters)

@@ -16,6 +16,7 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from girih import errors
+from girih.api.rates import refusal_headers
 from girih.language.spec.tree import JsonObject
 
 MEDIA_TYPE = "application/problem+json"
@@ -36,6 +37,7 @@ STATUS: Mapping[type[errors.GirihError], int] = {
     errors.InvalidInput: 422,
     errors.BadCursor: 400,
     errors.QueueFull: 429,
+    errors.RateLimited: 429,
     errors.BudgetExceeded: 429,
     errors.NotFound: 404,
     errors.Conflict: 409,
@@ -159,6 +161,8 @@ def _girih_error(request: Request, error: Exception) -> Response:
         headers["www-authenticate"] = "Bearer"
     if status in (429, 503, 504) or isinstance(error, errors.ThreadBusy):
         headers["retry-after"] = str(error.details.get("retry_after", RETRY_AFTER))
+    if isinstance(error, errors.RateLimited):
+        headers |= refusal_headers(error)
     details = dict(error.details)
     diagnostics = details.pop("diagnostics", None)
     return problem(

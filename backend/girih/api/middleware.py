@@ -12,6 +12,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from girih.api.errors import BEGAN, unexpected
+from girih.api.rates import rate_headers
 from girih.api.sse import LATER, Flow
 from girih.db.patience import patient
 
@@ -71,7 +72,7 @@ class _Exchange:
             self.status = message["status"]
             headers = MutableHeaders(scope=message)
             headers["x-request-id"] = self.id
-            for name, value in _HEADERS.items():
+            for name, value in {**_HEADERS, **rate_headers(self.scope)}.items():
                 headers.setdefault(name, value)
         await self._send(message)
 

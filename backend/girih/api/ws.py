@@ -69,7 +69,9 @@ async def _caller(socket: WebSocket, girih: Girih) -> OrgScope:
             "no API key came with the request",
             help=f"send `Authorization: Bearer girih_…`, or offer the protocols `{PROTOCOL}` and `{KEY}girih_…`",
         )
-    return allow(await speaker(girih, keys[0], socket.headers), "runs:read")
+    scope = allow(await speaker(girih, keys[0], socket.headers), "runs:read")
+    await girih.limits.take(scope)
+    return scope
 
 
 def _check_origin(socket: WebSocket, origins: tuple[str, ...]) -> None:

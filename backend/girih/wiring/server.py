@@ -53,6 +53,7 @@ from girih.wiring.facilities import InstalledFacilities
 from girih.wiring.gating import ServerTrials
 from girih.wiring.ingestion import open_news
 from girih.wiring.knowledge import make_embedders, make_knowledge, warm_up
+from girih.wiring.limits import Limits, make_limits
 from girih.wiring.models import make_model_service
 from girih.wiring.people import People, make_people
 from girih.wiring.retention import make_retention
@@ -122,6 +123,7 @@ class Girih:
     readiness: Callable[[], Awaitable[Readiness]]
     warm_up: Callable[[], None]
     people: People
+    limits: Limits
     secrets: SecretService
     shelf: Shelf
     models: ModelService
@@ -160,11 +162,11 @@ async def open_girih(settings: Settings) -> AsyncIterator[Girih]:
         more = retention, *said, ScheduleService(uow, runs), StoreService(uow, embedders)
         news = open_news(stack, settings)
         sources, jobs = make_sources(stack, settings, uow, news, secrecy.secrets), JobService(uow, news)
-        people = make_people(stack, settings, uow)
+        people, limits = make_people(stack, settings, uow), make_limits(stack, settings)
         models = make_model_service(stack, settings, uow, registry, provider, secrecy.secrets, usage.allowances, events)
         tools = make_tool_service(stack, settings, uow, registry, secrecy.secrets)
         shelf = make_shelf(uow, retention, registry, knowledge, agents.changed)
-        last = people, secrecy.secrets, shelf, models
+        last = people, limits, secrecy.secrets, shelf, models
         yield Girih(*nouns, *more, *shelves, sources, jobs, facts, readiness, lambda: warm_up(*loads), *last, tools)
 
 

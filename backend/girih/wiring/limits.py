@@ -1,0 +1,54 @@
+"""How often callers may ask: a rate for each key or person, and one for each organization, from the settings."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+
+from girih.db.tenancy import OrgScope
+from girih.errors import RateLimited
+from girih.providers.limits.buckets import Ask, Buckets, LocalBuckets, Rate, Verdict
+from girih.providers.limits.shared import SharedBuckets
+from girih.settings import Settings
+
+
+class Limits:
+    """Counts the requests of callers. Without a rate nothing is counted."""
+
+    def __init__(self, buckets: Buckets, per_caller: Rate | None, per_organization: Rate | None) -> None:
+        self._buckets = buckets
+        self._per_caller = per_caller
+        self._per_organization = per_organization
+
+    async def take(self, scope: OrgScope) -> Verdict | None:
+        """Count one request of a caller. Raises `RateLimited` for one too many; `None` where nothing is counted."""
+        asks = []
+        if self._per_caller is not None:
+            asks.append(Ask(f"{scope.org_id}:{scope.actor}", self._per_caller))
+        if self._per_organization is not None:
+            asks.append(Ask(str(scope.org_id), self._per_organization))
+        if not asks:
+            return None
+        verdict = await self._buckets.take(asks)
+        if not verdict.passes:
+            raise RateLimited(
+                "too many requests",
+                help=f"send it again in {verdict.wait} s",
+                retry_after=verdict.wait,
+                limit=verdict.limit,
+                reset=verdict.reset,
+            )
+        return verdict
+
+
+def make_limits(stack: AsyncExitStack, settings: Settings) -> Limits:
+    """Shared by all processes where there is a Redis, else of each process alone."""
+    rates = [_rate(settings.requests_per_minute, settings), _rate(settings.requests_per_minute_per_org, settings)]
+    if not settings.redis_url or rates == [None, None]:
+        return Limits(LocalBuckets(), *rates)
+    shared = SharedBuckets(settings.redis_url)
+    stack.push_async_callback(shared.aclose)
+    return Limits(shared, *rates)
+
+
+def _rate(per_minute: int, settings: Settings) -> Rate | None:
+    return Rate(per_minute, max(1, round(per_minute * settings.request_burst))) if per_minute else None
