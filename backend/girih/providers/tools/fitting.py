@@ -10,10 +10,16 @@ from girih.language.spec.tools import tool_schemas
 from girih.language.spec.tree import JsonObject, JsonSchema, JsonValue
 
 
-def check_arguments(contract: JsonObject, arguments: JsonObject) -> None:
-    """Raise `NodeError` (`invalid_output`) for arguments that do not fit: they never will."""
-    name = contract["name"]
-    _require(tool_schemas(contract)[0], arguments, "invalid_output", f"the arguments for tool '{name}' do not fit")
+def checked_arguments(contract: JsonObject, arguments: JsonObject) -> JsonObject:
+    """The arguments with the defaults of those that were left out.
+
+    Raises `NodeError` (`invalid_output`) for arguments that do not fit: they never will.
+    """
+    name, parameters = contract["name"], tool_schemas(contract)[0]
+    _require(parameters, arguments, "invalid_output", f"the arguments for tool '{name}' do not fit")
+    known = parameters["properties"]
+    missing = {key: known[key]["default"] for key in known if "default" in known[key] and key not in arguments}
+    return {**arguments, **missing}
 
 
 def typed_result(contract: JsonObject, binding: JsonObject, answer: JsonValue) -> JsonObject:

@@ -15,7 +15,7 @@ from girih.language.spec.tree import JsonObject, JsonValue
 from girih.providers.credentials import Secrets, no_secrets
 from girih.providers.outbound import OutboundClient, OutboundResponse
 from girih.providers.telemetry.context import TRACEPARENT
-from girih.providers.tools.fitting import check_arguments, typed_result
+from girih.providers.tools.fitting import checked_arguments, typed_result
 from girih.providers.tools.reaching import Exchange, Reach, Seen, refused_by
 
 _IN_PATH = re.compile(r"\{([^{}]+)\}")
@@ -44,7 +44,7 @@ class HttpTools:
         The failure says in `can_pass` whether a repetition may help, and in `details["retry_after"]` (seconds) when the
         service wants to be asked again.
         """
-        check_arguments(contract, arguments)
+        arguments = checked_arguments(contract, arguments)
         name, http = contract["name"], contract["http"]
         asked = _asked(name, self._reach.base(name, http), http, arguments, idempotency_key)
         credential = await self._reach.credential(name, http)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from girih.errors import NodeError
 from girih.language.spec.mcp_tools import pin_of
 from girih.language.spec.tree import JsonObject, JsonValue
-from girih.providers.tools.fitting import check_arguments, typed_result
+from girih.providers.tools.fitting import checked_arguments, typed_result
 from girih.providers.tools.mcp_sessions import Line, McpSessions
 from girih.providers.tools.reaching import Reach, Seen
 
@@ -31,7 +31,7 @@ class McpTools:
         seen: Seen | None = None,
     ) -> JsonValue:
         """Call the tool once, if the server still lists it as it was pinned. Raises `NodeError`."""
-        check_arguments(contract, arguments)
+        arguments = checked_arguments(contract, arguments)
         name, binding = contract["name"], contract["mcp"]
         line = await line_to(self._reach, name, binding, timeout)
         _require_pinned(name, binding, (await self._sessions.tools(self._project, line)).get(binding["tool"]))

@@ -18,7 +18,7 @@ from girih.errors import NodeError
 from girih.language.spec.foreign import Fields, Foreign, ForeignError, Result, fields_of, result_of
 from girih.language.spec.tools import tool_schemas
 from girih.language.spec.tree import JsonObject, JsonSchema, JsonValue
-from girih.providers.tools.fitting import check_arguments, typed_result
+from girih.providers.tools.fitting import checked_arguments, typed_result
 from girih.providers.tools.reaching import Seen
 
 GROUP = "girih.tools"
@@ -111,7 +111,7 @@ class PluginTools:
     ) -> JsonValue:
         """Call the function once. A thread that takes longer than `timeout` is left alone. Raises `NodeError`."""
         del idempotency_key, seen  # there is no request
-        check_arguments(contract, arguments)
+        arguments = checked_arguments(contract, arguments)
         name = contract["name"]
         try:
             plugin = await asyncio.to_thread(self._plugins.get, contract["python"]["plugin"])

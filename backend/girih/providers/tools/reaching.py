@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
@@ -10,7 +11,7 @@ from girih.errors import DatabaseUnavailable, NodeError, RunErrorKind, Unavailab
 from girih.language.spec.tree import JsonObject
 from girih.providers.credentials import Secrets, no_secrets, secret_variable
 from girih.providers.outbound import OutboundClient, OutboundError, OutboundResponse, Reason
-from girih.providers.retry_after import retry_after
+from girih.providers.retry_after import LONGEST_WAIT, retry_after
 from girih.providers.veil import NO_VEIL, Veil
 
 NOTHING: Mapping[str, str] = {}
@@ -34,6 +35,8 @@ _REASONS: Mapping[Reason, RunErrorKind] = {
     "tls": "unavailable",
     "forbidden": "refused",
 }
+_EPOCH = 1_000_000_000
+"""What is more is a moment, not a number of seconds."""
 _PASSING: frozenset[Reason] = frozenset({"timeout", "unreachable", "unreadable"})
 
 
@@ -144,9 +147,24 @@ class Reach:
 
 def refused_by(tool: str, response: OutboundResponse) -> NodeError:
     """The failure that a status other than 2xx is."""
-    kind = _STATUS.get(response.status, "tool_error")
-    can_pass = response.status >= 500 or response.status in _MAY_PASS
+    is_limited = response.status == 403 and response.headers.get("x-ratelimit-remaining") == "0"
+    kind = "rate_limit" if is_limited else _STATUS.get(response.status, "tool_error")
+    can_pass = response.status >= 500 or response.status in _MAY_PASS or is_limited
     details: dict[str, Any] = {"status": response.status}
-    if (wait := retry_after(response.headers)) is not None:
+    wait = retry_after(response.headers)
+    if wait is None and kind == "rate_limit":
+        wait = _reset(response.headers.get("x-ratelimit-reset", ""))
+    if wait is not None:
         details["retry_after"] = wait
     return NodeError(kind, f"tool '{tool}' answered HTTP {response.status}", can_pass=can_pass, **details)
+
+
+def _reset(text: str) -> float | None:
+    """Seconds until a limit is lifted, as some services say them beside the standard's `Retry-After`.
+
+    It is a number of seconds, or the moment itself in seconds since 1970.
+    """
+    if not text.isdecimal() or len(text) > 12:
+        return None
+    said = float(text)
+    return min(said if said < _EPOCH else max(0.0, said - time.time()), LONGEST_WAIT)
