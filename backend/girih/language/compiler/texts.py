@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import PurePosixPath
 
 from girih.language.compiler.folder import is_spec
 from girih.language.spec.canonical import digest_of
@@ -14,7 +13,7 @@ def named_files(text: str, files: Mapping[str, str]) -> dict[str, str]:
     return {
         path: content
         for path, content in files.items()
-        if PurePosixPath(path).name in text and not is_spec(path, content)
+        if path.rpartition("/")[2] in text and not is_spec(path, content)
     }
 
 

@@ -131,7 +131,8 @@ class Applying:
         self._crash.here("apply.documents")
         numbering = await Numbering.of(work, self._registry, self._collections, compilation, terms.origin)
         changes += await publish_graphs(work, compilation, workspace.files, numbering, seals)
-        await texts.keep(work, compilation, workspace.files)
+        if not terms.dry_run:
+            await texts.keep(work, compilation, workspace.files)
         self._crash.here("apply.graphs")
         if terms.prune:
             changes += await self._pruning.prune(work, compilation, data=terms.prune_data)

@@ -56,18 +56,20 @@ async def publish_graphs(
     work: Work, compilation: Compilation, files: Mapping[str, str], numbering: Numbering, seals: Seals
 ) -> list[Change]:
     """Store every graph in the compilation; returns what changed. `files` holds the texts they came from."""
-    known = await repository.latest(work, work.speaks_for, compilation.plans.keys())
+    heads = await repository.heads(work, work.speaks_for)
+    differs = [name for name, plan in compilation.plans.items() if name not in heads or heads[name][1] != plan.digest]
+    # Of most graphs of a large workspace nothing has changed: their plans are not read.
+    known = await repository.latest(work, work.speaks_for, differs)
     changes: list[Change] = []
     for name, plan in compilation.plans.items():
         path = compilation.sources[name]
-        row = known.get(name)
-        if row is not None and row.digest == plan.digest:
-            numbering.keep(plan, row.version)
-            changes.append(_change_of_graph(plan, path, "unchanged", row.version))
+        if name in heads and heads[name][1] == plan.digest:
+            numbering.keep(plan, heads[name][0])
+            changes.append(_change_of_graph(plan, path, "unchanged", heads[name][0]))
             continue
         version = numbering.row(work, plan)
         version.path, version.source = path, files[path]
-        changes.append(await _publish_graph(work, row, plan, version, seals))
+        changes.append(await _publish_graph(work, known.get(name), plan, version, seals))
     return changes
 
 

@@ -86,6 +86,12 @@ async def digests(work: Work, scope: OrgScope) -> dict[str, str]:
     return dict((await work.session.execute(_latest(scope, select(Agent.name, AgentVersion.digest)))).all())
 
 
+async def heads(work: Work, scope: OrgScope) -> dict[str, tuple[str, str]]:
+    """Version and digest of every agent's latest version, by the agent's name."""
+    rows = await work.session.execute(_latest(scope, select(Agent.name, AgentVersion.version, AgentVersion.digest)))
+    return {name: (version, digest) for name, version, digest in rows}
+
+
 async def contracts_of(work: Work, scope: OrgScope, versions: Collection[UUID]) -> dict[UUID, Contract]:
     """The contract of each of these versions."""
     columns = (Agent.name, AgentVersion.digest, AgentVersion.plan["inputs"], AgentVersion.plan["outputs"])

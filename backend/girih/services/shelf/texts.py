@@ -29,7 +29,8 @@ async def keep(work: Work, compilation: Compilation, files: Mapping[str, str]) -
     A text that says the same in other words takes the place of the one before; the same text changes nothing.
     """
     scope = work.speaks_for
-    rows = [_row(scope, *spec, files) for spec in _specs(compilation)]
+    beside = {path: text for path, text in files.items() if path not in compilation.trees}
+    rows = [_row(scope, *spec, files, beside) for spec in _specs(compilation)]
     if not rows:
         return
     statement = insert(SpecText).values(rows)
@@ -68,7 +69,15 @@ def _specs(compilation: Compilation) -> Iterable[tuple[str, str, str, str]]:
         yield spec.kind, spec.name, spec.digest, spec.path
 
 
-def _row(scope: OrgScope, kind: str, name: str, digest: str, path: str, files: Mapping[str, str]) -> dict[str, object]:
+def _row(
+    scope: OrgScope,
+    kind: str,
+    name: str,
+    digest: str,
+    path: str,
+    files: Mapping[str, str],
+    beside: Mapping[str, str],
+) -> dict[str, object]:
     return {
         "id": new_id(),
         "org_id": scope.org_id,
@@ -78,6 +87,6 @@ def _row(scope: OrgScope, kind: str, name: str, digest: str, path: str, files: M
         "digest": digest,
         "path": path,
         "source": files[path],
-        "files": named_files(files[path], files),
+        "files": named_files(files[path], beside),
         "actor": scope.actor,
     }
