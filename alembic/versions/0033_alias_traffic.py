@@ -13,7 +13,7 @@ branch_labels = None
 depends_on = None
 
 TABLES = ("agent_protections", "agent_targets", "agent_proposals", "agent_guards", "agent_revisions")
-WATCHED = ("agent_aliases", "agent_targets", "agent_versions")
+WATCHED = ("agents", "agent_aliases", "agent_targets", "agent_versions")
 FUNCTIONS = (
     "version_of_thread(uuid, uuid, text, text, uuid)",
     "is_meant(uuid, text, uuid)",
@@ -28,6 +28,7 @@ def upgrade() -> None:
         for statement in guard(table):
             op.execute(statement)
     op.create_index("ix_agent_proposals_org_id_project_id_id", "agent_proposals", ["org_id", "project_id", "id"])
+    op.create_index("ix_agent_guards_org_id_agent_id_alias", "agent_guards", ["org_id", "agent_id", "alias"])
     op.create_index(
         "ix_agent_guards_watching",
         "agent_guards",

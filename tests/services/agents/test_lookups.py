@@ -207,4 +207,7 @@ async def test_every_change_counts_once_it_is_committed(
     seen.append(await revision())
     await published.apply(scope, {"hello.yaml": HELLO.replace("Hello", "Salut")})
     seen.append(await revision())
+    async with uow(scope) as work:
+        await work.session.execute(text("UPDATE agents SET retired_at = now()"))
+    seen.append(await revision())
     assert len(set(seen)) == len(seen)

@@ -110,6 +110,7 @@ class AgentGuard(ProjectOwned, Base):
         _version_key("old_version_id"),
         CheckConstraint("state IN ('watching', 'rolled_back', 'passed', 'superseded')", name="state"),
         CheckConstraint("(state = 'watching') = (ended_at IS NULL)", name="ended"),
+        Index(None, "org_id", "agent_id", "alias"),
         Index("ix_agent_guards_watching", "org_id", "agent_id", "alias", unique=True, postgresql_where=text(WATCHING)),
     )
 
