@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from girih.db.unit_of_work import UnitOfWork
+from girih.services.agents.marking import ShelfService
 from girih.services.agents.ports import Collections
+from girih.services.agents.reading_back import WorkspaceService
 from girih.services.registry.service import RegistryService
+from girih.services.retention.collecting import CollectingService
 from girih.services.retention.service import RetentionService
-from girih.services.shelf.collecting import CollectingService
-from girih.services.shelf.service import ShelfService
-from girih.services.shelf.workspace import WorkspaceService
 
 
 @dataclass(frozen=True)

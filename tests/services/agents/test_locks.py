@@ -10,12 +10,12 @@ from tests.services.agents.workspaces import ASKING, BOOK, HELLO, LOOKUP, SMALL
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import UnitOfWork
 from girih.errors import NotFound, SpecInvalid
+from girih.services.agents.marking import ShelfService
 from girih.services.agents.schemas import ApplyOut, LockOut, VersionDetail
 from girih.services.agents.service import AgentService
 from girih.services.agents.terms import Terms
 from girih.services.registry.schemas import Origin
 from girih.services.shelf.schemas import YankIn
-from girih.services.shelf.service import ShelfService
 
 WITH_MOOD = HELLO.replace("name: string }", 'name: string, mood: "string?" }')
 WITH_WHO = HELLO.replace("name: string }", "who: string }").replace("inputs.name", "inputs.who")

@@ -10,11 +10,11 @@ from tests.services.agents.workspaces import HELLO
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import UnitOfWork
 from girih.providers.embeddings.ladder import Embedders
+from girih.services.agents.marking import ShelfService
+from girih.services.agents.reading_back import WorkspaceService
 from girih.services.agents.service import AgentService
 from girih.services.knowledge.service import KnowledgeService
 from girih.services.registry.service import RegistryService
-from girih.services.shelf.service import ShelfService
-from girih.services.shelf.workspace import WorkspaceService
 
 GREETINGS = ("Hello", "Hi", "Good day")
 

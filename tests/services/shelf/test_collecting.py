@@ -14,13 +14,13 @@ from tests.services.shelf.test_marks import FORCED, TWICE, caller
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import UnitOfWork
 from girih.errors import NotFound
+from girih.services.agents.marking import ShelfService
 from girih.services.agents.service import AgentService
+from girih.services.retention import collecting
+from girih.services.retention.collecting import CollectingService
 from girih.services.retention.schemas import Retention, RetentionIn
 from girih.services.retention.service import RetentionService
 from girih.services.retention.sweeper import Sweeper
-from girih.services.shelf import collecting
-from girih.services.shelf.collecting import CollectingService
-from girih.services.shelf.service import ShelfService
 
 MONTH = Retention(versions_days=30)
 AN_HOUR = Retention(versions_days=1 / 24)

@@ -10,9 +10,9 @@ from tests.services.agents.workspaces import HELLO
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import UnitOfWork
 from girih.errors import Conflict, InvalidInput, NotFound, SpecInvalid
+from girih.services.agents.marking import ShelfService
 from girih.services.agents.service import AgentService
 from girih.services.shelf.schemas import DeprecateIn, MarkIn, YankIn
-from girih.services.shelf.service import ShelfService
 
 SLOW = DeprecateIn(reason="it is slow", replaced_by="hello@1.0.2")
 TWICE = YankIn(reason="it greets twice")

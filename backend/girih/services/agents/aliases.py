@@ -16,6 +16,7 @@ from girih.services.agents import (
     listing,
     protection_repository,
     repository,
+    shelf_repository,
     target_repository,
 )
 from girih.services.agents.alias_repository import Moved
@@ -27,7 +28,6 @@ from girih.services.agents.ports import Silent
 from girih.services.agents.proposals import KEPT, propose
 from girih.services.agents.references import check_movable
 from girih.services.agents.schemas import AgentOut, MoveOut
-from girih.services.shelf import marks
 
 
 @dataclass(frozen=True)
@@ -198,7 +198,7 @@ async def _back(change: Change, place: Place) -> UUID:
     path = way(await alias_repository.moves(change.work, change.scope, place.agent_id, place.alias))
     if await target_repository.shares(change.work, change.scope, place.agent_id, place.alias):
         return path[-1]
-    unfit = await marks.unfit(change.work, change.scope, place.agent_id)
+    unfit = await shelf_repository.unfit(change.work, change.scope, place.agent_id)
     before = [version_id for version_id in path[:-1] if version_id not in unfit]
     if not before:
         raise Conflict(

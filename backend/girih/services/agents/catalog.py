@@ -8,14 +8,13 @@ from girih.language.compiler.workspace import Catalog, Workspace
 from girih.language.nodes.base import GraphContract, ModelContract, ToolContract
 from girih.language.spec.tools import tool_schemas
 from girih.language.spec.tree import JsonObject
-from girih.services.agents import repository
+from girih.services.agents import repository, shelf_repository
 from girih.services.agents.mentions import mentioned_versions
 from girih.services.agents.numbering import published
 from girih.services.agents.ports import Collections
 from girih.services.pipelines.publishing import known as known_pipelines
 from girih.services.pipelines.publishing import newest as newest_pipelines
 from girih.services.registry.service import RegistryService
-from girih.services.shelf import marks
 
 
 async def catalog_of(work: Work, registry: RegistryService, collections: Collections, workspace: Workspace) -> Catalog:
@@ -42,7 +41,7 @@ async def catalog_of(work: Work, registry: RegistryService, collections: Collect
         is_whole=True,
         pipelines=pipelines,
         published_pipelines=await newest_pipelines(work),
-        shelf=await marks.shelf(work, work.speaks_for),
+        shelf=await shelf_repository.shelf(work, work.speaks_for),
         metadata=await collections.collection_metadata(work),
         digests={("model", name): digest for name, digest in models.items()}
         | {("knowledge", name): digest for name, digest in knowledge.items()},

@@ -18,13 +18,12 @@ from girih.services.events import repository as events
 from girih.services.memory import repository as memories
 from girih.services.requests import repository as requests
 from girih.services.results import repository as results
-from girih.services.retention import repository
+from girih.services.retention import collecting, repository
 from girih.services.retention.schemas import Retention, cutoff
 from girih.services.retention.service import RetentionService
 from girih.services.retention.tables import RetentionPolicy
 from girih.services.runs import removal_repository as runs
 from girih.services.schedules import repository as schedules
-from girih.services.shelf import collecting
 from girih.services.store import repository as items
 
 log = structlog.get_logger("girih.retention")

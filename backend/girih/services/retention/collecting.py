@@ -11,12 +11,12 @@ from uuid import UUID
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import UnitOfWork, Work
 from girih.services.agents import repository as agents
+from girih.services.retention import collecting_repository as repository
 from girih.services.retention import repository as policies
+from girih.services.retention.collecting_repository import Version
 from girih.services.retention.schemas import Retention, cutoff
 from girih.services.retention.service import RetentionService
-from girih.services.shelf import collecting_repository as repository
 from girih.services.shelf import marks
-from girih.services.shelf.collecting_repository import Version
 from girih.services.shelf.marks import Marked
 from girih.services.shelf.schemas import CollectedOut, CollectionOut
 
