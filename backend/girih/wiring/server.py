@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from typing import Literal
 
@@ -166,8 +167,8 @@ async def open_girih(settings: Settings) -> AsyncIterator[Girih]:
         models = make_model_service(stack, settings, uow, registry, provider, secrecy.secrets, usage.allowances, events)
         tools = make_tool_service(stack, settings, uow, registry, secrecy.secrets)
         shelf = make_shelf(uow, retention, registry, knowledge, agents.changed)
-        last = people, limits, secrecy.secrets, shelf, models
-        yield Girih(*nouns, *more, *shelves, sources, jobs, facts, readiness, lambda: warm_up(*loads), *last, tools)
+        last, warm = (secrecy.secrets, shelf, models, tools), partial(warm_up, *loads)
+        yield Girih(*nouns, *more, *shelves, sources, jobs, facts, readiness, warm, people, limits, *last)
 
 
 def _agents(
