@@ -12,16 +12,15 @@ from girih.db.direct import DirectPool
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import UnitOfWork
 from girih.engine.events import RunEvent
-from girih.engine.inputs import checked_inputs
 from girih.errors import Conflict, InvalidInput, ThreadBusy
 from girih.language.spec.tree import JsonObject
 from girih.providers.telemetry.context import TRACEPARENT
 from girih.services.runs import repository
-from girih.services.runs.chats import asked_inputs, stored_chat
+from girih.services.runs.chats import stored_chat
 from girih.services.runs.crash import CrashPoints
 from girih.services.runs.feed import Hub
 from girih.services.runs.links import Link, Opened
-from girih.services.runs.meant import Meant, meant_by
+from girih.services.runs.meant import Meant, fitting
 from girih.services.runs.new_run import beginning, hash_of, new_run
 from girih.services.runs.options import CheckUrl, Options
 from girih.services.runs.plain import dump
@@ -97,7 +96,7 @@ class Admission:
         await self._watch.admit(scope)
         keeps = None
         for _ in range(MOVES):
-            found, inputs = await self._fitting(scope, body, link, keeps)
+            found, inputs = await fitting(self._agents, scope, body, link, keeps)
             try:
                 # Whoever asked may leave meanwhile: what was accepted is started all the same.
                 accepted = await to_its_end(self._accept(scope, found, inputs, body, key, asked, link))
@@ -114,21 +113,8 @@ class Admission:
     async def check(self, scope: OrgScope, body: RunIn) -> None:
         """Raise as `create` does for a run that does not fit its agent."""
         _check_plain(body)
-        found, _ = await self._fitting(scope, body, Link(body.thread_id))
+        found, _ = await fitting(self._agents, scope, body, Link(body.thread_id))
         Options.of(body, found.agent.plan, datetime.now(UTC), self._check_url)
-
-    async def _fitting(
-        self, scope: OrgScope, body: RunIn, link: Link, keeps: UUID | None = None
-    ) -> tuple[Meant, JsonObject]:
-        """What the reference means, and the inputs as that version takes them."""
-        found = await meant_by(self._agents, scope, body, link, keeps)
-        try:
-            return found, _inputs(found, body)
-        except InvalidInput:
-            # It may mean another version by now, one that takes these inputs.
-            self._agents.forget(scope, body.agent)
-            found = await meant_by(self._agents, scope, body, link, keeps)
-            return found, _inputs(found, body)
 
     async def _made_with(self, scope: OrgScope, key: str | None, asked: str | None) -> RunOut | None:
         """The run that was made with the key. Raises `InvalidInput` if something else was asked for then."""
@@ -285,11 +271,6 @@ def _function(link: Link, options: Options) -> tuple[str, tuple[str | None, ...]
     if chat is not None:
         return "open_chat_run", (link.text(), chat)
     return ("open_linked_run", (link.text(),)) if link.is_any else ("open_run", ())
-
-
-def _inputs(found: Meant, body: RunIn) -> JsonObject:
-    plan = found.agent.plan
-    return checked_inputs(plan.inputs, asked_inputs(plan, body))
 
 
 def _check_plain(body: RunIn) -> None:

@@ -37,7 +37,7 @@ async def count(work: Work, scope: OrgScope, version_id: UUID, since: datetime, 
 
 def _ended(
     scope: OrgScope, version_id: UUID, since: datetime, until: datetime | None
-) -> Select[str, int, datetime, datetime]:
+) -> Select[str, int, datetime | None, datetime | None]:
     query = (
         select(Run.status, Run.interruptions, Run.started_at, Run.finished_at)
         .where(Run.org_id == scope.org_id, Run.version_id == version_id, Run.finished_at >= since)
