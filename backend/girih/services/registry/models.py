@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeAlias
 from urllib.parse import urlsplit
@@ -15,7 +16,7 @@ from girih.language.spec.logical_models import Capabilities, ModelBinding, Price
 from girih.language.spec.suggest import hint
 from girih.language.spec.tree import JsonObject
 from girih.providers.addresses import is_local_name
-from girih.providers.models.chat import BUILT_IN
+from girih.providers.models.chat import BUILT_IN, load_openai
 from girih.providers.models.options import ModelOptions
 from girih.providers.models.standing import base_url_of, origin_of, standing_of
 from girih.services.registry import binding_repository
@@ -122,6 +123,8 @@ class ModelService:
         if name not in found:
             raise _unknown(name, found)
         alone = {**found, name: {**found[name], "fallbacks": []}}
+        if found[name].get("provider") == "openai":  # else the first try of a process would measure this
+            await asyncio.to_thread(load_openai)
         capabilities = Capabilities.model_validate(found[name].get("capabilities") or {})
         return await Trying(name, self._ask(scope, alone), capabilities).all()
 
