@@ -19,7 +19,18 @@ BACKEND = ROOT / "backend"
 PACKAGE = BACKEND / "girih"
 DECLARED = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PROJECT = DECLARED["project"]
-_BEHIND = ("dev", "dev_setup", "doctor_server", "test", "trials", "trial_text", "lone_node", "junit")
+_BEHIND = (
+    "dev",
+    "dev_keys",
+    "dev_setup",
+    "doctor_server",
+    "test",
+    "trials",
+    "trial_text",
+    "lone_node",
+    "junit",
+    "verify",
+)
 BEHIND_THE_EXTRA = {PACKAGE / "cli" / f"{name}.py" for name in _BEHIND}
 """Modules of the command line that only run where `girih[server]` is installed."""
 PART_OF = {
