@@ -33,13 +33,18 @@ class Standing:
 
 
 def weather_server() -> MCPServer[Any]:
-    """Three tools: one typed, one that gives texts, one that fails."""
+    """Four tools: one typed, one that gives what it likes, one that gives texts, one that fails."""
     server: MCPServer[Any] = MCPServer("weather")
 
     @server.tool(annotations=ToolAnnotations(read_only_hint=True))
     async def forecast(townName: str, days: int = 1) -> Weather:
         """The weather of a town."""
         return Weather(town=townName, maxTemp=20.5 + days)
+
+    @server.tool()
+    async def counts() -> dict[str, int]:
+        """Whatever there is, by a name of its own."""
+        return {"stormDays": 3}
 
     @server.tool(structured_output=False)
     async def say(words: list[str]) -> str:

@@ -74,6 +74,8 @@ async def results_and_failures(caller: Caller, server: Standing) -> None:
     say = await caller.pinned("say")
     assert await caller.call(say, words=["good", "day"]) == {"text": "good day"}
     assert not any("authorization" in headers for headers in server.asked[-3:]), "a secret is that of one tool"
+    counts = await caller.pinned("counts")
+    assert await caller.call(counts) == {"value": {"stormDays": 3}}
     with pytest.raises(NodeError, match="the sky is falling") as caught:
         await caller.call(await caller.pinned("fail"))
     assert (caught.value.kind, caught.value.can_pass) == ("tool_error", False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from girih.errors import NodeError
 from girih.language.spec.mcp_tools import pin_of
+from girih.language.spec.tools import tool_schemas
 from girih.language.spec.tree import JsonObject, JsonValue
 from girih.providers.tools.fitting import checked_arguments, typed_result
 from girih.providers.tools.mcp_sessions import Line, McpSessions
@@ -38,7 +39,9 @@ class McpTools:
         wire = binding.get("send") or {}
         given = {wire.get(key, key): value for key, value in arguments.items() if value is not None}
         found = await self._sessions.called(self._project, line, binding["tool"], given, idempotency_key, seen)
-        return typed_result(contract, binding, _answer(name, binding, found))
+        whole = tool_schemas(contract)[1]["properties"].get(binding.get("answer"), {})
+        is_text = whole.get("type") == "string"
+        return typed_result(contract, binding, _answer(name, found, is_text=is_text))
 
 
 async def line_to(reach: Reach, tool: str, binding: JsonObject, timeout: float) -> Line:  # noqa: ASYNC109 - kept, not awaited
@@ -63,7 +66,7 @@ def _require_pinned(name: str, binding: JsonObject, listed: JsonObject | None) -
         )
 
 
-def _answer(name: str, binding: JsonObject, found: JsonObject) -> JsonValue:
+def _answer(name: str, found: JsonObject, *, is_text: bool) -> JsonValue:
     """The structured answer, or all its texts as one. Raises `NodeError` where the tool says that it failed."""
     content = found.get("content")
     blocks = content if isinstance(content, list) else []
@@ -71,6 +74,4 @@ def _answer(name: str, binding: JsonObject, found: JsonObject) -> JsonValue:
     text = "\n".join(texts)
     if found.get("isError") is True:
         raise NodeError("tool_error", f"tool '{name}' failed: {text[:_LONGEST_TEXT]}", can_pass=False)
-    if "answer" in binding:
-        return text
-    return found.get("structuredContent") or {}
+    return text if is_text else found.get("structuredContent") or {}
