@@ -75,6 +75,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "create_invitation": {"json": {"email": "somebody@example.com", "role": "viewer"}},
     "set_member_roles": {"json": {"roles": [{"role": "editor"}]}},
     "put_role": {"json": {"permissions": ["runs:create"]}},
+    "rotate_key": {"json": {}},
     "create_project": {"json": {"name": "attic"}},
     "rename_project": {"json": {"name": "cellar"}},
     "sign_in": {"json": {"email": "nobody@example.com", "password": "seven green umbrellas"}},

@@ -29,6 +29,12 @@ class KeyIn(Body):
     expires_in_days: Annotated[int, Field(ge=1, le=3650)] | None = None
 
 
+class RotationIn(Body):
+    """How long the former key still holds."""
+
+    overlap_minutes: Annotated[int, Field(ge=0, le=60 * 24 * 30)] = 60
+
+
 @router.get("/keys", operation_id="list_keys")
 async def list_keys(girih: Wired, scope: Manager) -> Page[ApiKeyOut]:
     """Every key of the project, the newest first."""
@@ -49,3 +55,9 @@ async def create_key(girih: Wired, scope: Manager, body: KeyIn) -> NewApiKey:
 async def revoke_key(girih: Wired, scope: Manager, key_id: UUID) -> None:
     """End a key; within five seconds it opens nothing any more."""
     await girih.identity.revoke_key(scope, key_id)
+
+
+@router.post("/keys/{key_id}/rotate", operation_id="rotate_key", status_code=201)
+async def rotate_key(girih: Wired, scope: Manager, key_id: UUID, body: RotationIn) -> NewApiKey:
+    """Make a key in the place of this one, which holds on for the overlap. The answer alone shows the new one."""
+    return await girih.identity.rotate_key(scope, key_id, overlap=timedelta(minutes=body.overlap_minutes))

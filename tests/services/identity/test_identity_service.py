@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import text
 
+from girih.db.base import new_id
 from girih.db.engine import make_engine, make_sessions
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import UnitOfWork
@@ -239,3 +240,40 @@ async def test_every_method_needs_one_connection(database_url: str) -> None:
     assert len(await identity.keys(scope)) == 2
     await identity.revoke_key(scope, key.id)
     await engine.dispose()
+
+
+async def test_a_rotated_key_holds_for_the_overlap(uow: UnitOfWork, scope: OrgScope, other_scope: OrgScope) -> None:
+    identity = IdentityService(uow)
+    first = await identity.create_key(scope, "ci", ["agents:read"], expires_in=timedelta(days=30))
+    second = await identity.rotate_key(scope, first.id, overlap=timedelta(hours=1))
+    assert (second.name, second.permissions, second.id != first.id) == ("ci", ["agents:read"], True)
+    for key in (first, second):
+        assert (await identity.authenticate(key.key)).permissions == {"agents:read"}
+    listed = {key.id: key for key in await identity.keys(scope)}
+    former, fresh = listed[first.id], listed[second.id]
+    assert former.replaced_by == second.id
+    assert former.expires_at is not None
+    assert fresh.expires_at is not None
+    assert former.expires_at < datetime.now(UTC) + timedelta(hours=2) < fresh.expires_at
+    third = await identity.rotate_key(scope, second.id, overlap=timedelta(0))
+    with pytest.raises(Unauthorized):
+        await identity.authenticate(second.key)
+    for wrong in (second.id, new_id()):
+        with pytest.raises(NotFound):
+            await identity.rotate_key(scope, wrong, overlap=timedelta(0))
+    with pytest.raises(NotFound):
+        await identity.rotate_key(other_scope, third.id, overlap=timedelta(0))
+    with pytest.raises(Forbidden):
+        await identity.rotate_key(replace(scope, permissions=frozenset()), third.id, overlap=timedelta(0))
+
+
+async def test_when_a_key_was_last_used_is_known(uow: UnitOfWork, scope: OrgScope) -> None:
+    identity = IdentityService(uow)
+    made = await identity.create_key(scope, "ci", ["agents:read"])
+    assert made.last_used_at is None
+    await identity.authenticate(made.key)
+    (listed,) = await identity.keys(scope)
+    assert listed.last_used_at is not None
+    await IdentityService(uow).authenticate(made.key)
+    (again,) = await identity.keys(scope)
+    assert again.last_used_at == listed.last_used_at

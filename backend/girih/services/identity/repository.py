@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy import ColumnElement, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from girih.db.base import Organization, Project
@@ -67,6 +68,19 @@ async def revoke(work: Work, scope: OrgScope, *, id: UUID | None = None, name: s
     wanted = [ApiKey.id == id] if id else [ApiKey.name == name]
     statement = update(ApiKey).where(*_of(scope), *wanted, ApiKey.revoked_at.is_(None)).values(revoked_at=func.now())
     return (await work.session.scalars(statement.returning(ApiKey.id))).all()
+
+
+async def note_use(work: Work, id: UUID) -> None:
+    """Note that a key is used, where that was not noted within the last minute."""
+    is_old = or_(ApiKey.last_used_at.is_(None), ApiKey.last_used_at < func.now() - timedelta(minutes=1))
+    mine = ApiKey.org_id == work.speaks_for.org_id, ApiKey.id == id
+    await work.session.execute(update(ApiKey).where(*mine, is_old).values(last_used_at=func.now()))
+
+
+async def live_key(work: Work, scope: OrgScope, id: UUID) -> ApiKey | None:
+    """The project's key of that id if it still holds, held to the end of the transaction."""
+    query = select(ApiKey).where(*_of(scope), ApiKey.id == id, *_LIVE)
+    return (await work.session.scalars(query.with_for_update())).one_or_none()
 
 
 _LIVE = (ApiKey.revoked_at.is_(None), (ApiKey.expires_at.is_(None)) | (ApiKey.expires_at > func.now()))

@@ -71,6 +71,10 @@ class ApiKeyOut(BaseModel):
     created_by: str
     expires_at: datetime | None
     revoked_at: datetime | None
+    last_used_at: datetime | None
+    """To the minute; null for one that was never used."""
+    replaced_by: UUID | None
+    """The key that was made in its place."""
 
 
 class NewApiKey(ApiKeyOut):

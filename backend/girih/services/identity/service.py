@@ -24,6 +24,9 @@ from girih.services.identity.tables import ApiKey
 BOOTSTRAP_KEY: Final = "bootstrap"
 """The name of the key that `bootstrap` makes."""
 
+USE_NOTED: Final = timedelta(minutes=1)
+"""How old the note of a key's last use may be."""
+
 
 class IdentityService:
     """Knows organizations, their projects, and the keys to them. `env` stands in the keys it makes."""
@@ -70,6 +73,9 @@ class IdentityService:
             raise _refused()
         scope = OrgScope(row.org_id, row.project_id, actor=f"key:{row.id}", permissions=frozenset(row.permissions))
         self._sign_ins.keep(shown.hash, row.id, scope, asked=asked, expires_at=row.expires_at)
+        if row.last_used_at is None or row.last_used_at < datetime.now(UTC) - USE_NOTED:
+            async with self._uow(scope) as work:
+                await repository.note_use(work, row.id)
         return scope
 
     async def create_key(
@@ -77,17 +83,32 @@ class IdentityService:
     ) -> NewApiKey:
         """Make a key to the scope's project. It may do nothing that its maker may not (`Forbidden`)."""
         wanted = _permissions(permissions)
-        lacking = wanted - scope.permissions
-        if lacking:
-            raise Forbidden(
-                f"a key cannot be given what its maker may not do: {', '.join(sorted(lacking))}",
-                help="use a key that has these permissions to make this one",
-            )
+        _require_held(wanted, scope)
         if expires_in is not None and expires_in <= timedelta(0):
             raise InvalidInput("a key must be good for some time", help="give a positive `expires_in`")
         async with self._uow(scope) as work:
             made = await self._add_key(work, scope, name_of("key", name), wanted, expires_in)
             await record(work, "key.created", f"key:{made.id}", name=made.name, permissions=made.permissions)
+        return made
+
+    async def rotate_key(self, scope: OrgScope, id: UUID, *, overlap: timedelta) -> NewApiKey:
+        """Make a key that may do what this one may; this one holds for the `overlap`, and then no more.
+
+        Raises `NotFound` for a key that does not hold, `Forbidden` for one that may do more than the caller.
+        """
+        async with self._uow(scope) as work:
+            row = await repository.live_key(work, scope, id)
+            if row is None:
+                raise NotFound(f"no key `{id}` that holds", help="list the keys to find its id")
+            _require_held(frozenset(row.permissions), scope)
+            lifetime = row.expires_at - row.created_at if row.expires_at else None
+            made = await self._add_key(work, scope, row.name, frozenset(row.permissions), lifetime)
+            end = datetime.now(UTC) + overlap
+            row.expires_at = min(end, row.expires_at) if row.expires_at else end
+            row.replaced_by = made.id
+            until = row.expires_at.isoformat()
+            await record(work, "key.rotated", f"key:{id}", replaced_by=str(made.id), holds_until=until)
+        self._sign_ins.forget(id)
         return made
 
     async def keys(self, scope: OrgScope) -> list[ApiKeyOut]:
@@ -133,9 +154,19 @@ class IdentityService:
             created_by=scope.actor,
             expires_at=datetime.now(UTC) + expires_in if expires_in else None,
             revoked_at=None,
+            last_used_at=None,
+            replaced_by=None,
         )
         await repository.add_key(work, row)
         return NewApiKey(**ApiKeyOut.model_validate(row).model_dump(), key=key.text)
+
+
+def _require_held(wanted: frozenset[str], scope: OrgScope) -> None:
+    if lacking := wanted - scope.permissions:
+        raise Forbidden(
+            f"a key cannot be given what its maker may not do: {', '.join(sorted(lacking))}",
+            help="use a key that has these permissions to make this one",
+        )
 
 
 def _refused() -> Unauthorized:

@@ -23,6 +23,10 @@ class ApiKey(ProjectOwned, Base):
     created_by: Mapped[str] = mapped_column(Text)
     expires_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
+    last_used_at: Mapped[datetime | None]
+    """To the minute."""
+    replaced_by: Mapped[UUID | None] = mapped_column(Uuid)
+    """The key that was made in its place."""
 
 
 class Account(Identified, Base):
