@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal, NamedTuple, TypeAlias
 from uuid import UUID
@@ -56,9 +56,20 @@ async def hold(work: Work, scope: OrgScope, agent_id: UUID) -> None:
 
 async def point(work: Work, scope: OrgScope, agent_id: UUID, alias: str, version_id: UUID) -> None:
     """Point an alias at a version, without noting it: `latest` follows from the versions."""
-    owned = {"org_id": scope.org_id, "project_id": scope.project_id, "agent_id": agent_id}
-    statement = insert(AgentAlias).values(id=new_id(), **owned, alias=alias, version_id=version_id)
-    changed = {"version_id": version_id, "updated_at": func.now()}
+    await point_each(work, scope, alias, {agent_id: version_id})
+
+
+async def point_each(work: Work, scope: OrgScope, alias: str, versions: Mapping[UUID, UUID]) -> None:
+    """The same for several agents; agent → version."""
+    if not versions:
+        return
+    owned = {"org_id": scope.org_id, "project_id": scope.project_id, "alias": alias}
+    rows = [
+        {"id": new_id(), **owned, "agent_id": agent_id, "version_id": version_id}
+        for agent_id, version_id in versions.items()
+    ]
+    statement = insert(AgentAlias).values(rows)
+    changed = {"version_id": statement.excluded.version_id, "updated_at": func.now()}
     await work.session.execute(
         statement.on_conflict_do_update(index_elements=["org_id", "agent_id", "alias"], set_=changed)
     )

@@ -130,7 +130,7 @@ class Importing:
             },
             **columns_of(version),
         )
-        await repository.add_version(work, row)
+        await repository.add_versions(work, [row])
         if all(numbers_of(row.version) > numbers_of(other.version) for other in rows):
             await alias_repository.point(work, scope, row.agent_id, LATEST, row.id)
         course.done.append(ImportedOut(kind=_GRAPH, name=said.name, version=said.version, action="create"))

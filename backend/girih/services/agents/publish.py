@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from girih.db.unit_of_work import Work
 from girih.errors import SpecRefused
@@ -61,15 +61,21 @@ async def publish_graphs(
     # Of most graphs of a large workspace nothing has changed: their plans are not read.
     known = await repository.latest(work, work.speaks_for, differs)
     changes: list[Change] = []
+    made: dict[str, AgentVersion] = {}
     for name, plan in compilation.plans.items():
         path = compilation.sources[name]
         if name in heads and heads[name][1] == plan.digest:
             numbering.keep(plan, heads[name][0])
             changes.append(_change_of_graph(plan, path, "unchanged", heads[name][0]))
             continue
-        version = numbering.row(work, plan)
+        made[name] = version = numbering.row(work, plan)
         version.path, version.source = path, files[path]
-        changes.append(await _publish_graph(work, known.get(name), plan, version, seals))
+        version.agent_id = (
+            known[name].agent_id if name in known else await repository.add_agent(work, work.speaks_for, name)
+        )
+        await seals.put(work, name, version)
+        changes.append(_change_to(known.get(name), plan, version))
+    await _store(work, list(made.values()), [made[name] for name in made if name not in known])
     return changes
 
 
@@ -88,17 +94,18 @@ async def publish_documents(
     return [_change_of(spec, actions[spec.kind, spec.name], versions) for spec in compilation.others]
 
 
-async def _publish_graph(
-    work: Work, known: AgentVersion | None, plan: Plan, version: AgentVersion, seals: Seals
-) -> Change:
-    """Add a version after the latest one, which has another digest: the graph means something else now."""
+async def _store(work: Work, versions: Sequence[AgentVersion], first: Sequence[AgentVersion]) -> None:
+    """Add versions, lead `latest` to them, and `prod` to those that are their agents' first ones."""
     scope = work.speaks_for
-    version.agent_id = known.agent_id if known else await repository.add_agent(work, scope, plan.name)
-    await seals.put(work, plan.name, version)
-    await repository.add_version(work, version)
-    await alias_repository.point(work, scope, version.agent_id, LATEST, version.id)
-    if known is None and not await protection_repository.covers(work, scope, version.agent_id, PROD):
-        await alias_repository.move(work, scope, version.agent_id, PROD, version.id, "set")
+    await repository.add_versions(work, versions)
+    await alias_repository.point_each(work, scope, LATEST, {version.agent_id: version.id for version in versions})
+    for version in first:
+        if not await protection_repository.covers(work, scope, version.agent_id, PROD):
+            await alias_repository.move(work, scope, version.agent_id, PROD, version.id, "set")
+
+
+def _change_to(known: AgentVersion | None, plan: Plan, version: AgentVersion) -> Change:
+    """What a version changes that comes after the latest one, which has another digest."""
     change = _change_of_graph(plan, version.path, "update" if known else "create", version.version)
     change.report, change.forced = report_from(version.report), version.forced
     if known is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple, TypeVarTuple
 from uuid import UUID
 
@@ -221,9 +221,9 @@ async def add_agent(work: Work, scope: OrgScope, name: str) -> UUID:
     return agent.id
 
 
-async def add_version(work: Work, version: AgentVersion) -> None:
-    """Store a version, for good."""
-    work.session.add(version)
+async def add_versions(work: Work, versions: Iterable[AgentVersion]) -> None:
+    """Store versions, for good."""
+    work.session.add_all(versions)
     await work.session.flush()
 
 
