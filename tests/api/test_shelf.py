@@ -47,3 +47,16 @@ async def test_a_project_is_read_back(published: Client, client_for: ClientMaker
     assert {(one["source"], one["document"]) for one in plain["things"]} == {(None, None)}
     stranger = await client_for(other_scope)
     assert (await stranger.get("/v1/workspace/files")).json()["things"] == []
+
+
+async def test_it_is_told_and_written_down(published: Client) -> None:
+    assert (await published.post("/v1/workspace/apply", json={"files": CHANGED})).is_success
+    for action in ("yank", "restore"):
+        done = await published.post(f"/v1/agents/hello/versions/1.0.1/{action}", json={"reason": "see ticket 7"})
+        assert done.is_success, done.text
+    told = (await published.get("/v1/events", params={"type": "agent.version.yanked"})).json()["items"]
+    assert [(one["data"]["agent"], one["data"]["version"], one["data"]["reason"]) for one in told] == [
+        ("hello", "1.0.1", "see ticket 7")
+    ]
+    written = (await published.get("/v1/audit", params={"target": "hello@1.0.1"})).json()["items"]
+    assert [one["action"] for one in written] == ["version.restored", "version.yanked"]

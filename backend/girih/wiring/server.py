@@ -166,7 +166,7 @@ async def open_girih(settings: Settings) -> AsyncIterator[Girih]:
         people, limits = make_people(stack, settings, uow), make_limits(stack, settings)
         models = make_model_service(stack, settings, uow, registry, provider, secrecy.secrets, usage.allowances, events)
         tools = make_tool_service(stack, settings, uow, registry, secrecy.secrets)
-        shelf = make_shelf(uow, retention, registry, knowledge, agents.changed)
+        shelf = make_shelf(uow, retention, registry, knowledge, agents.marking)
         last, warm = (secrecy.secrets, shelf, models, tools), partial(warm_up, *loads)
         yield Girih(*nouns, *more, *shelves, sources, jobs, facts, readiness, warm, people, limits, *last)
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from uuid import UUID
 
 from girih.db.unit_of_work import UnitOfWork
 from girih.services.agents.marking import ShelfService
@@ -29,11 +27,11 @@ def make_shelf(
     retention: RetentionService,
     registry: RegistryService,
     collections: Collections,
-    changed: Callable[[UUID], None],
+    marking: ShelfService,
 ) -> Shelf:
-    """Its services. `changed` is told the project of which a version was marked."""
+    """Its services."""
     return Shelf(
-        ShelfService(uow, on_marked=changed),
+        marking,
         CollectingService(uow, retention),
         WorkspaceService(uow, registry, collections),
     )

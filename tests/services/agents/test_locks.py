@@ -10,7 +10,6 @@ from tests.services.agents.workspaces import ASKING, BOOK, HELLO, LOOKUP, SMALL
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import UnitOfWork
 from girih.errors import NotFound, SpecInvalid
-from girih.services.agents.marking import ShelfService
 from girih.services.agents.schemas import ApplyOut, LockOut, VersionDetail
 from girih.services.agents.service import AgentService
 from girih.services.agents.terms import Terms
@@ -197,7 +196,7 @@ async def test_a_number_that_was_given_is_never_given_again(
 ) -> None:
     await agents.apply(scope, {"hello.yaml": HELLO})
     await agents.apply(scope, {"hello.yaml": WITH_WHO})
-    await ShelfService(uow).yank(scope, "hello", "2.0.0", YankIn(reason="broken"))
+    await agents.marking.yank(scope, "hello", "2.0.0", YankIn(reason="broken"))
     with pytest.raises(SpecInvalid, match="1 error"):
         await agents.apply(scope, {"hello.yaml": numbered(WITH_WHO.replace("Hello", "Hi"), "2.0.0")})
     patched = await agents.apply(scope, {"hello.yaml": HELLO.replace("Hello", "Hi")})

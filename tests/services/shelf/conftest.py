@@ -43,5 +43,5 @@ async def published(agents: AgentService, scope: OrgScope) -> AgentService:
 
 
 @pytest.fixture
-def shelf(uow: UnitOfWork, agents: AgentService) -> ShelfService:
-    return ShelfService(uow, on_marked=agents.changed)
+def shelf(agents: AgentService) -> ShelfService:
+    return agents.marking

@@ -1,4 +1,4 @@
-"""A transaction that may change what aliases mean: what happened is told in it, and what was known is forgotten."""
+"""A transaction that may change what references mean: what happened is told in it, and what was known is forgotten."""
 
 from __future__ import annotations
 
@@ -22,9 +22,13 @@ REMOVED: Final = "agent.alias.removed"
 ROLLED_BACK: Final = "agent.alias.rolled_back"
 SPLIT: Final = "agent.alias.split"
 UNPROTECTED: Final = "agent.alias.unprotected"
+DEPRECATED: Final = "agent.version.deprecated"
+RESTORED: Final = "agent.version.restored"
+YANKED: Final = "agent.version.yanked"
 
-TYPES: Final = (DECIDED, MOVED, PROPOSED, PROTECTED, REMOVED, ROLLED_BACK, SPLIT, UNPROTECTED)
-"""Every domain event about aliases, in order: they are got ready for in the same one by everybody."""
+OF_ALIASES: Final = (DECIDED, MOVED, PROPOSED, PROTECTED, REMOVED, ROLLED_BACK, SPLIT, UNPROTECTED)
+TYPES: Final = (*OF_ALIASES, DEPRECATED, RESTORED, YANKED)
+"""Every domain event about aliases and versions, in order: they are got ready for in the same one by everybody."""
 
 
 @dataclass
@@ -60,7 +64,9 @@ class Changes:
             yield change
             for kind, data in change.told:
                 agent = data["agent"] if data["agent"] is not None else "*"
-                await record(work, kind.removeprefix("agent."), f"{agent}@{data['alias']}", **data)
+                await record(
+                    work, kind.removeprefix("agent."), f"{agent}@{data.get('alias') or data['version']}", **data
+                )
         self._meanings.changed(scope.project_id)
         for call in change.after:
             call()

@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from uuid import UUID
 
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import UnitOfWork, Work
 from girih.errors import Conflict, InvalidInput
 from girih.services.agents import alias_repository, listing, repository
+from girih.services.agents.changing import DEPRECATED, RESTORED, YANKED, Changes
 from girih.services.agents.finding import check_name, find
 from girih.services.agents.references import LATEST, parse_reference, parse_version
 from girih.services.agents.repository import Resolved
 from girih.services.shelf import marks
 from girih.services.shelf.schemas import DeprecateIn, Mark, MarkIn, MarkOut, ShelvedOut, YankIn
 
-
-def _nobody(_: UUID) -> None:
-    """Nobody keeps what references meant."""
+_TOLD: Mapping[Mark, str] = {"deprecated": DEPRECATED, "restored": RESTORED, "yanked": YANKED}
 
 
 class ShelfService:
     """Marks versions. A version itself never changes, and what runs on it goes on."""
 
-    def __init__(self, uow: UnitOfWork, *, on_marked: Callable[[UUID], None] = _nobody) -> None:
+    def __init__(self, uow: UnitOfWork, changes: Changes) -> None:
         self._uow = uow
-        self._on_marked = on_marked
+        self._changes = changes
 
     async def deprecate(self, scope: OrgScope, name: str, version: str, body: DeprecateIn) -> ShelvedOut:
         """Say that a version should be used no more. It goes on running, and says so.
@@ -89,7 +88,8 @@ class ShelfService:
         check: Callable[[Work, Resolved], Awaitable[None]],
     ) -> ShelvedOut:
         check_name(name)
-        async with self._uow(scope) as work:
+        async with self._changes.begin(scope) as change:
+            work = change.work
             # Publishing leads `latest`, too: one after the other.
             await repository.lock_project(work, scope)
             found = await find(work, scope, parse_version(name, version))
@@ -97,9 +97,9 @@ class ShelfService:
             instead = getattr(body, "replaced_by", None)
             await marks.add(work, scope, found.agent_id, found.version_id, mark, body.reason, instead)
             await _lead_latest(work, scope, name, found.agent_id, forced=getattr(body, "force", False))
-            out = await _shelved(work, scope, name, found)
-        self._on_marked(scope.project_id)
-        return out
+            told = {"agent": name, "version": found.version, "reason": body.reason, "replaced_by": instead}
+            await change.tell(_TOLD[mark], **told)
+            return await _shelved(work, scope, name, found)
 
 
 async def _lead_latest(work: Work, scope: OrgScope, name: str, agent_id: UUID, *, forced: bool) -> None:

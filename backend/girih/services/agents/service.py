@@ -25,6 +25,7 @@ from girih.services.agents.gates import Gate, Trials
 from girih.services.agents.guarding import Guarding
 from girih.services.agents.importing import Importing, Trust
 from girih.services.agents.kept import Kept
+from girih.services.agents.marking import ShelfService
 from girih.services.agents.meanings import Meanings
 from girih.services.agents.plans import Plans
 from girih.services.agents.ports import AllFacilities, Collections, Facilities, Silent, Tells
@@ -72,6 +73,7 @@ class AgentService:
         self.comparing = Comparing(uow, registry, knowledge, self)
         self.meanings = Meanings(uow, self.plan)
         changes = Changes(uow, tells or Silent(), self.meanings)
+        self.marking = ShelfService(uow, changes)
         self.aliases, self.guarding = Aliases(uow, changes), Guarding(changes)
         self.proposals, self.protections = Proposals(uow, changes), Protections(uow, changes)
 

@@ -11,6 +11,7 @@ from uuid import UUID
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import UnitOfWork, Work
 from girih.services.agents import repository as agents
+from girih.services.audit.service import record
 from girih.services.retention import collecting_repository as repository
 from girih.services.retention import repository as policies
 from girih.services.retention.collecting_repository import Version
@@ -128,6 +129,9 @@ async def _empty(
             names[one.name].append(one.digest)
     for name, digests in names.items():
         await repository.forget_texts(work, scope, name, digests)
+    if gone:
+        versions = sorted(f"{one.name}@{one.version}" for one in batch if one.id in gone)
+        await record(work, "versions.collected", f"{len(versions)} versions", versions=versions)
     return gone
 
 
