@@ -8,7 +8,6 @@ import pytest
 from tests.services.agents.workspaces import ASKING, BOOK, HELLO, LOOKUP, SMALL
 
 from girih.db.tenancy import OrgScope
-from girih.db.unit_of_work import UnitOfWork
 from girih.errors import NotFound, SpecInvalid
 from girih.services.agents.schemas import ApplyOut, LockOut, VersionDetail
 from girih.services.agents.service import AgentService
@@ -191,9 +190,7 @@ async def test_the_number_is_no_part_of_what_a_graph_means(agents: AgentService,
     assert second.diagnostics == []
 
 
-async def test_a_number_that_was_given_is_never_given_again(
-    agents: AgentService, uow: UnitOfWork, scope: OrgScope
-) -> None:
+async def test_a_number_that_was_given_is_never_given_again(agents: AgentService, scope: OrgScope) -> None:
     await agents.apply(scope, {"hello.yaml": HELLO})
     await agents.apply(scope, {"hello.yaml": WITH_WHO})
     await agents.marking.yank(scope, "hello", "2.0.0", YankIn(reason="broken"))

@@ -32,7 +32,7 @@ from girih.services.agents.signing import Signing
 from girih.services.agents.standing import stale_base, standing
 from girih.services.agents.terms import CrashPoints, Terms
 from girih.services.registry.service import RegistryService
-from girih.services.shelf import texts
+from girih.services.shelf import text_repository as texts
 
 
 class Applying:

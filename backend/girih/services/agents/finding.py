@@ -9,7 +9,7 @@ from girih.language.spec.suggest import hint
 from girih.services.agents import listing, repository
 from girih.services.agents.references import Reference, is_name
 from girih.services.agents.repository import Resolved
-from girih.services.shelf import marks
+from girih.services.shelf import mark_repository as marks
 
 
 async def find(work: Work, scope: OrgScope, reference: Reference) -> Resolved:

@@ -18,7 +18,7 @@ from girih.services.pipelines import repository as pipelines
 from girih.services.pipelines.tables import PipelineVersion
 from girih.services.registry.schemas import UNTOLD
 from girih.services.registry.service import TABLES, RegistryService
-from girih.services.shelf import texts
+from girih.services.shelf import text_repository as texts
 
 _MODEL: Final = "model/v1"
 _PIPELINE: Final = "pipeline/v1"

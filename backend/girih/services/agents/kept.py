@@ -16,7 +16,7 @@ from girih.services.agents.references import LATEST, parse_version
 from girih.services.agents.repository import Pointer
 from girih.services.agents.schemas import Locked, LockOut, Standing, VersionDetail
 from girih.services.registry.service import RegistryService
-from girih.services.shelf import marks
+from girih.services.shelf import mark_repository as marks
 
 _HELD = frozenset({"graph", "tool"})
 

@@ -12,8 +12,8 @@ from girih.services.agents import bundle_repository, repository
 from girih.services.agents.schemas import AgentDetail, AgentOut, VersionOut
 from girih.services.agents.tables import AgentVersion
 from girih.services.agents.trial_reports import report_from
-from girih.services.shelf import marks
-from girih.services.shelf.marks import Marked
+from girih.services.shelf import mark_repository as marks
+from girih.services.shelf.mark_repository import Marked
 
 _SEALED = ("forced", "signature", "imported")
 _PLAIN = (

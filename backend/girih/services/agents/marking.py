@@ -13,7 +13,7 @@ from girih.services.agents.changing import DEPRECATED, RESTORED, YANKED, Changes
 from girih.services.agents.finding import check_name, find
 from girih.services.agents.references import LATEST, parse_reference, parse_version
 from girih.services.agents.repository import Resolved
-from girih.services.shelf import marks
+from girih.services.shelf import mark_repository as marks
 from girih.services.shelf.schemas import DeprecateIn, Mark, MarkIn, MarkOut, ShelvedOut, YankIn
 
 _TOLD: Mapping[Mark, str] = {"deprecated": DEPRECATED, "restored": RESTORED, "yanked": YANKED}

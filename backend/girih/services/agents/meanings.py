@@ -23,7 +23,7 @@ from girih.services.agents.references import Reference, parse_reference
 from girih.services.agents.repository import Resolved
 from girih.services.agents.schemas import PublishedAgent
 from girih.services.agents.splitting import choose
-from girih.services.shelf import marks
+from girih.services.shelf import mark_repository as marks
 
 log = structlog.get_logger("girih.agents")
 

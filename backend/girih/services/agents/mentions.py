@@ -11,7 +11,7 @@ from girih.language.nodes.base import GraphContract
 from girih.language.spec.semantic import highest, parse_range
 from girih.services.agents import repository
 from girih.services.agents.repository import Pointer
-from girih.services.shelf import marks
+from girih.services.shelf import mark_repository as marks
 
 _MENTION = re.compile(r"graph://([a-z][a-z0-9.-]{0,63})@([A-Za-z0-9^~][A-Za-z0-9.:_-]{0,99})")
 

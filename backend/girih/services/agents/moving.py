@@ -15,7 +15,7 @@ from girih.services.agents.alias_schemas import Wanted
 from girih.services.agents.changing import MOVED, REMOVED, ROLLED_BACK, SPLIT, Change
 from girih.services.agents.finding import find
 from girih.services.agents.references import LATEST, parse_version
-from girih.services.shelf.marks import require_unyanked
+from girih.services.shelf.mark_repository import require_unyanked
 
 WHOLE = 100
 """Percent."""

@@ -13,10 +13,10 @@ from girih.services.agents.ports import Collections
 from girih.services.agents.references import LATEST, Reference
 from girih.services.pipelines import repository as pipelines
 from girih.services.registry.service import TABLES, RegistryService
-from girih.services.shelf import texts
+from girih.services.shelf import text_repository as texts
 from girih.services.shelf.schemas import FileOut, WorkspaceOut
 from girih.services.shelf.tables import SpecText
-from girih.services.shelf.texts import GRAPH, Key
+from girih.services.shelf.text_repository import GRAPH, Key
 
 
 @dataclass(frozen=True)

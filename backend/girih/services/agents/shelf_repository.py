@@ -10,7 +10,7 @@ from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import Work
 from girih.language.compiler.workspace import Shelved
 from girih.services.agents.tables import Agent, AgentVersion
-from girih.services.shelf.marks import holding, yanked
+from girih.services.shelf.mark_repository import holding, yanked
 
 
 async def shelf(work: Work, scope: OrgScope) -> dict[tuple[str, str], Shelved]:

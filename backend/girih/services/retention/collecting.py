@@ -17,8 +17,8 @@ from girih.services.retention import repository as policies
 from girih.services.retention.collecting_repository import Version
 from girih.services.retention.schemas import Retention, cutoff
 from girih.services.retention.service import RetentionService
-from girih.services.shelf import marks
-from girih.services.shelf.marks import Marked
+from girih.services.shelf import mark_repository as marks
+from girih.services.shelf.mark_repository import Marked
 from girih.services.shelf.schemas import CollectedOut, CollectionOut
 
 AT_ONCE = 200
