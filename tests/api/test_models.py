@@ -149,6 +149,8 @@ async def test_binding_twice_makes_one_revision_and_is_told(client: Client) -> N
         assert (await bind(client, "small", endpoint="local", model="m"))["revision"] == 1
     events = (await client.get("/v1/events", params={"type": "model.bound"})).json()["items"]
     assert [(event["data"]["model"], event["data"]["revision"]) for event in events] == [("small", 1)]
+    (entry,) = (await client.get("/v1/audit", params={"action": "model.bound"})).json()["items"]
+    assert (entry["target"], entry["details"]["revision"]) == ("model:small", 1)
 
 
 @pytest.mark.parametrize(

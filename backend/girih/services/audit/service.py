@@ -20,7 +20,7 @@ _AT_ONCE: Final = 500
 """Entries that are read at a time."""
 
 
-async def record(work: Work, action: str, target: str, *, org_wide: bool = False, **details: object) -> None:
+async def record(work: Work, action: str, target: str, /, *, org_wide: bool = False, **details: object) -> None:
     """Write down what the transaction does; as its last step, since others who record wait for its end.
 
     `org_wide`: it concerns more than the transaction's project. `details` are plain JSON and hold no secret.

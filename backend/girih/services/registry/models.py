@@ -19,6 +19,7 @@ from girih.providers.addresses import is_local_name
 from girih.providers.models.chat import BUILT_IN, load_openai
 from girih.providers.models.options import ModelOptions
 from girih.providers.models.standing import base_url_of, origin_of, standing_of
+from girih.services.audit.service import record
 from girih.services.registry import binding_repository
 from girih.services.registry.effective import AT, ModelRevision, says, stands_for
 from girih.services.registry.model_schemas import AnswersOut, BindingOut, ModelOut, ModelTestOut
@@ -103,6 +104,7 @@ class ModelService:
             if known is not None and (known.binding, known.origin) == (written, origin):
                 return _binding(known, is_current=True)
             row = await binding_repository.add(work, scope, name, written, origin)
+            await record(work, "model.bound", f"model:{name}", revision=row.revision, binding=written, origin=origin)
         await self._told(scope, "model.bound", row)
         return _binding(row, is_current=True)
 
@@ -114,6 +116,7 @@ class ModelService:
             if known is None or known.binding is None:
                 raise NotFound(f"model `{name[:64]}` is not bound", help="it answers as its document says")
             row = await binding_repository.add(work, scope, name, None, None)
+            await record(work, "model.unbound", f"model:{name}", revision=row.revision)
         await self._told(scope, "model.unbound", row)
 
     async def test(self, scope: OrgScope, name: str) -> ModelTestOut:
