@@ -81,7 +81,7 @@ class UsageService:
             states = await repository.states(work, scope, every=True)
             whole = body.target == "organization"
             told = body.model_dump(mode="json", exclude_none=True)
-            await record(work, "budget.set", f"budget:{made}", org_wide=whole, **told)
+            await record(work, "budget.set", f"budget:{made}", org_wide=whole, budget=told)
         self.allowances.forget(scope)
         return next(_out(state) for state in states if state.id == made)
 
