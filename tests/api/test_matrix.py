@@ -18,6 +18,7 @@ from girih.db.tenancy import OrgScope
 from girih.services.identity.schemas import PERMISSIONS
 
 CAREFUL = "kind: pipeline/v1\nname: careful\nsplitter: { size: 100 }\n"
+LOOKUP = "kind: tool/v1\nname: lookup\ndescription: Looks up.\nhttp: { endpoint: nowhere }\n"
 TUS = {"tus-resumable": "1.0.0"}
 PIECE = {**TUS, "upload-offset": "0", "content-type": "application/offset+octet-stream"}
 BEGUN = {**TUS, "upload-length": "5", "upload-metadata": "collection c2hlbGY=,filename YS5tZA=="}  # shelf, a.md
@@ -35,6 +36,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "run_and_wait": {"json": {"agent": "hello", "inputs": {"question": "x"}}},
     "create_thread_run": {"json": {"agent": "hello", "inputs": {"question": "x"}, "multitask": "enqueue"}},
     "set_retention": {"json": {"checkpoints_days": 7}},
+    "test_tool": {"json": {"confirm": True}},
     "bind_model": {"json": {"provider": "demo"}},
     "create_run": {"json": {"agent": "hello", "inputs": {"question": "x"}}},
     "stream_run": {"json": {"agent": "hello", "inputs": {"question": "x"}}},
@@ -114,6 +116,7 @@ OF_NO_THING = {
     "list_runs",
     "list_collections",
     "list_models",
+    "list_tools",
     "bind_model",
     "list_keys",
     "create_key",
@@ -191,9 +194,8 @@ async def call(client: Client, path: str, method: str, operation: dict[str, Any]
 
 async def things(client: Client, work: Callable[[], Awaitable[None]]) -> dict[str, str]:
     """Things of an organization by the parameter that names them."""
-    assert (
-        await client.post("/v1/workspace/apply", json={"files": {"curious.yaml": CURIOUS, "careful.yaml": CAREFUL}})
-    ).is_success
+    files = {"curious.yaml": CURIOUS, "careful.yaml": CAREFUL, "lookup.yaml": LOOKUP}
+    assert (await client.post("/v1/workspace/apply", json={"files": files})).is_success
     run = (await client.post("/v1/runs", json={"agent": "curious", "webhook": "https://hooks.example/x"})).json()
     while not (open_now := (await client.get(f"/v1/runs/{run['id']}/interrupts")).json()["items"]):
         await asyncio.sleep(0.01)
@@ -261,7 +263,7 @@ async def people(client: Client) -> dict[str, str]:
     return {"project_id": project["id"], "member_id": member["id"], "invitation_id": begun["id"], "role": "caller"}
 
 
-NAMES = {"collections": "shelf", "pipelines": "careful", "models": "writer"}
+NAMES = {"collections": "shelf", "pipelines": "careful", "models": "writer", "tools": "lookup"}
 """What things of other kinds than agents are called."""
 
 IDS = (
