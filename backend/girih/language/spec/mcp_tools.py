@@ -55,13 +55,14 @@ def contract_of(listed: JsonObject) -> McpContract:
 
 
 def _result(schema: JsonValue) -> tuple[dict[str, JsonValue], dict[str, str], str | None]:
-    """The fields of the result, their names there, and the one that takes all texts where nothing is declared."""
+    """The fields of the result, their names there, and the one that takes all of it.
+
+    That is all texts where nothing is declared, and else an object whose fields have no names.
+    """
     if not isinstance(schema, dict):
         return {TEXT: "string"}, {}, TEXT
     result = result_of(_plain(schema))
-    if result.answer is not None:
-        return {}, {}, None
-    return dict(result.fields.types), dict(result.fields.wire), None
+    return dict(result.fields.types), dict(result.fields.wire), result.answer
 
 
 def _plain(schema: JsonValue) -> JsonSchema:

@@ -135,8 +135,15 @@ class ToolRetry(Strict):
     longest: Duration = 30.0
 
 
+_Times = Annotated[int, Field(ge=1, le=10)]
+
+
 def _as_retry(value: Any) -> Any:
     return {"max": value} if isinstance(value, int | float | str) else value
+
+
+RetryField = Annotated[ToolRetry | None, BeforeValidator(_as_retry, json_schema_input_type=_Times | ToolRetry | None)]
+"""How an author writes a retry: `2`, or `{ max: 2, … }`."""
 
 
 _ONE_BINDING: list[JsonValue] = [
@@ -168,7 +175,7 @@ class ToolDocument(Strict):
     returns: dict[Name, TypeSpec] = Field(default_factory=dict)
     idempotent: bool = False
     timeout: Duration | None = None
-    retry: Annotated[ToolRetry | None, BeforeValidator(_as_retry)] = None
+    retry: RetryField = None
     rate: Annotated[int, Field(ge=1, le=100_000)] | None = None
     approval: Annotated[str, Field(min_length=1, max_length=2000)] | None = None
 
