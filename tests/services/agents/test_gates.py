@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -11,7 +12,9 @@ from tests.services.agents.workspaces import BOOK, HELLO, LOOKUP, SMALL
 
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import UnitOfWork
-from girih.errors import SpecInvalid
+from girih.errors import Conflict, SpecInvalid
+from girih.language.compiler.plan import Plan
+from girih.language.spec.tree import JsonObject
 from girih.providers.outbound import OutboundClient
 from girih.services.agents.schemas import ApplyOut, Change
 from girih.services.agents.service import AgentService
@@ -20,7 +23,7 @@ from girih.services.knowledge.service import KnowledgeService
 from girih.services.registry.service import RegistryService
 from girih.settings import Settings
 from girih.wiring.facilities import InstalledFacilities
-from girih.wiring.gating import ServerTrials
+from girih.wiring.gating import ServerBench, ServerTrials
 
 GREETS = """\
 tests:
@@ -44,7 +47,7 @@ def gated(uow: UnitOfWork, registry: RegistryService, knowledge: KnowledgeServic
 
 
 def make(uow: UnitOfWork, registry: RegistryService, knowledge: KnowledgeService, **settings: Any) -> AgentService:
-    chosen = Settings(**{"openai_api_key": "", "openai_base_url": "", **settings})
+    chosen = Settings.model_validate({"OPENAI_API_KEY": "", "OPENAI_BASE_URL": "", **settings})
     return AgentService(uow, registry, knowledge, InstalledFacilities(), trials=ServerTrials(chosen))
 
 
@@ -162,7 +165,7 @@ async def test_nothing_outside_is_asked_and_nothing_is_kept(
         asked.append(url)
 
     monkeypatch.setattr(OutboundClient, "request", request)
-    service = make(uow, registry, knowledge, openai_api_key="sk-of-nobody")
+    service = make(uow, registry, knowledge, OPENAI_API_KEY="sk-of-nobody")
     looked = "look: { hits: [] }"
     files = reaching("", FOUND, f"{FOUND}, {looked}", f"{FOUND}, {looked}, think: {{ text: Hi }}")
     fault = await refused(service, scope, files)
@@ -188,7 +191,7 @@ async def test_a_server_with_a_key_asks_its_default_model_nothing_either(
         '  a: { llm: m, prompt: "${ inputs.q }", next: $end }\noutputs: { text: "${ a.text }" }\n'
         "tests:\n  - { name: t, given: { q: hi }, expect: { path: [a] } }\n"
     )
-    fault = await refused(make(uow, registry, knowledge, openai_api_key="sk-x"), scope, {"talk.yaml": text})
+    fault = await refused(make(uow, registry, knowledge, OPENAI_API_KEY="sk-x"), scope, {"talk.yaml": text})
     assert "asks the model 'default'" in str(fault.diagnostics[0]["message"])
     # Without a key the demo model is what the name means, here and in a run.
     out = await apply(make(uow, registry, knowledge), scope, {"talk.yaml": text})
@@ -214,16 +217,53 @@ async def test_the_tests_of_an_apply_have_an_end(
     assert "may take 1 s in all" in str(fault.diagnostics[0]["message"])
 
 
+CALLER = """\
+kind: graph/v1
+name: caller
+use: { hello: "graph://hello" }
+nodes:
+  a: { graph: hello, with: { name: Ada }, next: $end }
+outputs: { text: "${ a.text }" }
+tests:
+  - { name: t, expect: { outputs: { text: "Hello Ada" } } }
+"""
+
+
 async def test_a_graph_that_was_published_before_runs_in_a_test(gated: AgentService, scope: OrgScope) -> None:
     await apply(gated, scope, {"hello.yaml": HELLO})
-    caller = (
-        'kind: graph/v1\nname: caller\nuse: { hello: "graph://hello" }\nnodes:\n'
-        '  a: { graph: hello, with: { name: Ada }, next: $end }\noutputs: { text: "${ a.text }" }\n'
-        'tests:\n  - { name: t, expect: { outputs: { text: "Hello Ada" } } }\n'
-    )
-    report = change(await apply(gated, scope, {"caller.yaml": caller}), "caller").report
+    report = change(await apply(gated, scope, {"caller.yaml": CALLER}), "caller").report
     assert report is not None
     assert report.outcome == "passed"
+
+
+class Interrupted(ServerTrials):
+    """Somebody publishes while the tests run."""
+
+    def __init__(self, meanwhile: Callable[[], Awaitable[object]]) -> None:
+        super().__init__(Settings.model_validate({"OPENAI_API_KEY": "", "OPENAI_BASE_URL": ""}))
+        self._meanwhile = meanwhile
+
+    @asynccontextmanager
+    async def opened(
+        self, models: Mapping[str, JsonObject], plans: Callable[[str], Awaitable[Plan]]
+    ) -> AsyncIterator[ServerBench]:
+        async with super().opened(models, plans) as bench:
+            yield bench
+        await self._meanwhile()
+
+
+async def test_what_was_not_tested_is_not_published(
+    uow: UnitOfWork, registry: RegistryService, knowledge: KnowledgeService, agents: AgentService, scope: OrgScope
+) -> None:
+    await agents.apply(scope, {"hello.yaml": HELLO})
+
+    async def meanwhile() -> None:
+        await agents.apply(scope, {"hello.yaml": HELLO.replace("Hello", "Hullo")})
+
+    late = AgentService(uow, registry, knowledge, trials=Interrupted(meanwhile))
+    with pytest.raises(Conflict, match="somebody has published while the tests of `caller` ran; nothing was published"):
+        await late.apply(scope, {"caller.yaml": CALLER})
+    assert [agent.name for agent in await agents.agents(scope)] == ["hello"]
 
 
 async def test_cases_fail_at_their_own_lines_and_tapes_answer(gated: AgentService, scope: OrgScope) -> None:
