@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from girih.services.agents.splitting import choose
 
-KEYS = [f"user {number}" for number in range(4000)]
+KEYS = [f"user {number}" for number in range(1500)]
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ def chosen(given: list[Share], place: str = "agent@prod") -> list[UUID]:
 cuts = st.lists(st.integers(1, 99), min_size=1, max_size=4, unique=True)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(cuts)
 def test_each_version_gets_its_share(cuts: list[int]) -> None:
     marks = [0, *sorted(cuts), 100]
@@ -45,7 +45,7 @@ def test_each_version_gets_its_share(cuts: list[int]) -> None:
         assert abs(counted[share.version_id] - expected) <= spread
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(st.integers(1, 98), st.integers(1, 98))
 def test_a_grown_share_only_wins(before: int, after: int) -> None:
     before, after = sorted((before, after))
