@@ -47,8 +47,7 @@ def secrets(
                 "`girih secrets --help` says what each does",
                 code=USAGE,
             )
-        # Only now: it needs what a command of a client does not have.
-        note(import_module("girih.cli.key_rotation").rotate(master=master))
+        _rotate(master=master)
         return
     if action != "list" and name is None:
         fail(f"`girih secrets {action}` needs the name of a secret", f"girih secrets {action} crm.key", code=USAGE)
@@ -62,6 +61,17 @@ def secrets(
             note(f"{name} is deleted")
         else:
             _list(server.call("GET", "/v1/secrets")["items"], as_json=format == "json")
+
+
+def _rotate(*, master: bool) -> None:
+    try:
+        # Only now: it needs what a command of a client does not have.
+        rotation = import_module("girih.cli.key_rotation")
+    except ModuleNotFoundError as fault:
+        if (fault.name or "").partition(".")[0] == "girih":
+            raise
+        fail(f"to rotate keys needs the package '{fault.name}'", "pip install 'girih[server]'")
+    note(rotation.rotate(master=master))
 
 
 def _value(from_file: Path | None, from_env: str | None) -> str:
