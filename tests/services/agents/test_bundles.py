@@ -218,6 +218,19 @@ async def test_a_dry_run_makes_nothing_and_a_model_stays_what_it_is_here(
     assert (await registry.models(away))["small"]["title"] == "Mine"
 
 
+async def test_what_the_server_no_longer_has_must_be_there_already(
+    signed: AgentService, other: AgentService, scope: OrgScope, away: OrgScope
+) -> None:
+    await signed.apply(scope, FILES)
+    await signed.apply(scope, {"lookup.yaml": LOOKUP.replace("Finds", "Looks up")})
+    data = (await signed.exporting.export(scope, "desk@1.0.0"))[1]
+    with pytest.raises(Conflict, match=r"the tool `crm.lookup` is not in the bundle, nor here; nothing was imported"):
+        await other.take(away, data, Trust(RING))
+    assert await other.agents(away) == []
+    await other.apply(away, {"lookup.yaml": LOOKUP})
+    assert (await other.take(away, data, Trust(RING))).root == "desk@1.0.0"
+
+
 async def test_what_is_retired_is_found_again_and_a_foreign_name_is_nobodys(
     signed: AgentService, scope: OrgScope, away: OrgScope
 ) -> None:
