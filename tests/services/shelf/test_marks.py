@@ -12,6 +12,8 @@ from girih.db.unit_of_work import UnitOfWork
 from girih.errors import Conflict, InvalidInput, NotFound, SpecInvalid
 from girih.services.agents.marking import ShelfService
 from girih.services.agents.service import AgentService
+from girih.services.knowledge.service import KnowledgeService
+from girih.services.registry.service import RegistryService
 from girih.services.shelf.schemas import DeprecateIn, MarkIn, YankIn
 
 SLOW = DeprecateIn(reason="it is slow", replaced_by="hello@1.0.2")
@@ -174,3 +176,15 @@ async def test_no_alias_is_led_to_a_yanked_version_nor_back_to_one(
     assert await version(published, scope, "hello@prod") == "1.0.0"
     with pytest.raises(Conflict, match="no other version before"):
         await aliases.roll_back(scope, "hello", "prod")
+
+
+async def test_other_processes_hear_of_marks(
+    published: AgentService, shelf: ShelfService, scope: OrgScope, uow: UnitOfWork, knowledge: KnowledgeService
+) -> None:
+    other = AgentService(uow, RegistryService(uow), knowledge)
+    await other.meanings.look()
+    assert (await other.resolve(scope, "hello@1.0.0")).notice is None
+    await other.meanings.look()
+    await shelf.deprecate(scope, "hello", "1.0.0", SLOW)
+    await other.meanings.look()
+    assert (await other.resolve(scope, "hello@1.0.0")).notice is not None
