@@ -8,6 +8,10 @@ from pathlib import Path
 import pytest
 from tests.cli.conftest import Girih
 
+from girih.db.tenancy import OrgScope
+from girih.db.unit_of_work import UnitOfWork
+from girih.services.identity.service import IdentityService
+
 COMMENT = "# Why it greets: somebody asked for it.\n"
 
 
@@ -119,3 +123,13 @@ def test_a_file_that_only_the_folder_has_stays(girih: Girih, published: Path) ->
     assert (checked.code, "only here      model/v1 mine  mine.yaml" in checked.out) == (3, True)
     assert girih("pull", str(published)).code == 0
     assert mine.exists()
+
+
+async def test_a_key_that_may_only_publish_applies(
+    girih: Girih, workspace: Path, uow: UnitOfWork, scope: OrgScope, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = await IdentityService(uow).create_key(scope, "publisher", frozenset({"agents:publish"}))
+    monkeypatch.setenv("GIRIH_API_KEY", made.key)
+    done = girih("apply", str(workspace))
+    assert done.code == 0, done.err
+    assert not (workspace / ".girih").exists(), "it cannot know what the server has"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
-from girih.cli.client import Server
+from girih.cli.client import Refused, Server
 from girih.language.compiler.texts import digest_of_text, named_files
 from girih.language.spec.tree import JsonObject
 
@@ -88,15 +88,19 @@ class State:
 
 
 def published(server: Server, alias: str = "latest", *, texts: bool) -> JsonObject:
-    """All that the server has: its project's id, and every spec."""
-    query = {"alias": alias, "texts": "true" if texts else "false"}
-    found: JsonObject = server.call("GET", "/v1/workspace/files", params=query, timeout=60)
-    return found
+    """All that the server has: its project's id, and every spec. Ends the command where it is refused."""
+    try:
+        return _published(server, alias, texts=texts)
+    except Refused as refused:
+        server.give_up(refused.failure)
 
 
 def note_applied(server: Server, folder: Path, texts: Mapping[str, str], changes: list[JsonObject]) -> None:
-    """What was just applied is the same here and there."""
-    found = published(server, texts=False)
+    """What was just applied is the same here and there. A key that may not read what there is does without."""
+    try:
+        found = _published(server, texts=False)
+    except Refused:
+        return
     state = State.read(folder, found["project"])
     there = {(thing["kind"], thing["name"]): thing for thing in found["things"]}
     for change in changes:
@@ -104,6 +108,12 @@ def note_applied(server: Server, folder: Path, texts: Mapping[str, str], changes
         if change["path"] in texts and there.get(key, {}).get("digest") == change["digest"]:
             state.note(key, Here.at(change["path"], texts), there[key])
     state.save()
+
+
+def _published(server: Server, alias: str = "latest", *, texts: bool) -> JsonObject:
+    query = {"alias": alias, "texts": "true" if texts else "false"}
+    found: JsonObject = server.attempt("GET", "/v1/workspace/files", params=query, timeout=60)
+    return found
 
 
 def _kept(folder: Path) -> dict[str, JsonObject]:
