@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 
 import pytest
@@ -144,6 +145,24 @@ async def test_what_another_process_deletes_is_gone_within_five_seconds(
     assert await there.value(scope, "crm.key") == "value"
     await here.delete(scope, "crm.key", force=False)
     assert await there.value(scope, "crm.key") is None
+
+
+async def test_what_models_are_bound_with_is_named_until_they_are_bound_otherwise(
+    uow: UnitOfWork, scope: OrgScope
+) -> None:
+    service = make_service(uow, MasterKeys(new_master()))
+    await service.put(scope, "model.key", "value")
+    insert = text(
+        "INSERT INTO model_bindings (id, org_id, project_id, name, revision, binding, digest, created_by) "
+        "VALUES (:id, :org, :project, 'editor', :revision, :binding, 'x', 'test')"
+    )
+    for revision, key, users in ((1, "model.key", ["editor"]), (2, "other.key", [])):
+        binding = json.dumps({"url": "https://models.example", "secret": f"secret://{key}"})
+        whose = {"id": new_id(), "org": scope.org_id, "project": scope.project_id}
+        async with uow(scope) as work:
+            await work.session.execute(insert, {**whose, "revision": revision, "binding": binding})
+        (shown,) = await service.secrets(scope)
+        assert [use.name for use in shown.used_by] == users
 
 
 async def test_a_secret_that_is_named_is_deleted_by_force_only(uow: UnitOfWork, scope: OrgScope) -> None:

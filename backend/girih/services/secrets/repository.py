@@ -31,6 +31,10 @@ SELECT DISTINCT kind, name, found[1] AS secret FROM (
     FROM (SELECT DISTINCT ON (name) name, binding FROM model_bindings WHERE {_MINE} ORDER BY name, revision DESC) AS now
     WHERE binding::text LIKE '%"secret://%'
     UNION ALL
+    SELECT 'model', name, regexp_matches(binding::text, {_NAMED}, 'g')
+    FROM (SELECT DISTINCT ON (name) name, binding FROM model_bindings WHERE {_MINE} ORDER BY name, revision DESC) AS b
+    WHERE binding::text LIKE '%"secret://%'
+    UNION ALL
     SELECT 'data_store', name, regexp_matches(config::text, {_NAMED}, 'g')
     FROM data_stores WHERE {_MINE} AND config::text LIKE '%"secret://%'
     UNION ALL
