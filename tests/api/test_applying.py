@@ -97,6 +97,27 @@ async def test_only_with_prune_does_anything_go_and_it_comes_back(client: Client
     assert [(one["version"], one["number"]) for one in versions] == [("2.0.0", 2), ("1.0.0", 1)]
 
 
+async def until(client: Client, run: str, status: str) -> None:
+    while (await client.get(f"/v1/runs/{run}")).json()["status"] != status:
+        await asyncio.sleep(0.02)
+
+
+async def test_runs_of_an_agent_that_was_pruned_end_on_their_version_and_no_more_begin(client: Client) -> None:
+    await apply(client, ALL)
+    asked = {"agent": "hall@prod", "inputs": {"question": "?"}}
+    run = (await client.post("/v1/runs", json=asked)).json()["id"]
+    await until(client, run, "interrupted")
+    planned = await apply(client, without("graphs/hall.yaml"), prune=True, dry_run=True)
+    (gone,) = (one for one in planned["changes"] if one["action"] == "delete")
+    assert gone["effects"]["runs"] == [{"version": "1.0.0", "status": "interrupted", "count": 1}]
+    await apply(client, without("graphs/hall.yaml"), prune=True)
+    is_problem(await client.post("/v1/runs", json=asked), 404)
+    (question,) = (await client.get(f"/v1/runs/{run}/interrupts")).json()["items"]
+    answer = await client.post(f"/v1/interrupts/{question['id']}/answer", json={"answer": {"answer": "yes"}})
+    assert answer.is_success, answer.text
+    await until(client, run, "succeeded")
+
+
 async def test_what_the_workspace_refers_to_stays_and_both_are_named(client: Client) -> None:
     await apply(client, ALL)
     problem = await refused(client, without("models/swift.yaml", "graphs/desk.yaml"), prune=True)
@@ -157,8 +178,7 @@ async def test_a_plan_tells_what_goes_on_and_what_it_costs(client: Client) -> No
     thread = (await client.post("/v1/threads", json={})).json()
     begun = {"agent": "desk", "inputs": {"question": "?"}, "thread_id": thread["id"]}
     run = (await client.post("/v1/runs", json=begun)).json()
-    while (await client.get(f"/v1/runs/{run['id']}")).json()["status"] != "interrupted":
-        await asyncio.sleep(0.02)
+    await until(client, run["id"], "interrupted")
     run = {"agent": "desk@prod", "inputs": {"question": "?"}}
     await client.post("/v1/schedules", json={"name": "hourly", "cron": "0 * * * *", "run": run})
     assert (await client.post("/v1/collections/shelf/documents", files=upload("Once"))).is_success

@@ -136,7 +136,7 @@ async def apply_workspace(
     if body.prune_data:
         require(scope, "knowledge:write")
     with precondition(if_match):
-        done = await girih.agents.applying.apply(scope, body.files, body.terms(asked(if_match)))
+        done = await girih.agents.apply_on(scope, body.files, body.terms(asked(if_match)))
     response.headers.update(etag(done.base if body.dry_run else done.standing))
     return done
 

@@ -92,7 +92,11 @@ class AgentService:
         prune_data: bool = False,
     ) -> ApplyOut:
         """See `Applying.apply`."""
-        done = await self.applying.apply(scope, files, Terms(dry_run, base, prune, prune_data))
+        return await self.apply_on(scope, files, Terms(dry_run, base, prune, prune_data))
+
+    async def apply_on(self, scope: OrgScope, files: Mapping[str, str], terms: Terms) -> ApplyOut:
+        """See `Applying.apply`."""
+        done = await self.applying.apply(scope, files, terms)
         self.meanings.changed(scope.project_id)
         return done
 
