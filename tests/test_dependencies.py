@@ -20,13 +20,17 @@ PACKAGE = BACKEND / "girih"
 DECLARED = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PROJECT = DECLARED["project"]
 _BEHIND = (
+    "audit",
     "dev",
     "dev_keys",
     "dev_setup",
     "doctor_keys",
     "doctor_server",
     "key_rotation",
+    "policies",
     "test",
+    "tool_import",
+    "tool_pins",
     "trials",
     "trial_text",
     "lone_node",

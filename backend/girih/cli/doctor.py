@@ -19,7 +19,6 @@ import typer
 from girih.cli.client import nearest_dev
 from girih.cli.doctor_checks import Check, Surroundings, failed, fine, skipped, warned
 from girih.cli.output import FINDINGS, UNREACHABLE, data, painted, wants_color
-from girih.cli.policies import show_policies
 from girih.language.spec.tree import JsonObject
 
 PARTS = (
@@ -50,7 +49,7 @@ def doctor(
     Exit code 4 if something does not answer, 1 if something else is wrong.
     """
     if policies:
-        show_policies(as_json=format == "json")
+        import_module("girih.cli.policies").show_policies(as_json=format == "json")
         return
     checks: list[Check] = []
     color = wants_color(sys.stdout)
