@@ -14,7 +14,7 @@ import yaml
 from girih.settings import Settings
 
 ROOT = Path(__file__).parents[2]
-SECRETS = {"POSTGRES_PASSWORD": "a", "GIRIH_APP_PASSWORD": "b", "REDIS_PASSWORD": "c"}
+SECRETS = {"POSTGRES_PASSWORD": "a", "GIRIH_APP_PASSWORD": "b", "REDIS_PASSWORD": "c", "GIRIH_MASTER_KEY": "d"}
 
 
 @pytest.fixture(scope="module")
