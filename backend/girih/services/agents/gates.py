@@ -12,7 +12,7 @@ from typing import Protocol
 
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import UnitOfWork
-from girih.errors import Conflict, SpecInvalid
+from girih.errors import SpecInvalid, SpecRefused
 from girih.language.compiler.cases import Files, expanded
 from girih.language.compiler.cassettes import cassette_of
 from girih.language.compiler.pipeline import Compilation
@@ -73,8 +73,9 @@ class Proof:
             if known.get(name) == plan.digest:
                 continue
             if compilation.tests.get(name) and plan.digest not in self.reports and not dry_run and self.ran:
-                raise Conflict(
+                raise SpecRefused(
                     f"somebody has published while the tests of `{name}` ran; nothing was published",
+                    [("graph/v1", name, ("tests",))],
                     help="plan it again, and look at what changes now",
                 )
             failing += self.findings.get(plan.digest, ())
