@@ -83,6 +83,10 @@ BEGIN
 END $$
 """
 
+# No run begins with a version that was emptied since somebody looked up what a reference means.
+MEANT = "v.id = p_version_id AND ("
+MEANT_AND_KEPT = "v.id = p_version_id AND v.collected_at IS NULL AND ("
+
 
 def upgrade() -> None:
     op.add_column("agent_versions", sa.Column("collected_at", sa.DateTime(timezone=True)))
@@ -101,6 +105,7 @@ def upgrade() -> None:
         "CREATE TRIGGER agent_aliases_kept AFTER INSERT OR UPDATE OF version_id ON agent_aliases "
         "FOR EACH ROW EXECUTE FUNCTION lead_to_kept_version()"
     )
+    _replace("is_meant", MEANT, MEANT_AND_KEPT)
     op.execute("REVOKE ALL ON FUNCTION collect_versions(uuid[], timestamptz) FROM PUBLIC")
     op.execute(f"GRANT EXECUTE ON FUNCTION collect_versions(uuid[], timestamptz) TO {APP_ROLE}")
 
@@ -180,7 +185,16 @@ def owned_table(name: str, *columns: sa.schema.SchemaItem) -> None:
         op.execute(statement)
 
 
+def _replace(function: str, old: str, new: str) -> None:
+    """Put one passage of a function in place of another: the rest stays as the migrations before left it."""
+    source: str = op.get_bind().scalar(sa.text(f"SELECT pg_get_functiondef('{function}'::regproc)"))
+    if source.count(old) != 1:
+        raise RuntimeError(f"{function} is not the function that this migration changes")
+    op.execute(sa.text(source.replace(old, new).replace(":", r"\:")))
+
+
 def downgrade() -> None:
+    _replace("is_meant", MEANT_AND_KEPT, MEANT)
     op.execute("DROP TRIGGER agent_aliases_kept ON agent_aliases")
     op.execute("DROP TRIGGER agent_versions_immutable ON agent_versions")
     op.execute(

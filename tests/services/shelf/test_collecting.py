@@ -212,10 +212,13 @@ async def test_the_application_cannot_empty_versions_otherwise(
         assert (await published.resolve(scope, ref)).plan.name == "hello"
 
 
-async def test_an_alias_is_not_led_to_a_version_that_is_gone(
+async def test_no_alias_is_led_to_a_version_that_is_gone_and_no_run_begins_with_it(
     published: AgentService, uow: UnitOfWork, scope: OrgScope
 ) -> None:
+    begins = "SELECT is_meant(org_id, NULL, id) FROM agent_versions WHERE version = '1.0.1'"
+    assert await sql(uow, scope, begins) == [(True,)]
     assert len(await collected(uow, scope)) == 1
+    assert await sql(uow, scope, begins) == [(False,)], "no run begins with it"
     with pytest.raises(DBAPIError, match="was collected"):
         await sql(
             uow,
