@@ -106,7 +106,7 @@ class Applying:
         self._crash.here("apply.proven")
         with placed(compilation):
             await require_facilities(self._facilities, compilation)
-            await require_plugins(self._facilities, compilation)
+            await require_plugins(self._facilities, (spec.document for spec in compilation.others))
             failing: list[Diagnostic] = []
             if terms.base in (None, now):
                 known = await repository.digests(work, work.speaks_for)

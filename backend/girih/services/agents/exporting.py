@@ -37,6 +37,7 @@ _KINDS: dict[str, Kind] = {
     "pipeline": "pipeline/v1",
 }
 _PIPELINE = "pipeline/v1"
+_TOOL = "tool/v1"
 _BUILT_IN = frozenset({("model/v1", "default"), ("model/v1", "demo")})
 
 
@@ -137,9 +138,16 @@ class Exporting:
             if row is None:
                 return kept, None
             return kept or _written(kind, name, row.document), row.version
+        if kept is not None and _names_files(kind, kept):
+            kept = None
         if kept is None and kind in TABLES and (await self._registry.digests(work, kind)).get(name) == digest:
             return _written(kind, name, (await self._registry.documents(work, kind))[name]), None
         return kept, None
+
+
+def _names_files(kind: Kind, text: Text) -> bool:
+    """Whether a text means something only beside other files: what it came to when it was published needs none."""
+    return kind == _TOOL and "openapi" in text.source
 
 
 def _written(kind: Kind, name: str, document: JsonObject) -> Text:

@@ -29,6 +29,7 @@ from girih.services.agents import (
 from girih.services.agents.gate_schemas import ImportedOut, ImportOut
 from girih.services.agents.import_course import ANOTHER, Course, noun
 from girih.services.agents.importing_documents import Documents
+from girih.services.agents.plugins import require_plugins
 from girih.services.agents.ports import Collections, Facilities
 from girih.services.agents.publish import require_facilities
 from girih.services.agents.received import columns_of, require_path
@@ -80,6 +81,7 @@ class Importing:
         _require_trusted(bundle, checked, allow_unsigned=trust.allow_unsigned)
         plans = {version.ref: Plan.model_validate(version.plan) for version in bundle.versions}
         await require_facilities(self._facilities, Compilation((), plans))
+        await require_plugins(self._facilities, (one.spec.document for one in bundle.documents))
         async with self._uow(scope) as work:
             await repository.lock_project(work, scope)
             course = Course(work, bundle, {one.ref: one for one in checked})
