@@ -78,7 +78,7 @@ def test_a_node_may_ask_more() -> None:
 @pytest.mark.parametrize(
     ("approval", "tool", "more", "said"),
     [
-        ("approval: always", "{ use: pay, approval: never }", "", "8:36 E402 tool 'pay' asks a person always"),
+        ("approval: always", "{ use: pay, approval: never }", "", "8:35 E402 tool 'pay' asks a person always"),
         ("approval: always", '{ use: pay, approval: "args.amount > 5.0" }', "", "E402 tool 'pay' asks a person always"),
         ("approval: args.amount > 10.0", "pay", ", approval: never", "E402 tool 'pay' asks a person where args.amount"),
         ("", "{ use: pay, approval_timeout: 1h }", "", "8:43 E002 'approval_timeout' bounds the wait"),
