@@ -60,6 +60,7 @@ async def plans(work: Work, scope: OrgScope, digests: Collection[str]) -> dict[s
             AgentVersion.org_id == scope.org_id,
             AgentVersion.project_id == scope.project_id,
             AgentVersion.digest.in_(digests),
+            AgentVersion.collected_at.is_(None),
         )
         .order_by(AgentVersion.number)
     )

@@ -73,7 +73,7 @@ async def _read(work: Work, scope: OrgScope, which: ColumnElement[bool]) -> list
             Agent.retired_at.is_not(None),
         )
         .join(AgentVersion, (AgentVersion.org_id == Agent.org_id) & (AgentVersion.agent_id == Agent.id))
-        .where(*_of(scope), which)
+        .where(*_of(scope), which, AgentVersion.collected_at.is_(None))
         .order_by(Agent.name, AgentVersion.number.desc())
     )
     return [Reaching(*row) for row in await work.session.execute(query)]
