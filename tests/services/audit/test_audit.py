@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -16,13 +17,19 @@ from tests.services.identity.people import Town
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import UnitOfWork
 from girih.errors import BadCursor, NotFound
+from girih.providers.embeddings.ladder import Embedders
+from girih.services.agents.service import AgentService
+from girih.services.agents.terms import Terms
 from girih.services.audit.schemas import AuditEntryOut, AuditSearch
 from girih.services.audit.sealing import FIRST, Verification, seal_of
 from girih.services.audit.service import AuditService, record
 from girih.services.identity.members import Wanted
 from girih.services.identity.service import IdentityService
+from girih.services.knowledge.service import KnowledgeService
+from girih.services.registry.service import RegistryService
 
 ANY = AuditSearch()
+SMALL = 'kind: graph/v1\nname: small\nnodes:\n  one: { set: { x: 1 }, next: $end }\noutputs: { x: "${ one.x }" }\n'
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -57,6 +64,16 @@ async def test_keys_and_members_are_written_down(uow: UnitOfWork, scope: OrgScop
     assert key.key not in str((await log.entries(scope, ANY, cursor=None, limit=100)).items)
     assert await actions(log, other_scope) == []
     assert (await log.verify(scope)).entries == 5
+
+
+async def test_what_is_published_is_written_down_once(uow: UnitOfWork, scope: OrgScope, tmp_path: Path) -> None:
+    log = AuditService(uow)
+    agents = AgentService(uow, RegistryService(uow), KnowledgeService(uow, tmp_path, Embedders("hashing")))
+    for dry_run in (True, False, False):
+        await agents.apply_on(scope, {"small.yaml": SMALL}, Terms(dry_run=dry_run))
+    (entry,) = (await log.entries(scope, ANY, cursor=None, limit=100)).items
+    assert (entry.action, entry.target) == ("workspace.applied", f"project:{scope.project_id}")
+    assert entry.details["changes"] == [{"action": "create", "kind": "graph/v1", "name": "small", "version": "1.0.0"}]
 
 
 async def test_what_did_not_happen_is_not_written_down(uow: UnitOfWork, scope: OrgScope) -> None:

@@ -63,9 +63,7 @@ def is_enough(declared: str, version: str, weight: Weight) -> bool:
     return numbers_of(declared) >= numbers_of(next_version(version, weight))
 
 
-def numbered(
-    declared: str | None, latest: str | None, weight: Weight | None, taken: Container[str] = ()
-) -> str | None:
+def numbered(declared: str | None, latest: str | None, weight: Weight | None, taken: Container[str] = ()) -> str | None:
     """The version that something has once it is published: after `latest`, for a change of that weight, as `declared`.
 
     What has not changed (`weight` is `None`) keeps its version. `None` where `declared` is too low for the change, or

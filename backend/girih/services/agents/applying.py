@@ -31,6 +31,7 @@ from girih.services.agents.seals import Seals
 from girih.services.agents.signing import Signing
 from girih.services.agents.standing import stale_base, standing
 from girih.services.agents.terms import CrashPoints, Terms
+from girih.services.audit.service import record
 from girih.services.registry.service import RegistryService
 from girih.services.shelf import text_repository as texts
 
@@ -88,6 +89,7 @@ class Applying:
             now = await standing(work, self._registry, self._collections)
             terms = terms if terms.base in (None, now) else replace(terms, dry_run=True)
             done = await self._done(work, workspace, rehearsed, terms, now)
+            await _written_down(work, done, terms)
             if terms.dry_run:
                 work.discard()
         self._crash.here("apply.committed")
@@ -140,3 +142,16 @@ class Applying:
         await self._effects.tell(work, changes, compilation, catalog, before)
         self._crash.here("apply.told")
         return changes
+
+
+async def _written_down(work: Work, done: ApplyOut, terms: Terms) -> None:
+    """Note in the audit log what an apply changed; one that changed nothing, or is dry, is no entry."""
+    changed = [
+        {"action": change.action, "kind": change.kind, "name": change.name, "version": change.version}
+        for change in done.changes
+        if change.action != "unchanged"
+    ]
+    if changed and not terms.dry_run:
+        target = f"project:{work.speaks_for.project_id}"
+        forced = terms.force_tests or None
+        await record(work, "workspace.applied", target, changes=changed, commit=terms.origin.commit, forced=forced)
