@@ -123,10 +123,10 @@ async def test_a_body_over_the_limit_is_refused_while_it_arrives(client: Client)
 async def test_the_unforeseen_is_an_id_and_nothing_else(
     girih: Girih, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def fail(_: object) -> None:
+    async def fail(*_: object, **__: object) -> None:
         raise RuntimeError("password=hunter2 in /etc/girih")
 
-    monkeypatch.setattr(girih.agents, "agents", fail)
+    monkeypatch.setattr(girih.agents, "agents_page", fail)
     with capture_logs() as logs:
         problem = is_problem(await client.get("/v1/agents"), 500, "internal")
     assert "hunter2" not in str(problem)

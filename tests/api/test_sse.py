@@ -99,8 +99,8 @@ def feed() -> Feed:
 @pytest.fixture
 def app(feed: Feed) -> FastAPI:
     app = FastAPI()
-    app.state.streams = Streams()
     app.state.girih = SimpleNamespace()
+    app.state.streams = Streams(app.state.girih)
     app.add_middleware(Envelope)
     errors.install(app)
 

@@ -38,7 +38,7 @@ def _catalog(files: Mapping[str, str]) -> Catalog:
             elif path == YANKED:
                 shelf[name, plan.digest] = Shelved("1.4.0", "yanked", "it refunds twice")
             if path != YANKED:
-                published[name] = Published("1.4.0", plan)
+                published[name] = Published("1.4.0", plan.digest, lambda plan=plan: plan)
     return Catalog(published=published, shelf=shelf, graphs=graphs)
 
 

@@ -193,7 +193,7 @@ def create_app(girih: Girih) -> FastAPI:
         lifespan=lifespan,
     )
     app.state.girih = girih
-    app.state.streams = Streams()
+    app.state.streams = Streams(girih)
     errors.install(app)
     # The prefix of a door tells at once whose a request is; what lies below `/v1` has to be asked one by one.
     doors.install(app)

@@ -10,10 +10,10 @@ import orjson
 from fastapi import Depends, FastAPI, Request, Response
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute, APIWebSocketRoute, iter_route_contexts
-from starlette.datastructures import Headers
 from starlette.types import Message
 
 from girih.api import repeats
+from girih.api.credentials import Credential, Held
 from girih.api.errors import BodyTooLarge
 from girih.db.tenancy import OrgScope
 from girih.errors import Forbidden, InvalidInput, Unauthorized
@@ -28,9 +28,6 @@ ACCOUNT = "account"
 
 JSON_LIMIT = 5 * 1024 * 1024
 """The largest request body, in bytes, where a route does not set its own."""
-
-_ORGANIZATION = "girih-organization"
-_PROJECT = "girih-project"
 
 _DECLARED: dict[Callable[..., Any], str] = {}
 _SIGN_IN = "send `Authorization: Bearer girih_…` with an API key; `girih dev` prints one for its own server"
@@ -198,19 +195,12 @@ def declarations(app: FastAPI) -> Iterator[tuple[str, str | None]]:
 
 async def _caller(request: Request) -> OrgScope:
     """Whom the request's key or access token speaks for; asked once per request."""
-    known: OrgScope | None = getattr(request.state, "caller", None)
+    known = Held.of(request)
     if known is None:
-        known = await speaker(request.app.state.girih, _shown(request), request.headers)
-        request.state.caller = known
-    return known
-
-
-async def speaker(girih: Girih, shown: str, headers: Headers) -> OrgScope:
-    """Whom a key, or an access token and the place that the headers name, speaks for. Raises `Unauthorized`."""
-    if not is_token(shown):
-        return await girih.identity.authenticate(shown)
-    organization, project = (headers.get(name) or None for name in (_ORGANIZATION, _PROJECT))
-    return await girih.people.accounts.authenticate(shown, organization, project)
+        credential = Credential.of(_shown(request), request.headers)
+        known = Held(credential, await credential.speaks_for(request.app.state.girih))
+        request.state.held, request.state.caller = known, known.scope
+    return known.scope
 
 
 async def _holder(request: Request) -> Holder:

@@ -14,7 +14,8 @@ import structlog
 from fastapi import WebSocket
 from starlette.websockets import WebSocketDisconnect
 
-from girih.api.deps import allow, asked_for_inside, speaker
+from girih.api.credentials import Credential, Held
+from girih.api.deps import allow, asked_for_inside
 from girih.api.errors import problem, status_of
 from girih.api.routers import Router
 from girih.api.sse import OnLeave, Streams, resume_after
@@ -69,8 +70,10 @@ async def _caller(socket: WebSocket, girih: Girih) -> OrgScope:
             "no API key came with the request",
             help=f"send `Authorization: Bearer girih_…`, or offer the protocols `{PROTOCOL}` and `{KEY}girih_…`",
         )
-    scope = allow(await speaker(girih, keys[0], socket.headers), "runs:read")
+    credential = Credential.of(keys[0], socket.headers)
+    scope = allow(await credential.speaks_for(girih), "runs:read")
     await girih.limits.take(scope)
+    socket.state.held = Held(credential, scope)
     return scope
 
 
@@ -123,7 +126,7 @@ async def _serve(socket: WebSocket, events: AsyncIterator[RunEvent], leaving: On
     pump = asyncio.create_task(_pump(socket, events))
     watch = asyncio.create_task(_until_left(socket))
     streams: Streams = socket.app.state.streams
-    streams.add(pump)
+    streams.add(pump, Held.of(socket))
     try:
         await asyncio.wait({pump, watch}, return_when=asyncio.FIRST_COMPLETED)
         left, is_over = watch.done(), pump.done()

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from moto.server import ThreadedMotoServer
 from tests.conftest import make_scope
+from tests.providers.aws_server import aws_server
 from tests.services.secrets.conftest import make_service
 
 from girih.db.unit_of_work import UnitOfWork
@@ -20,11 +20,8 @@ HERE, THERE = {"place": "here"}, {"place": "there"}
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    with aws_server() as address:
+        yield address
 
 
 @pytest.fixture(autouse=True)

@@ -8,8 +8,8 @@ from uuid import uuid4
 import httpx
 import pytest
 from pydantic import ValidationError
+from tests.providers.aws_server import aws_server
 from tests.providers.loaders.listing import fetched, listed, loader, reach
-from tests.providers.s3_server import s3_server
 
 from girih.providers.loaders import s3
 from girih.providers.loaders.base import Item, ItemFault, ItemGone, ItemSame, Loader, SourceFault
@@ -20,7 +20,7 @@ KEYS = {"s3.access": "someone", "s3.secret": "their secret"}
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
-    with s3_server() as address:
+    with aws_server() as address:
         yield address
 
 

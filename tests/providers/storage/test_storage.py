@@ -11,7 +11,7 @@ import httpx
 import obstore
 import pytest
 from obstore.store import S3Store
-from tests.providers.s3_server import s3_server
+from tests.providers.aws_server import aws_server
 
 from girih.errors import InvalidInput, NotFound, Unavailable
 from girih.providers.storage.base import PIECE, Storage
@@ -25,7 +25,7 @@ LARGE = b"".join(hashlib.sha256(b"%d" % number).digest() for number in range(600
 @pytest.fixture(scope="module")
 def s3() -> Iterator[str]:
     """The address of an S3 server of this module's own."""
-    with s3_server() as address:
+    with aws_server() as address:
         yield address
 
 

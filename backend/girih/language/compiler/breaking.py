@@ -14,7 +14,7 @@ from girih.language.spec.semantic import next_version
 
 def check(file: GraphFile, plan: Plan, published: Published) -> Iterator[Diagnostic]:
     """Name each break, at what is new."""
-    if published.plan.digest == plan.digest:
+    if published.digest == plan.digest:
         return
     for fault in breaks(published.plan, plan):
         message = f"compared to {published.version}: {fault.message}"

@@ -53,7 +53,7 @@ class Numbers:
         if published is None:
             self._note(_GRAPH, plan.name, numbered(declared, None, None))
             return
-        weight = None if published.plan.digest == plan.digest else verdict(published.plan, plan)
+        weight = None if published.digest == plan.digest else verdict(published.plan, plan)
         self._note(_GRAPH, plan.name, numbered(declared, published.version, weight, published.taken))
         if declared is None:
             self.found += breaking.check(file, plan, published)

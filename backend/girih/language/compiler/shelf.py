@@ -13,7 +13,7 @@ from girih.language.spec.diagnostics import Diagnostic
 def check(file: GraphFile, plan: Plan, catalog: Catalog) -> Iterator[Diagnostic]:
     """What is named and deprecated is told; what is yanked is refused in a version that is new."""
     published = catalog.published.get(plan.name)
-    is_new = published is None or published.plan.digest != plan.digest
+    is_new = published is None or published.digest != plan.digest
     own = catalog.shelf.get((plan.name, plan.digest))
     if is_new and own is not None and own.mark == "yanked":
         message = f"this is what {plan.name}@{own.version} was, which is yanked: {own.reason}"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal
 
 from girih.language.compiler.plan import Plan
@@ -24,9 +25,16 @@ class Published:
     """A published version of a graph."""
 
     version: str
-    plan: Plan
+    digest: str
+    read: Callable[[], Plan]
+    """Reads its plan, which nobody needs of a graph that has not changed."""
     taken: frozenset[str] = frozenset()
     """Higher versions, which are not the latest one any more; their numbers are never given again."""
+
+    @cached_property
+    def plan(self) -> Plan:
+        """What it does."""
+        return self.read()
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ARRAY, ColumnElement, Integer, cast, func, select
+from sqlalchemy import ARRAY, ColumnElement, Integer, Text, cast, func, select
 from sqlalchemy.orm import InstrumentedAttribute as Attribute
 from sqlalchemy.orm import aliased
 
@@ -25,6 +25,14 @@ class Referred(NamedTuple):
     version: str
     digest: str
     lock: Sequence[JsonObject] | None
+
+
+class Latest(NamedTuple):
+    """The latest version of an agent; its plan as the text that is stored, which is seldom read."""
+
+    version: str
+    digest: str
+    plan: str
 
 
 class Counted(NamedTuple):
@@ -49,10 +57,10 @@ async def referred(work: Work, scope: OrgScope, digests: Collection[str]) -> lis
     return [Referred(*row) for row in await work.session.execute(query)]
 
 
-async def latest(work: Work, scope: OrgScope, names: Collection[str]) -> dict[str, AgentVersion]:
+async def latest(work: Work, scope: OrgScope, names: Collection[str]) -> dict[str, Latest]:
     """The latest version of each of these agents, by name; also of retired ones."""
     query = (
-        select(Agent.name, AgentVersion)
+        select(Agent.name, AgentVersion.version, AgentVersion.digest, cast(AgentVersion.plan, Text))
         .join(
             AgentAlias,
             (AgentAlias.org_id == Agent.org_id) & (AgentAlias.agent_id == Agent.id) & (AgentAlias.alias == LATEST),
@@ -60,7 +68,7 @@ async def latest(work: Work, scope: OrgScope, names: Collection[str]) -> dict[st
         .join(AgentVersion, (AgentVersion.org_id == AgentAlias.org_id) & (AgentVersion.id == AgentAlias.version_id))
         .where(Agent.org_id == scope.org_id, Agent.project_id == scope.project_id, Agent.name.in_(names))
     )
-    return dict((await work.session.execute(query)).all())
+    return {name: Latest(*row) for name, *row in await work.session.execute(query)}
 
 
 async def counted(work: Work, scope: OrgScope, names: Collection[str]) -> dict[str, Counted]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from girih.db.base import new_id
 from girih.db.unit_of_work import Work
@@ -26,7 +27,8 @@ async def published(work: Work, names: Collection[str]) -> dict[str, Published]:
     latest = await lock_repository.latest(work, work.speaks_for, names)
     counted = await lock_repository.counted(work, work.speaks_for, latest.keys())
     return {
-        name: Published(row.version, Plan.model_validate(row.plan), counted[name].above) for name, row in latest.items()
+        name: Published(row.version, row.digest, partial(Plan.model_validate_json, row.plan), counted[name].above)
+        for name, row in latest.items()
     }
 
 

@@ -120,13 +120,16 @@ class AccountService:
             raise refused()
         return _signed_in(tokens, Holder(known.account_id, shown.id), fresh)
 
-    async def authenticate(self, token: str, organization: str | None, project: str | None) -> OrgScope:
+    async def authenticate(
+        self, token: str, organization: str | None, project: str | None, *, opened: bool = False
+    ) -> OrgScope:
         """Whom an access token speaks for, in that project of that organization (names or ids).
 
-        Neither need be said where only one is possible. Raises `Unauthorized`, `NotFound` for a place that the person
-        has no role in, `InvalidInput` where it has to be said.
+        Neither need be said where only one is possible. Of what was `opened` with it the token may run out, as long as
+        its session holds. Raises `Unauthorized`, `NotFound` for a place that the person has no role in, `InvalidInput`
+        where it has to be said.
         """
-        holder = self.tokens.read(token)
+        holder = self.tokens.read(token, even_old=opened)
         standing = await self._standing(holder)
         place = chosen(standing.places, organization, project)
         actor = f"user:{holder.account_id}"

@@ -10,8 +10,8 @@ from uuid import UUID
 
 from girih.db.tenancy import OrgScope
 
-SECONDS = 5.0
-"""How long a revoked key may still hold in another process."""
+SECONDS = 4.0
+"""How long a revoked key may still hold in another process; streams are looked at a second later."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""An S3 server in this process, for as long as a block lasts."""
+"""A server of Amazon's protocols in this process, for as long as a block lasts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from moto.server import ThreadedMotoServer
 
 
 @contextmanager
-def s3_server() -> Iterator[str]:
+def aws_server() -> Iterator[str]:
     """Gives its address."""
     running = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     running.start()

@@ -1,0 +1,54 @@
+"""What a caller has shown, kept for as long as a stream is open: it is asked again whether it still holds."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from starlette.datastructures import Headers
+from starlette.requests import HTTPConnection
+
+from girih.db.tenancy import OrgScope
+from girih.services.identity.tokens import is_token
+from girih.wiring.server import Girih
+
+_ORGANIZATION = "girih-organization"
+_PROJECT = "girih-project"
+
+
+class Credential(NamedTuple):
+    """A key or an access token, and the place that the headers named beside it."""
+
+    shown: str
+    organization: str | None
+    project: str | None
+
+    @classmethod
+    def of(cls, shown: str, headers: Headers) -> Credential:
+        """As it came with a request."""
+        return cls(shown, headers.get(_ORGANIZATION) or None, headers.get(_PROJECT) or None)
+
+    async def speaks_for(self, girih: Girih, *, opened: bool = False) -> OrgScope:
+        """Whom it speaks for now. Raises `Unauthorized` where it does not hold, or no longer.
+
+        Of what was `opened` with it a token may run out, as long as its session holds.
+        """
+        if not is_token(self.shown):
+            return await girih.identity.authenticate(self.shown)
+        return await girih.people.accounts.authenticate(*self, opened=opened)
+
+
+class Held(NamedTuple):
+    """What a stream was opened with, and what it let its caller do."""
+
+    credential: Credential
+    scope: OrgScope
+
+    @classmethod
+    def of(cls, connection: HTTPConnection) -> Held | None:
+        """Of a request that was allowed; `None` for one that needed nothing."""
+        held: Held | None = getattr(connection.state, "held", None)
+        return held
+
+    async def still_holds(self, girih: Girih) -> bool:
+        """Whether it lets its caller do the same as then. Raises as `speaks_for` does."""
+        return await self.credential.speaks_for(girih, opened=True) == self.scope
