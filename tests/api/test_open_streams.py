@@ -17,7 +17,7 @@ from tests.services.identity.people import PASSWORD
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from girih.api import sse
+from girih.api import open_streams
 from girih.api.app import create_app
 from girih.api.ws import RESTARTING
 from girih.db.base import new_id
@@ -29,7 +29,7 @@ from girih.wiring.server import Girih, open_girih
 
 @pytest.fixture
 async def girih(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Girih]:
-    monkeypatch.setattr(sse, "LOOK", 0.05)
+    monkeypatch.setattr(open_streams, "LOOK", 0.05)
     async with open_girih(settings_for(database_url, tmp_path)) as girih:
         yield girih
 

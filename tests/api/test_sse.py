@@ -14,10 +14,11 @@ from fastapi import Depends, FastAPI, Request
 from starlette.responses import Response
 from tests.api.serving import served
 
-from girih.api import errors, sse
+from girih.api import errors, open_streams
 from girih.api.middleware import Envelope
+from girih.api.open_streams import Streams
 from girih.api.speakers import PLAIN, Plain, frame
-from girih.api.sse import EventStream, Streams, resume_after
+from girih.api.sse import EventStream, resume_after
 from girih.cli.stream import frames
 from girih.engine.events import NewEvent, RunEvent
 
@@ -180,7 +181,7 @@ async def test_the_head_suits_proxies(client: httpx.AsyncClient, feed: Feed) -> 
 
 
 async def test_silence_is_broken(client: httpx.AsyncClient, feed: Feed, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sse, "HEARTBEAT", 0.05)
+    monkeypatch.setattr(open_streams, "HEARTBEAT", 0.05)
     received = b""
     async with client.stream("GET", "/events") as answer:
         async for chunk in answer.aiter_bytes():

@@ -25,9 +25,9 @@ from girih.services.retention.sweeper import Sweeper
 pytestmark = pytest.mark.timeout(120)
 
 RESTLESS = """
-import girih.api.sse
+import girih.api.open_streams
 from girih.launch import launch
-girih.api.sse.HEARTBEAT = 0.02
+girih.api.open_streams.HEARTBEAT = 0.02
 raise SystemExit(launch("girih.api.server"))
 """
 """The server, with so little patience that it breaks each silence."""

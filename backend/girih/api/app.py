@@ -55,7 +55,7 @@ from girih.api.compat import doors
 from girih.api.deps import ACCOUNT, PUBLIC, check_permissions, declarations
 from girih.api.metrics import Measured
 from girih.api.middleware import Envelope
-from girih.api.sse import Streams
+from girih.api.open_streams import Streams
 from girih.language.spec.tree import JsonObject
 from girih.wiring.server import Girih
 from girih.wiring.watching import Telemetry

@@ -16,7 +16,7 @@ from fastapi import FastAPI
 from uvicorn.loops.auto import auto_loop_factory
 
 from girih.api.app import create_app
-from girih.api.sse import HEARTBEAT
+from girih.api.open_streams import HEARTBEAT
 from girih.api.ws import LONGEST_MESSAGE
 from girih.errors import GirihError, Unavailable
 from girih.logs import configure_logging

@@ -17,8 +17,9 @@ from starlette.websockets import WebSocketDisconnect
 from girih.api.credentials import Credential, Held
 from girih.api.deps import allow, asked_for_inside
 from girih.api.errors import problem, status_of
+from girih.api.open_streams import Streams
 from girih.api.routers import Router
-from girih.api.sse import OnLeave, Streams, resume_after
+from girih.api.sse import OnLeave, resume_after
 from girih.db.tenancy import OrgScope
 from girih.engine.events import RunEvent
 from girih.errors import Forbidden, GirihError, InvalidInput, NotFound, Unauthorized

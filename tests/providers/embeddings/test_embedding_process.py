@@ -136,6 +136,28 @@ async def test_a_request_in_flight_survives_the_process(home: Home) -> None:
     assert await asyncio.to_thread(wait_until, lambda: len(home.pids()) == 1, 20)
 
 
+async def test_a_process_that_is_ending_is_no_answer(home: Home) -> None:
+    """As a killed one looks from outside until the system has cleared it away: it takes connections and drops them."""
+    embedder = home.embedder()
+    [(household, _)] = home.made
+    taken: list[asyncio.StreamWriter] = []
+
+    async def drop(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        taken.append(writer)
+        if len(taken) == 5:
+            household.address.unlink()
+            dying.close()
+            taken[0].close()
+        if len(taken) > 1:  # the one that says that somebody is there is dropped last
+            writer.close()
+
+    dying = await asyncio.start_unix_server(drop, household.address)
+    await asyncio.to_thread(household.gather)
+    assert len(await embedder.embed(["after it"])) == 1
+    assert len(taken) >= 5
+    assert len(home.pids()) == 1
+
+
 async def test_a_process_that_ends_twice_is_said(home: Home) -> None:
     embedder = home.embedder()
     await embedder.embed(["warm"])

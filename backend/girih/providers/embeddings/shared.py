@@ -17,8 +17,16 @@ ANSWER_SECONDS = 120.0
 """How long an answer may take, others' texts included; 64 texts take about two seconds."""
 
 
+AGAIN_SECONDS = 0.05
+"""How long after a process that was ending already the next one is looked for."""
+
+
 class _Lost(Exception):
     """The connection ended before the answer came."""
+
+
+class _NeverHeld(Exception):
+    """Nothing was ever said on the connection: it reached a process that was ending."""
 
 
 class SharedMiniLM:
@@ -51,17 +59,23 @@ class SharedMiniLM:
         return made
 
     async def _embedded(self, texts: list[str]) -> list[list[float]]:
-        for _ in range(2):
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                return vectors(await self._answered(texts), len(texts))
+        except TimeoutError as fault:
+            raise Unavailable(f"the embedding process did not answer in {ANSWER_SECONDS:.0f} seconds") from fault
+        except Malformed as fault:
+            raise Unavailable(f"the embedding process did not answer well: {fault}") from fault
+
+    async def _answered(self, texts: list[str]) -> bytes:
+        ends = 0
+        while ends < 2:
             try:
-                line = await self._line()
-                async with asyncio.timeout(ANSWER_SECONDS):
-                    return vectors(await line.ask(texts), len(texts))
+                return await (await self._line()).ask(texts)
             except _Lost:
-                continue
-            except TimeoutError as fault:
-                raise Unavailable(f"the embedding process did not answer in {ANSWER_SECONDS:.0f} seconds") from fault
-            except Malformed as fault:
-                raise Unavailable(f"the embedding process did not answer well: {fault}") from fault
+                ends += 1
+            except _NeverHeld:
+                await asyncio.sleep(AGAIN_SECONDS)
         raise Unavailable("the embedding process ended twice while it embedded these texts")
 
     async def _line(self) -> _Line:
@@ -86,15 +100,19 @@ class _Line:
 
     def __init__(self, address: str) -> None:
         self.is_lost = False
-        self._open: Future[Frame] = asyncio.get_running_loop().create_future()
+        self._open: Future[bool] = asyncio.get_running_loop().create_future()
         self._writer: StreamWriter | None = None
         self._asked: dict[int, Future[Frame]] = {}
         self._number = 0
         self._life: Task[None] = asyncio.create_task(self._live(address))
 
     async def ask(self, texts: list[str]) -> bytes:
-        """The vectors as bytes. Raises `_Lost`, and `Unavailable` for what the process says it cannot do."""
-        await self._wait_until_open()
+        """The vectors as bytes.
+
+        Raises `_Lost`, `_NeverHeld`, and `Unavailable` for what the process says it cannot do.
+        """
+        if not await asyncio.shield(self._open):
+            raise _NeverHeld
         if self.is_lost or self._writer is None:
             raise _Lost
         self._number += 1
@@ -113,15 +131,16 @@ class _Line:
             with suppress(RuntimeError):
                 self._writer.close()
 
-    async def _wait_until_open(self) -> None:
-        if not self._open.done():
-            await asyncio.wait({self._open})
-
     async def _live(self, address: str) -> None:
-        """Connect, then give each answer to whoever asked, until the connection ends."""
+        """Connect, then give each answer to whoever asked, until the connection ends.
+
+        A system lets connect to a process that was killed until all of it is gone; so a first answer is waited for.
+        """
         try:
             reader, self._writer = await asyncio.open_unix_connection(address)
-            self._open.set_result(Frame({}))
+            self._writer.write(packed(Frame({"id": 0, "texts": []})))
+            await receive(reader)
+            self._open.set_result(True)
             await self._listen(reader)
         except (OSError, EOFError, Malformed):
             pass  # all that were asked learn of it below
@@ -130,7 +149,7 @@ class _Line:
             if self._writer is not None:
                 self._writer.close()
             if not self._open.done():
-                self._open.set_result(Frame({}))
+                self._open.set_result(False)
             for answer in self._asked.values():
                 if not answer.done():
                     answer.set_exception(_Lost())
