@@ -16,10 +16,13 @@ from girih.db.tenancy import APP_ROLE
 GUARD = "NULLIF(current_setting('app.org_id'::text, true), ''::text))::uuid"
 """The condition as PostgreSQL prints it: an empty setting, as it is after a transaction's end, matches nothing."""
 
-PERSONAL = {"accounts": "id", "account_sessions": "account_id"}
+PERSONAL = {"accounts": "id", "account_sessions": "account_id", "account_identities": "account_id"}
 """The tables of people, who may belong to several organizations, and the column that says whose a row is."""
 
-WITHOUT_ORGANIZATION = {"organizations", "alembic_version", "free", *PERSONAL}
+SIGNING_IN = {"outside_sign_ins"}
+"""What there is before anybody knows who it is: open to a transaction that names the row, or sweeps away old ones."""
+
+WITHOUT_ORGANIZATION = {"organizations", "alembic_version", "free", *PERSONAL, *SIGNING_IN}
 """Every table without `org_id`: the tenants themselves, whose `id` is guarded the same way, Alembic's own, numbers of
 partitions that hold nothing, which the application has no way to, and the tables of people."""
 
@@ -31,6 +34,8 @@ CROSS_READING = {
     ("api_keys", "sign_in"),
     ("accounts", "address"),
     ("account_sessions", "session"),
+    ("account_identities", "identity"),
+    ("trusted_issuers", "issuer"),
     ("invitations", "invitation"),
     ("ingest_jobs", "ingest"),
     ("data_keys", "keys"),
@@ -99,6 +104,19 @@ async def test_every_table_of_people_is_open_to_the_person_it_is_about(connectio
         assert tables[table]["relrowsecurity"] and tables[table]["relforcerowsecurity"]
         (own,) = [policy for policy in policies if policy["tablename"] == table]
         condition = f"(current_setting('app.purpose'::text, true) = ('account:'::text || ({column})::text))"
+        assert (own["qual"], own["with_check"]) == (condition, condition), table
+
+
+async def test_what_is_signing_in_is_open_to_who_names_it(connection: AsyncConnection) -> None:
+    tables = {row["relname"]: row for row in await rows(connection, _TABLES)}
+    policies = await rows(connection, "SELECT tablename, qual, with_check FROM pg_policies WHERE cmd = 'ALL'")
+    purpose = "current_setting('app.purpose'::text, true)"
+    condition = (
+        f"(({purpose} = ('outside:'::text || (id)::text)) OR (({purpose} = 'outside'::text) AND (expires_at < now())))"
+    )
+    for table in SIGNING_IN:
+        assert tables[table]["relrowsecurity"] and tables[table]["relforcerowsecurity"]
+        (own,) = [policy for policy in policies if policy["tablename"] == table]
         assert (own["qual"], own["with_check"]) == (condition, condition), table
 
 

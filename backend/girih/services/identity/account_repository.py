@@ -29,9 +29,11 @@ class Place(NamedTuple):
     everywhere: Sequence[str]
 
 
-async def add_account(work: Work, id: UUID, email: str, name: str, password: str) -> bool:
+async def add_account(
+    work: Work, id: UUID, email: str, name: str, password: str | None, *, verified_at: datetime | None = None
+) -> bool:
     """Add a person; `False` if somebody has the address already."""
-    row = {"id": id, "email": email, "name": name, "password": password}
+    row = {"id": id, "email": email, "name": name, "password": password, "email_verified_at": verified_at}
     statement = insert(Account).values(row).on_conflict_do_nothing().returning(Account.id)
     return await work.session.scalar(statement) is not None
 

@@ -171,6 +171,8 @@ class AccountService:
             found = await repository.account(work, holder.account_id)
         if found is None:
             raise refused()
+        if found.password is None:
+            raise Conflict("you have no password: you sign in elsewhere", help="ask for one by e-mail, as if forgotten")
         check_password(new, found.email, found.name, current)
         if not await self._passwords.fits(current, found.password):
             await self._note_failure(found.id)

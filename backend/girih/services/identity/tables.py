@@ -38,8 +38,10 @@ class Account(Identified, Base):
     email: Mapped[str] = mapped_column(Text)
     """In lower case."""
     name: Mapped[str] = mapped_column(Text)
-    password: Mapped[str] = mapped_column(Text)
-    """As `pwdlib` writes an Argon2id hash."""
+    password: Mapped[str | None] = mapped_column(Text)
+    """As `pwdlib` writes an Argon2id hash; null for who signs in elsewhere only."""
+    email_verified_at: Mapped[datetime | None]
+    """When it was shown last that the address is the person's own."""
     failures: Mapped[int] = mapped_column(server_default="0")
     """Wrong passwords since the last right one."""
     locked_until: Mapped[datetime | None]
@@ -63,6 +65,70 @@ class AccountSession(Identified, Base):
     revoked_at: Mapped[datetime | None]
     reason: Mapped[str | None] = mapped_column(Text)
     """Why it was revoked: `signed_out`, `revoked`, `reused` or `password_changed`."""
+
+
+class AccountIdentity(Identified, Base):
+    """Who a person is at an identity provider. The issuer names the provider, whatever it is called here."""
+
+    __tablename__ = "account_identities"
+    __table_args__ = (UniqueConstraint("issuer", "subject"), Index(None, "account_id"))
+
+    account_id: Mapped[UUID] = mapped_column(Uuid, ForeignKey("accounts.id", ondelete="CASCADE"))
+    provider: Mapped[str] = mapped_column(Text)
+    """What it was called here when this was linked."""
+    issuer: Mapped[str] = mapped_column(Text)
+    subject: Mapped[str] = mapped_column(Text)
+    email: Mapped[str | None] = mapped_column(Text)
+    used_at: Mapped[datetime]
+
+
+class OutsideSignIn(Identified, Base):
+    """A sign-in at an identity provider that has begun here. What its browser and its app hold is kept as hashes."""
+
+    __tablename__ = "outside_sign_ins"
+    __table_args__ = (Index(None, "expires_at"),)
+
+    provider: Mapped[str] = mapped_column(Text)
+    hash: Mapped[bytes]
+    """Of what the browser's cookie holds."""
+    return_to: Mapped[str] = mapped_column(Text)
+    challenge: Mapped[str | None] = mapped_column(Text)
+    """What the app's verifier has to hash to, where it gave a challenge."""
+    expires_at: Mapped[datetime]
+    returned_at: Mapped[datetime | None]
+    code_hash: Mapped[bytes | None]
+    issuer: Mapped[str | None] = mapped_column(Text)
+    subject: Mapped[str | None] = mapped_column(Text)
+    email: Mapped[str | None] = mapped_column(Text)
+    """As the provider has verified it."""
+    name: Mapped[str | None] = mapped_column(Text)
+
+
+class TrustedIssuer(ProjectOwned, Base):
+    """An issuer whose tokens a project takes, and what may be done with them."""
+
+    __tablename__ = "trusted_issuers"
+    __table_args__ = (
+        project_key(),
+        UniqueConstraint(
+            "org_id",
+            "project_id",
+            "issuer",
+            "audience_claim",
+            "audience",
+            name="uq_trusted_issuers_org_id_project_id_issuer_audience",
+        ),
+        Index(None, "issuer"),
+    )
+
+    issuer: Mapped[str] = mapped_column(Text)
+    audience: Mapped[str] = mapped_column(Text)
+    audience_claim: Mapped[str] = mapped_column(Text)
+    """Where the token says for whom it is: `aud` or `azp`."""
+    user_claim: Mapped[str] = mapped_column(Text)
+    groups_claim: Mapped[str | None] = mapped_column(Text)
+    role: Mapped[str] = mapped_column(Text)
+    created_by: Mapped[str] = mapped_column(Text)
 
 
 class Membership(OrgOwned, Base):
