@@ -16,15 +16,18 @@ from girih.db.tenancy import APP_ROLE
 GUARD = "NULLIF(current_setting('app.org_id'::text, true), ''::text))::uuid"
 """The condition as PostgreSQL prints it: an empty setting, as it is after a transaction's end, matches nothing."""
 
-PERSONAL = {"accounts": "id", "account_sessions": "account_id", "account_identities": "account_id"}
+PERSONAL = {"accounts": "id"} | dict.fromkeys(
+    ("account_sessions", "account_identities", "account_letters"), "account_id"
+)
 """The tables of people, who may belong to several organizations, and the column that says whose a row is."""
 
 SIGNING_IN = {"outside_sign_ins"}
 """What there is before anybody knows who it is: open to a transaction that names the row, or sweeps away old ones."""
 
-WITHOUT_ORGANIZATION = {"organizations", "alembic_version", "free", *PERSONAL, *SIGNING_IN}
+WITHOUT_ORGANIZATION = {"organizations", "alembic_version", "free", "setup", *PERSONAL, *SIGNING_IN}
 """Every table without `org_id`: the tenants themselves, whose `id` is guarded the same way, Alembic's own, numbers of
-partitions that hold nothing, which the application has no way to, and the tables of people."""
+partitions that hold nothing, which the application has no way to, the one row of a first set-up, and the tables of
+people."""
 
 DEFINERS = {"shelve_passages", "empty_shelf", "collect_versions"}
 """Functions that do for the application what only the owner of a table can do."""
@@ -37,6 +40,8 @@ CROSS_READING = {
     ("account_identities", "identity"),
     ("trusted_issuers", "issuer"),
     ("invitations", "invitation"),
+    ("account_letters", "letter"),
+    ("account_letters", "mail"),
     ("ingest_jobs", "ingest"),
     ("data_keys", "keys"),
     ("webhook_secrets", "keys"),
@@ -118,6 +123,15 @@ async def test_what_is_signing_in_is_open_to_who_names_it(connection: AsyncConne
         assert tables[table]["relrowsecurity"] and tables[table]["relforcerowsecurity"]
         (own,) = [policy for policy in policies if policy["tablename"] == table]
         assert (own["qual"], own["with_check"]) == (condition, condition), table
+
+
+async def test_the_set_up_is_open_to_whoever_sets_up_and_cannot_be_forgotten(connection: AsyncConnection) -> None:
+    policies = await rows(connection, "SELECT tablename, cmd, qual, with_check FROM pg_policies")
+    (own,) = [policy for policy in policies if policy["tablename"] == "setup"]
+    condition = "(current_setting('app.purpose'::text, true) = 'setup'::text)"
+    assert (own["cmd"], own["qual"], own["with_check"]) == ("ALL", condition, condition)
+    rights = f"SELECT has_table_privilege('{APP_ROLE}', 'setup', 'DELETE') AS deletes"
+    assert await rows(connection, rights) == [{"deletes": False}]
 
 
 async def test_whatever_else_is_readable_is_read_only_and_listed(connection: AsyncConnection) -> None:

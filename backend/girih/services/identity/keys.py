@@ -38,13 +38,15 @@ class Key:
         return hashlib.sha256(self.text.encode()).digest()
 
 
-def make_key(env: str, id: UUID | None = None) -> Key:
+def make_key(env: str, id: UUID | None = None, secret: int | None = None) -> Key:
     """A fresh key; `env` (2–8 lower-case letters) tells its reader, and secret scanners, where it is from.
 
-    `id` is that of the row it belongs to, where there is one already.
+    `id` is that of the row it belongs to, where there is one already; `secret` (256 bits) is given where it can be
+    worked out anew.
     """
     key_id = id or new_id()
-    body = f"girih_{env}_{_base62(key_id.int, _ID)}_{_base62(secrets.randbits(256), _SECRET)}"
+    bits = secrets.randbits(256) if secret is None else secret
+    body = f"girih_{env}_{_base62(key_id.int, _ID)}_{_base62(bits, _SECRET)}"
     return Key(key_id, body + _checksum(body))
 
 
