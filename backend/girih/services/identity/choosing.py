@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from uuid import UUID
 
 from girih.errors import Forbidden, InvalidInput, NotFound
@@ -28,6 +29,8 @@ def _shown(place: Place, custom: Mapping[str, list[str]]) -> PlaceOut:
         project_id=place.project_id,
         roles=sorted(set(place.roles)),
         permissions=sorted(here | permissions_of(place.everywhere, custom)),
+        suspended_at=place.suspended_at,
+        deletes_at=place.deletes_at,
     )
 
 
@@ -52,6 +55,14 @@ def chosen(places: Sequence[PlaceOut], organization: str | None, project: str | 
             help="say which in the headers `Girih-Organization` and `Girih-Project`",
         )
     return fitting[0]
+
+
+def require_open(suspended_at: datetime | None, deletes_at: datetime | None) -> None:
+    """Raise `Forbidden` where nothing happens in the organization: its operator or its owner has said so."""
+    if deletes_at is not None:
+        raise Forbidden("the organization is being deleted", help="until its time is over an owner can take that back")
+    if suspended_at is not None:
+        raise Forbidden("the organization is suspended", help="ask the operator of this installation")
 
 
 def _is(asked: str | None, name: str, id: UUID) -> bool:

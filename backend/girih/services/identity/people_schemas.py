@@ -41,6 +41,10 @@ class PlaceOut(BaseModel):
     project_id: UUID
     roles: list[str]
     permissions: list[str]
+    suspended_at: datetime | None = None
+    """Since when the operator lets nothing happen in the organization."""
+    deletes_at: datetime | None = None
+    """When the organization is removed with everything in it; until then nothing happens there."""
 
 
 class AccountOut(BaseModel):
@@ -53,10 +57,11 @@ class AccountOut(BaseModel):
 
 
 class GrantOut(BaseModel):
-    """A role, in one project or (`project` null) in the whole organization."""
+    """A role, in one project, in all projects of a unit, or (both null) in the whole organization."""
 
     role: str
     project: str | None
+    unit: UUID | None = None
 
 
 class MemberOut(BaseModel):

@@ -5,17 +5,44 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ARRAY, ForeignKey, ForeignKeyConstraint, Index, Text, UniqueConstraint, Uuid
+from sqlalchemy import (
+    ARRAY,
+    CheckConstraint,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from girih.db.base import Base, Identified, OrgOwned, ProjectOwned, project_key
+from girih.services.mail.tables import Mailed, mail_rules
+
+
+def _unit_key() -> ForeignKeyConstraint:
+    return ForeignKeyConstraint(["org_id", "unit_id"], ["units.org_id", "units.id"], ondelete="CASCADE")
+
+
+def _service_key() -> ForeignKeyConstraint:
+    return ForeignKeyConstraint(
+        ["org_id", "service_account_id"], ["service_accounts.org_id", "service_accounts.id"], ondelete="CASCADE"
+    )
 
 
 class ApiKey(ProjectOwned, Base):
     """A key to one project. Only its SHA-256 is kept; a revoked key stays listed."""
 
     __tablename__ = "api_keys"
-    __table_args__ = (project_key(), Index(None, "org_id", "project_id"))
+    __table_args__ = (
+        project_key(),
+        _service_key(),
+        UniqueConstraint("org_id", "id"),
+        Index(None, "org_id", "project_id"),
+        Index(None, "org_id", "service_account_id"),
+    )
 
     name: Mapped[str] = mapped_column(Text)
     hash: Mapped[bytes]
@@ -27,6 +54,29 @@ class ApiKey(ProjectOwned, Base):
     """To the minute."""
     replaced_by: Mapped[UUID | None] = mapped_column(Uuid)
     """The key that was made in its place."""
+    agents: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
+    """The agents it is for, by name or as `name*`; none: all of them."""
+    networks: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
+    """Where it may come from, as CIDR; none: anywhere."""
+    requests_per_minute: Mapped[int | None]
+    runs_at_once: Mapped[int | None]
+    service_account_id: Mapped[UUID | None] = mapped_column(Uuid)
+    """Whose key it is; null for one of the project's own."""
+
+
+class ApiKeyProject(Base):
+    """A project that a key is for besides its own."""
+
+    __tablename__ = "api_key_projects"
+    __table_args__ = (
+        ForeignKeyConstraint(["org_id", "key_id"], ["api_keys.org_id", "api_keys.id"], ondelete="CASCADE"),
+        project_key(),
+        Index(None, "org_id", "project_id"),
+    )
+
+    org_id: Mapped[UUID] = mapped_column(Uuid, ForeignKey("organizations.id", ondelete="CASCADE"), primary_key=True)
+    key_id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    project_id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
 
 
 class Account(Identified, Base):
@@ -143,7 +193,7 @@ class Membership(OrgOwned, Base):
 
 
 class RoleGrant(OrgOwned, Base):
-    """A role that a member has, in one project or (`project_id` null) in all of the organization."""
+    """A role that a member has: in one project, in all projects of a unit, or (both null) in the organization."""
 
     __tablename__ = "role_grants"
     __table_args__ = (
@@ -151,12 +201,46 @@ class RoleGrant(OrgOwned, Base):
             ["org_id", "account_id"], ["memberships.org_id", "memberships.account_id"], ondelete="CASCADE"
         ),
         project_key(),
-        UniqueConstraint("org_id", "account_id", "project_id", postgresql_nulls_not_distinct=True),
+        _unit_key(),
+        CheckConstraint("project_id IS NULL OR unit_id IS NULL", name="place"),
+        UniqueConstraint("org_id", "account_id", "project_id", "unit_id", postgresql_nulls_not_distinct=True),
         Index(None, "account_id"),
     )
 
     account_id: Mapped[UUID] = mapped_column(Uuid)
     project_id: Mapped[UUID | None] = mapped_column(Uuid)
+    unit_id: Mapped[UUID | None] = mapped_column(Uuid)
+    role: Mapped[str] = mapped_column(Text)
+    created_by: Mapped[str] = mapped_column(Text)
+
+
+class ServiceAccount(OrgOwned, Base):
+    """A program that has roles as members do, of the organization or (`project_id`) for one project only."""
+
+    __tablename__ = "service_accounts"
+    __table_args__ = (project_key(), UniqueConstraint("org_id", "id"), UniqueConstraint("org_id", "name"))
+
+    project_id: Mapped[UUID | None] = mapped_column(Uuid)
+    name: Mapped[str] = mapped_column(Text)
+    created_by: Mapped[str] = mapped_column(Text)
+    suspended_at: Mapped[datetime | None]
+
+
+class ServiceGrant(OrgOwned, Base):
+    """A role that a service account has, at a place as `RoleGrant` has it."""
+
+    __tablename__ = "service_grants"
+    __table_args__ = (
+        _service_key(),
+        project_key(),
+        _unit_key(),
+        CheckConstraint("project_id IS NULL OR unit_id IS NULL", name="place"),
+        UniqueConstraint("org_id", "service_account_id", "project_id", "unit_id", postgresql_nulls_not_distinct=True),
+    )
+
+    service_account_id: Mapped[UUID] = mapped_column(Uuid)
+    project_id: Mapped[UUID | None] = mapped_column(Uuid)
+    unit_id: Mapped[UUID | None] = mapped_column(Uuid)
     role: Mapped[str] = mapped_column(Text)
     created_by: Mapped[str] = mapped_column(Text)
 
@@ -171,11 +255,11 @@ class CustomRole(OrgOwned, Base):
     permissions: Mapped[list[str]] = mapped_column(ARRAY(Text))
 
 
-class Invitation(OrgOwned, Base):
+class Invitation(Mailed, OrgOwned, Base):
     """An invitation into an organization, for whoever holds its token. Only the token's SHA-256 is kept."""
 
     __tablename__ = "invitations"
-    __table_args__ = (project_key(), Index(None, "org_id", "created_at"))
+    __table_args__ = (project_key(), Index(None, "org_id", "created_at"), *mail_rules("invitations"))
 
     email: Mapped[str] = mapped_column(Text)
     role: Mapped[str] = mapped_column(Text)
@@ -185,3 +269,16 @@ class Invitation(OrgOwned, Base):
     expires_at: Mapped[datetime]
     accepted_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
+
+
+class Setup(Base):
+    """The one-time token that a fresh installation is set up with: one row at most. Only its SHA-256 is kept."""
+
+    __tablename__ = "setup"
+    __table_args__ = (CheckConstraint("sole", name="sole"),)
+
+    sole: Mapped[bool] = mapped_column(primary_key=True, server_default=text("true"))
+    id: Mapped[UUID] = mapped_column(Uuid)
+    hash: Mapped[bytes]
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
