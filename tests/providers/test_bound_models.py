@@ -11,6 +11,7 @@ from tests.providers.servers import Server, chunk, says, serving, streams, used
 
 from girih.errors import NodeError
 from girih.language.nodes.ports import Image, Message, ModelDone, ModelEvent, ModelRequest, TextDelta, ToolSpec
+from girih.providers.credentials import Destination
 from girih.providers.models.chat import ModelOptions, make_models
 from girih.providers.models.connections import Connections
 
@@ -37,7 +38,7 @@ def at(server: Server, **place: str) -> dict[str, Any]:
 async def test_a_bound_model_has_its_own_address_and_key_beside_the_operators(connections: Connections) -> None:
     keys = {"own": "sk-own"}
 
-    async def secrets(name: str) -> str | None:
+    async def secrets(name: str, to: Destination) -> str | None:
         return keys.get(name)
 
     async with serving(streams(*GOOD)) as operators, serving(streams(*GOOD)) as own:
@@ -69,7 +70,7 @@ async def test_only_an_operators_address_may_be_private(connections: Connections
 
 
 async def test_a_key_for_another_host_is_not_even_looked_up(connections: Connections) -> None:
-    async def secrets(name: str) -> str | None:
+    async def secrets(name: str, to: Destination) -> str | None:
         raise AssertionError(name)
 
     async with serving(streams(*GOOD)) as server:
@@ -81,7 +82,7 @@ async def test_a_key_for_another_host_is_not_even_looked_up(connections: Connect
 
 
 async def test_a_key_that_no_header_can_carry_is_refused_without_being_told(connections: Connections) -> None:
-    async def secrets(name: str) -> str | None:
+    async def secrets(name: str, to: Destination) -> str | None:
         return "sk-\nline"
 
     async with serving(streams(*GOOD)) as server:

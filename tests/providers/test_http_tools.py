@@ -8,7 +8,7 @@ import pytest
 from tests.providers.servers import Answer, breaks_off, cuts, drips, hangs, says, serving, streams
 
 from girih.errors import NodeError
-from girih.providers.credentials import Secrets, secret_variable
+from girih.providers.credentials import Destination, Secrets, secret_variable
 from girih.providers.outbound import OutboundClient
 from girih.providers.tools.http import HttpTools
 
@@ -27,7 +27,7 @@ ADA = {"name": "Ada", "tier": "gold"}
 def knowing(values: dict[str, str]) -> Secrets:
     """The secrets of one project."""
 
-    async def value(name: str) -> str | None:
+    async def value(name: str, to: Destination) -> str | None:
         return values.get(name)
 
     return value

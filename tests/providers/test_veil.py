@@ -13,6 +13,7 @@ from hypothesis import strategies as some
 from tests.providers.servers import Asked, says, serving
 
 from girih.errors import NodeError
+from girih.providers.credentials import Destination
 from girih.providers.outbound import OutboundClient
 from girih.providers.tools.http import HttpTools
 from girih.providers.veil import SHORTEST, Veil
@@ -48,7 +49,7 @@ TOOL: dict[str, Any] = {
 }
 
 
-async def key(name: str) -> str | None:
+async def key(name: str, to: Destination) -> str | None:
     return "canary/7f31" if name == "echo.key" else None
 
 

@@ -24,6 +24,11 @@ class SecretIn(Body):
     """A value to be kept."""
 
     value: Annotated[SecretStr, Field(max_length=65_536)]
+    hosts: Annotated[list[Annotated[str, Field(max_length=255)]] | None, Field(max_length=20)] = Field(
+        default=None,
+        description="What it may be sent to, such as `api.example.com` or `*.example.com`; none: the operator's "
+        "endpoints. Left out: as before.",
+    )
 
 
 @router.get("", operation_id="list_secrets")
@@ -35,7 +40,7 @@ async def list_secrets(girih: Wired, scope: Reader) -> Page[SecretOut]:
 @router.put("/{secret}", operation_id="set_secret")
 async def set_secret(girih: Wired, scope: Writer, secret: Name, body: SecretIn) -> SecretOut:
     """Store a value under a name, in place of the one before. It is used within five seconds, and shown nowhere."""
-    return await girih.secrets.put(scope, secret, body.value.get_secret_value())
+    return await girih.secrets.put(scope, secret, body.value.get_secret_value(), body.hosts)
 
 
 @router.delete("/{secret}", operation_id="delete_secret", status_code=204)

@@ -26,6 +26,12 @@ def secrets(
     from_env: Annotated[
         str | None, typer.Option("--from-env", metavar="VARIABLE", help="For `set`: a variable that holds the value.")
     ] = None,
+    host: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="For `set`: a host that it may be sent to, such as api.example.com or *.example.com; may be repeated."
+        ),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="For `delete`: also what something published names.")] = False,
     master: Annotated[
         bool, typer.Option("--master", help="For `rotate`: wrap all data keys with the present GIRIH_MASTER_KEY.")
@@ -53,8 +59,9 @@ def secrets(
         fail(f"`girih secrets {action}` needs the name of a secret", f"girih secrets {action} crm.key", code=USAGE)
     with open_server() as server:
         if action == "set":
-            made = server.call("PUT", f"/v1/secrets/{segment(name or '')}", json={"value": _value(from_file, from_env)})
-            note(f"{made['name']} is set, version {made['version']}")
+            given: JsonObject = {"value": _value(from_file, from_env)} | ({"hosts": host} if host else {})
+            made = server.call("PUT", f"/v1/secrets/{segment(name or '')}", json=given)
+            note(f"{made['name']} is set, version {made['version']}, for {_hosts(made['hosts'])}")
         elif action == "delete":
             where = f"/v1/secrets/{segment(name or '')}"
             server.call("DELETE", where, params={"force": "true"} if force else {})
@@ -96,12 +103,19 @@ def _list(found: list[JsonObject], *, as_json: bool) -> None:
         return
     for one in found:
         used = f"used {_day(one['used_at'])}" if one["used_at"] else "never used"
+        used = f"for {_hosts(one['hosts'])}  {used}"
         users = ", ".join(f"{user['kind']} {user['name']}" for user in one["used_by"]) or "nothing names it"
         typer.echo(
             harmless(f"{one['name']}  v{one['version']}  set {_day(one['set_at'])} by {one['set_by']}  {used}  {users}")
         )
     if not found:
         note("the project has stored no secret")
+
+
+def _hosts(hosts: list[str] | None) -> str:
+    if hosts is None:
+        return "any host (set it again with --host)"
+    return ", ".join(hosts) or "the operator's endpoints"
 
 
 def _day(moment: str) -> str:

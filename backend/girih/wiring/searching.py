@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import UnitOfWork
 from girih.language.nodes.ports import Models
+from girih.providers.credentials import Destination
 from girih.providers.embeddings.ladder import Embedders
 from girih.providers.outbound import OutboundClient, ProviderClients
 from girih.providers.rerankers.http import HttpRerankers
@@ -22,7 +23,7 @@ from girih.services.usage.metering import Metering
 from girih.settings import Settings
 from girih.wiring.environment import web_endpoints_of
 from girih.wiring.models import models_of
-from girih.wiring.secrets import secret_of
+from girih.wiring.secrets import secret_for
 
 SEARCHES = "(search)", "(search)"
 """What usage of searches outside of runs is listed under, as agent and as node; neither can have such a name."""
@@ -52,5 +53,8 @@ def make_searches(
     async def of(scope: OrgScope) -> Models:
         return MeteredModels(await models.of(scope, None), metering, scope, SEARCHES)
 
-    rerankers = HttpRerankers(outbound, settings.endpoints, secret_of)
+    def key_of(name: str) -> str | None:
+        return secret_for(name, Destination(settings.endpoints[name], is_chosen=True))
+
+    rerankers = HttpRerankers(outbound, settings.endpoints, key_of)
     return SearchService(uow, embedders, outside=Outside(uow, stores), models_of=of, rerankers=rerankers)

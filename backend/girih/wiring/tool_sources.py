@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from girih.errors import InvalidInput, NodeError, Unavailable
 from girih.language.spec.mcp_tools import contract_of
 from girih.language.spec.tree import JsonObject
+from girih.providers.credentials import Destination
 from girih.providers.outbound import OutboundClient
 from girih.providers.tools.mcp import line_to
 from girih.providers.tools.mcp_sessions import McpSessions
@@ -30,12 +32,17 @@ async def listed_tools(binding: JsonObject, url: str | None = None) -> Mapping[s
     named = [address for address in (url, binding.get("url")) if address is not None]
     client = OutboundClient([*web_endpoints_of(settings), *named])
     try:
-        line = await line_to(Reach(client, endpoints, operators_secret), "import", binding, _TIMEOUT)
+        line = await line_to(Reach(client, endpoints, _secret), "import", binding, _TIMEOUT)
         return await McpSessions().tools("here", line)
     except NodeError as fault:
         raise Unavailable(fault.message.replace("tool 'import'", "the MCP server"), help=fault.help) from fault
     finally:
         await client.aclose()
+
+
+async def _secret(name: str, to: Destination) -> str | None:
+    """Whoever calls has named the address, and the secrets of this machine are theirs."""
+    return await operators_secret(name, replace(to, is_chosen=True))
 
 
 def pinned(listed: JsonObject, binding: JsonObject) -> JsonObject:

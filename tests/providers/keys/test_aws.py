@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 from tests.conftest import make_scope
 from tests.providers.aws_server import aws_server
+from tests.services.secrets.conftest import THERE as CRM
 from tests.services.secrets.conftest import make_service
 
 from girih.db.unit_of_work import UnitOfWork
@@ -78,7 +79,7 @@ async def test_secrets_are_kept_under_it(uow_apart: UnitOfWork) -> None:
     await make_service(uow_apart, masters).put(scope, "crm.key", "canary")
     again = open_wrapper("aws-kms:alias/secrets", "", "")
     assert again is not None and again.id == masters.current.id
-    assert await make_service(uow_apart, MasterKeys(again)).value(scope, "crm.key") == "canary"
+    assert await make_service(uow_apart, MasterKeys(again)).value(scope, "crm.key", CRM) == "canary"
     with pytest.raises(InvalidInput, match="names none"):
         open_wrapper("aws-kms:", "", "")
 

@@ -7,6 +7,7 @@ from tests.providers.loaders.listing import SOURCE, listed, reach
 from tests.providers.servers import Asked, says, serving
 
 from girih.errors import DatabaseUnavailable, Unavailable
+from girih.providers.credentials import Destination
 from girih.providers.loaders.base import Item, ItemFault, Page, SourceFault
 from girih.providers.loaders.opening import open_loader
 from girih.providers.loaders.veiled import Veiled
@@ -16,7 +17,7 @@ from girih.providers.veil import Veil
 async def test_a_source_is_opened_with_the_secrets_of_its_project() -> None:
     asked: list[str] = []
 
-    async def ask(name: str) -> str | None:
+    async def ask(name: str, to: Destination) -> str | None:
         asked.append(name)
         return "canary-7f31" if name == "docs.token" else None
 
@@ -41,7 +42,7 @@ async def test_a_source_is_opened_with_the_secrets_of_its_project() -> None:
     ("fault", "raised"), [(Unavailable("no key"), SourceFault), (DatabaseUnavailable("away"), None)]
 )
 async def test_what_cannot_be_decrypted_now_may_be_later(fault: Unavailable, raised: type[Exception] | None) -> None:
-    async def ask(name: str) -> str | None:
+    async def ask(name: str, to: Destination) -> str | None:
         raise fault
 
     source = SOURCE.validate_python(

@@ -12,6 +12,7 @@ from tests.providers.tools.mcp_server import Standing, mcp_serving
 from girih.errors import NodeError
 from girih.language.spec.mcp_tools import contract_of
 from girih.language.spec.tree import JsonObject
+from girih.providers.credentials import Destination
 from girih.providers.outbound import OutboundClient
 from girih.providers.tools.mcp import McpTools, line_to
 from girih.providers.tools.mcp_sessions import LISTED_FOR, McpSessions
@@ -26,7 +27,7 @@ class Caller:
         self.client = OutboundClient([url])
         self.sessions = McpSessions(now=lambda: self.time)
 
-        async def secret(name: str) -> str | None:
+        async def secret(name: str, to: Destination) -> str | None:
             return (secrets or {}).get(name)
 
         self.reach = Reach(self.client, {"w": url}, secret)

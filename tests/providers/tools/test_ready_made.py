@@ -13,6 +13,7 @@ from tests.providers.tools.services import SERVICES, TOKEN
 from girih.errors import NodeError
 from girih.language.compiler.folder import read_folder
 from girih.language.compiler.pipeline import compile_workspace
+from girih.providers.credentials import Destination
 from girih.providers.outbound import OutboundClient
 from girih.providers.tools.http import HttpTools
 
@@ -37,7 +38,7 @@ class Caller:
         self.client = OutboundClient([server.url for server in servers.values()])
 
     async def call(self, name: str, /, **arguments: Any) -> Any:
-        async def secret(_: str) -> str:
+        async def secret(_: str, to: Destination) -> str:
             return self.token
 
         service = name.partition(".")[0]

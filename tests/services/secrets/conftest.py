@@ -7,10 +7,14 @@ import secrets
 import pytest
 
 from girih.db.unit_of_work import UnitOfWork
+from girih.providers.credentials import Destination
 from girih.providers.keys.base import MasterKeys
 from girih.providers.keys.local import LocalWrapper
 from girih.services.secrets.keyring import KeyRing
-from girih.services.secrets.service import SecretService
+from girih.services.secrets.service import Kept, SecretService
+
+THERE = Destination("https://api.example.com/v1", is_chosen=True)
+"""Where the operator would have a secret sent."""
 
 
 @pytest.fixture
@@ -25,4 +29,4 @@ def new_master() -> LocalWrapper:
 
 def make_service(uow: UnitOfWork, masters: MasterKeys | None, **environment: str) -> SecretService:
     """A process of its own, which has decrypted nothing yet."""
-    return SecretService(uow, KeyRing(uow, masters), environment.get)
+    return SecretService(uow, KeyRing(uow, masters), lambda name: Kept(environment.get(name)))

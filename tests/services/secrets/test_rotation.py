@@ -10,7 +10,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 from tests.conftest import make_scope
-from tests.services.secrets.conftest import new_master
+from tests.services.secrets.conftest import THERE, new_master
 
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import UnitOfWork
@@ -20,7 +20,7 @@ from girih.services.secrets import key_repository
 from girih.services.secrets import rotation as module
 from girih.services.secrets.keyring import KeyRing
 from girih.services.secrets.rotation import Rotation
-from girih.services.secrets.service import SecretService
+from girih.services.secrets.service import Kept, SecretService
 from girih.services.webhooks.keys import SigningKeys
 from girih.wiring.secrets import SEALED
 
@@ -42,7 +42,7 @@ class Process:
 
     def __init__(self, uow: UnitOfWork, masters: MasterKeys) -> None:
         self.ring = KeyRing(uow, masters)
-        self.secrets = SecretService(uow, self.ring, lambda _: None)
+        self.secrets = SecretService(uow, self.ring, lambda _: Kept())
         self.signing = SigningKeys(uow, self.ring)
         self.rotation = Rotation(uow, self.ring, SEALED)
 
@@ -77,7 +77,7 @@ async def test_new_data_keys_encrypt_everything_again(
     assert set(await sealed(uow, scope)) == {"sealed:1:2"}
     assert [(version, current) for version, _, current in await keys(uow, scope)] == [(1, False), (2, True)]
     other = Process(uow, process.ring.masters())
-    assert [await other.secrets.value(scope, name) for name in names] == [f"value of {name}" for name in names]
+    assert [await other.secrets.value(scope, name, THERE) for name in names] == [f"value of {name}" for name in names]
     assert await other.signing.of(scope) == signing
     await process.secrets.put(scope, "key-0", "another")  # it remembers the key before
     assert set(await sealed(uow, scope)) == {"sealed:1:2"}
@@ -107,9 +107,9 @@ async def test_a_new_master_key_wraps_the_data_keys_and_then_the_old_one_is_need
     assert await after.rotation.master() == 0
     assert await keys(uow, scope) == [(1, new.id, True)]
     for process in (before, Process(uow, MasterKeys(old, [new])), Process(uow, MasterKeys(new))):
-        assert await process.secrets.value(scope, "crm.key") == "value"
+        assert await process.secrets.value(scope, "crm.key", THERE) == "value"
     with pytest.raises(Unavailable, match=new.id):
-        await Process(uow, MasterKeys(old)).secrets.value(scope, "crm.key")
+        await Process(uow, MasterKeys(old)).secrets.value(scope, "crm.key", THERE)
 
 
 async def test_no_read_fails_while_keys_are_rotated(
@@ -132,7 +132,7 @@ async def test_no_read_fails_while_keys_are_rotated(
         nonlocal reads
         for number in range(6):
             for whose in (scope, other):
-                assert await process.secrets.value(whose, f"key-{number}") == f"{whose.org_id} {number}"
+                assert await process.secrets.value(whose, f"key-{number}", THERE) == f"{whose.org_id} {number}"
                 reads += 1
         assert (await process.signing.of(scope)).secret == signing.secret
 
@@ -170,4 +170,4 @@ async def test_of_two_rotations_at_once_one_makes_the_key(uow: UnitOfWork, scope
     await both[0].secrets.put(scope, "crm.key", "value")
     await asyncio.gather(*(one.rotation.data() for one in both))
     assert [current for *_, current in await keys(uow, scope)].count(True) == 1
-    assert await Process(uow, masters).secrets.value(scope, "crm.key") == "value"
+    assert await Process(uow, masters).secrets.value(scope, "crm.key", THERE) == "value"

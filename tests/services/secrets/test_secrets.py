@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 from sqlalchemy import text
 from tests.conftest import make_scope
-from tests.services.secrets.conftest import make_service, new_master
+from tests.services.secrets.conftest import THERE, make_service, new_master
 
 from girih.db.base import new_id
 from girih.db.tenancy import OrgScope
@@ -27,20 +27,20 @@ from girih.services.secrets.short_memory import ShortMemory
 async def test_a_stored_secret_comes_before_the_operators(uow: UnitOfWork, scope: OrgScope) -> None:
     masters = MasterKeys(new_master())
     service = make_service(uow, masters, **{"crm.key": "operator's"})
-    assert await service.value(scope, "crm.key") == "operator's"
-    assert await service.value(scope, "other") is None
+    assert await service.value(scope, "crm.key", THERE) == "operator's"
+    assert await service.value(scope, "other", THERE) is None
     first = await service.put(scope, "crm.key", "project's")
     assert (first.version, first.created_by, first.used_at) == (1, "test", None)
-    assert await service.value(scope, "crm.key") == "project's"
+    assert await service.value(scope, "crm.key", THERE) == "project's"
     second = await service.put(scope, "crm.key", "another")
     assert (second.version, second.created_at) == (2, first.created_at)
-    assert await service.of(scope)("crm.key") == "another"
-    assert await make_service(uow, masters).value(scope, "crm.key") == "another"
+    assert await service.of(scope)("crm.key", THERE) == "another"
+    assert await make_service(uow, masters).value(scope, "crm.key", THERE) == "another"
     (listed,) = await service.secrets(scope)
     assert listed.used_at is not None and listed.used_by == []
     assert "another" not in listed.model_dump_json()
     await service.delete(scope, "crm.key", force=False)
-    assert await service.value(scope, "crm.key") == "operator's"
+    assert await service.value(scope, "crm.key", THERE) == "operator's"
     with pytest.raises(NotFound):
         await service.delete(scope, "crm.key", force=True)
 
@@ -52,8 +52,8 @@ async def test_who_sets_and_deletes_is_written_down_without_a_value(uow: UnitOfW
     await service.delete(scope, "crm.key", force=True)
     log = await AuditService(uow).entries(scope, AuditSearch(action="secret."), cursor=None, limit=10)
     assert [(one.actor, one.action, one.target, one.details) for one in reversed(log.items)] == [
-        ("test", "secret.set", "secret:crm.key", {"version": 1}),
-        ("test", "secret.set", "secret:crm.key", {"version": 2}),
+        ("test", "secret.set", "secret:crm.key", {"version": 1, "hosts": []}),
+        ("test", "secret.set", "secret:crm.key", {"version": 2, "hosts": []}),
         ("test", "secret.deleted", "secret:crm.key", {"forced": True}),
     ]
 
@@ -63,10 +63,10 @@ async def test_projects_and_organizations_have_secrets_of_their_own(uow: UnitOfW
     other = await make_scope(uow)
     await service.put(scope, "crm.key", "first")
     await service.put(other, "crm.key", "second")
-    assert await service.value(scope, "crm.key") == "first"
-    assert await service.value(other, "crm.key") == "second"
+    assert await service.value(scope, "crm.key", THERE) == "first"
+    assert await service.value(other, "crm.key", THERE) == "second"
     beside = OrgScope(scope.org_id, new_id(), "test")
-    assert await service.value(beside, "crm.key") is None
+    assert await service.value(beside, "crm.key", THERE) is None
     assert await service.secrets(beside) == []
 
 
@@ -83,7 +83,7 @@ async def test_what_is_no_secret_is_refused_without_its_value(uow: UnitOfWork, s
     for name in ("", "Key", "a b", "a..b", "x" * 101, "é"):
         with pytest.raises(InvalidInput, match="a secret's name"):
             await service.put(scope, name, "value")
-        assert await service.value(scope, name) is None
+        assert await service.value(scope, name, THERE) is None
     with pytest.raises(InvalidInput, match="is empty"):
         await service.put(scope, "crm.key", " \n")
 
@@ -93,18 +93,18 @@ async def test_without_a_master_key_nothing_is_stored_or_read(uow: UnitOfWork, s
     with pytest.raises(Unavailable, match="no master key") as refused:
         await without.put(scope, "crm.key", "value")
     assert "GIRIH_MASTER_KEY" in str(refused.value.help)
-    assert await without.value(scope, "known") == "operator's"
+    assert await without.value(scope, "known", THERE) == "operator's"
     await make_service(uow, MasterKeys(new_master())).put(scope, "crm.key", "value")
     with pytest.raises(Unavailable, match="no master key"):
-        await make_service(uow, None).value(scope, "crm.key")
+        await make_service(uow, None).value(scope, "crm.key", THERE)
 
 
 async def test_another_master_key_reads_nothing(uow: UnitOfWork, scope: OrgScope) -> None:
     right, other = new_master(), new_master()
     await make_service(uow, MasterKeys(right)).put(scope, "crm.key", "value")
     with pytest.raises(Unavailable, match=right.id):
-        await make_service(uow, MasterKeys(other)).value(scope, "crm.key")
-    assert await make_service(uow, MasterKeys(other, [right])).value(scope, "crm.key") == "value"
+        await make_service(uow, MasterKeys(other)).value(scope, "crm.key", THERE)
+    assert await make_service(uow, MasterKeys(other, [right])).value(scope, "crm.key", THERE) == "value"
 
 
 async def test_values_that_were_swapped_do_not_open(uow: UnitOfWork, scope: OrgScope) -> None:
@@ -117,7 +117,7 @@ async def test_values_that_were_swapped_do_not_open(uow: UnitOfWork, scope: OrgS
             text("UPDATE secrets SET value = (SELECT value FROM secrets WHERE name = 'boss') WHERE name = 'own'")
         )
     with pytest.raises(WrongKey, match="cannot be decrypted") as refused:
-        await make_service(uow, masters).value(scope, "own")
+        await make_service(uow, masters).value(scope, "own", THERE)
     assert "boss" not in refused.value.message
 
 
@@ -131,7 +131,7 @@ async def test_data_keys_that_were_swapped_do_not_open(uow: UnitOfWork, scope: O
     async with uow(scope) as work:
         await work.session.execute(text("UPDATE data_keys SET wrapped = :foreign"), {"foreign": foreign})
     with pytest.raises(WrongKey):
-        await make_service(uow, masters).value(scope, "crm.key")
+        await make_service(uow, masters).value(scope, "crm.key", THERE)
 
 
 async def test_what_another_process_deletes_is_gone_within_five_seconds(
@@ -142,9 +142,9 @@ async def test_what_another_process_deletes_is_gone_within_five_seconds(
     masters = MasterKeys(new_master())
     here, there = make_service(uow, masters), make_service(uow, masters)
     await here.put(scope, "crm.key", "value")
-    assert await there.value(scope, "crm.key") == "value"
+    assert await there.value(scope, "crm.key", THERE) == "value"
     await here.delete(scope, "crm.key", force=False)
-    assert await there.value(scope, "crm.key") is None
+    assert await there.value(scope, "crm.key", THERE) is None
 
 
 async def test_what_models_are_bound_with_is_named_until_they_are_bound_otherwise(

@@ -20,7 +20,7 @@ from girih.services.knowledge.documents import DocumentService
 from girih.services.knowledge.following import News
 from girih.services.knowledge.schemas import DocumentOut
 from girih.services.secrets.keyring import KeyRing
-from girih.services.secrets.service import SecretService
+from girih.services.secrets.service import Kept, SecretService
 from girih.services.sources.running import SyncRunner
 from girih.services.sources.schemas import DataStoreIn, DataStoreOut, SyncIn, SyncOut
 from girih.services.sources.service import SourceService
@@ -81,6 +81,6 @@ async def make_desk(uow: UnitOfWork, scope: OrgScope, tmp_path: Path, **endpoint
     async with uow(scope) as work:
         await knowledge.put_collections(work, [spec])
     at = reach(endpoints, [folder])
-    secrets = SecretService(uow, KeyRing(uow, None), SECRETS.get)
+    secrets = SecretService(uow, KeyRing(uow, None), lambda name: Kept(SECRETS.get(name)))
     runner = SyncRunner(uow, Syncing(uow, library, at, secrets), lease=timedelta(seconds=1))
     return Desk(uow, scope, SourceService(uow, at, News(Silent()), secrets), runner, library, folder)

@@ -9,11 +9,12 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from girih.errors import DatabaseUnavailable, Unavailable
-from girih.providers.credentials import Secrets, secret_variable
+from girih.providers.credentials import Destination, NotForThere, Secrets, secret_variable
 from girih.providers.loaders.base import SourceFault
 from girih.providers.outbound import OutboundClient
 
 _SCHEME = "secret://"
+_NONE: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True)
@@ -50,11 +51,20 @@ class Reach:
         return value
 
     async def with_secrets(self, source: BaseModel, ask: Secrets) -> Reach:
-        """The same, knowing the secrets that a source names. Raises `SourceFault` where one cannot be decrypted."""
+        """The same, knowing the secrets that a source names, all of which go to its endpoint.
+
+        Raises `SourceFault` where one cannot be decrypted, or is not for that host.
+        """
+        names, endpoint = secrets_of(source), getattr(source, "endpoint", None)
+        if not names or endpoint is None:
+            return replace(self, secrets=_NONE.get)
+        to = Destination(self.endpoint(endpoint), is_chosen=True)
         try:
-            known = {name: await ask(name) for name in secrets_of(source)}
+            known = {name: await ask(name, to) for name in names}
         except DatabaseUnavailable:
             raise
+        except NotForThere as fault:
+            raise SourceFault(fault.message, help=fault.help) from fault
         except Unavailable as fault:
             raise SourceFault(fault.message, help=fault.help, can_pass=True) from fault
         return replace(self, secrets=known.get)

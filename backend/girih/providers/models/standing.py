@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from girih.errors import NodeError
 from girih.language.spec.tree import JsonObject
+from girih.providers.credentials import Destination, NotForThere
 from girih.providers.models import demo
 from girih.providers.models.binding import OPENAI, Price, price_of
 from girih.providers.models.options import ModelOptions
@@ -84,7 +85,11 @@ async def key_of(name: str, standing: Standing, options: ModelOptions) -> str:
     """The key to send; empty where none goes with the calls. Raises `NodeError` for one that is not set."""
     if standing.secret is None:
         return options.openai_api_key if standing.has_operators_key else ""
-    value = await options.secrets(standing.secret)
+    try:
+        # Whoever bound the model to this address may write secrets, or found the key bound for it.
+        value = await options.secrets(standing.secret, Destination(standing.base_url, is_chosen=True))
+    except NotForThere as fault:
+        raise NodeError("refused", f"model '{name}': {fault.message}", help=fault.help, can_pass=False) from fault
     if not value:
         message = f"model '{name}' needs the secret '{standing.secret}', which is not set"
         raise _never(message, f"store it in this project, or bind the model to another: girih models bind {name}")

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 from girih.errors import DatabaseUnavailable, NodeError, RunErrorKind, Unavailable
 from girih.language.spec.tree import JsonObject
-from girih.providers.credentials import Secrets, no_secrets, secret_variable
+from girih.providers.credentials import Destination, NotForThere, Secrets, no_secrets, secret_variable
 from girih.providers.outbound import OutboundClient, OutboundError, OutboundResponse, Reason
 from girih.providers.retry_after import LONGEST_WAIT, retry_after
 from girih.providers.veil import NO_VEIL, Veil
@@ -90,16 +90,18 @@ class Reach:
         return self.endpoints[name]
 
     async def credential(self, tool: str, binding: JsonObject) -> Credential:
-        """The header that `auth` asks for. Raises `NodeError` for a secret that is not set or cannot be sent."""
+        """The header that `auth` asks for. Raises `NodeError` for a secret that is not set or cannot be sent there."""
         auth = binding.get("auth")
         if not auth:
             return Credential()
         name = str(auth.get("bearer") or auth.get("value")).removeprefix("secret://")
         header = "authorization" if auth.get("bearer") else str(auth["header"]).lower()
         try:
-            secret = await self.secrets(name)
+            secret = await self.secrets(name, Destination(self.base(tool, binding), is_chosen="endpoint" in binding))
         except DatabaseUnavailable:
             raise
+        except NotForThere as fault:
+            raise NodeError("refused", f"tool '{tool}': {fault.message}", help=fault.help, can_pass=False) from fault
         except Unavailable as fault:
             raise NodeError("unavailable", f"tool '{tool}': {fault.message}", help=fault.help) from fault
         if not secret:

@@ -12,6 +12,7 @@ from girih.language.compiler.pipeline import Compilation, compile_workspace
 from girih.language.compiler.workspace import Catalog, Workspace
 from girih.language.spec.diagnostics import Diagnostic, has_errors
 from girih.services.agents import repository
+from girih.services.agents.bound_secrets import require_bound_secrets
 from girih.services.agents.catalog import catalog_of
 from girih.services.agents.dependents import Dependents
 from girih.services.agents.effects import Effects
@@ -109,6 +110,7 @@ class Applying:
         with placed(compilation):
             await require_facilities(self._facilities, compilation)
             await require_plugins(self._facilities, (spec.document for spec in compilation.others))
+            await require_bound_secrets(work, [spec.document for spec in compilation.others])
             failing: list[Diagnostic] = []
             if terms.base in (None, now):
                 known = await repository.digests(work, work.speaks_for)

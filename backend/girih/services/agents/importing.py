@@ -26,6 +26,7 @@ from girih.services.agents import (
     pruning_repository,
     repository,
 )
+from girih.services.agents.bound_secrets import require_bound_secrets
 from girih.services.agents.gate_schemas import ImportedOut, ImportOut
 from girih.services.agents.import_course import ANOTHER, Course, noun
 from girih.services.agents.importing_documents import Documents
@@ -84,6 +85,7 @@ class Importing:
         await require_plugins(self._facilities, (one.spec.document for one in bundle.documents))
         async with self._uow(scope) as work:
             await repository.lock_project(work, scope)
+            await require_bound_secrets(work, [one.spec.document for one in bundle.documents])
             course = Course(work, bundle, {one.ref: one for one in checked})
             await self._documents.take(course)
             for version in bundle.versions:

@@ -16,6 +16,7 @@ from girih.language.spec.logical_models import Capabilities, ModelBinding, Price
 from girih.language.spec.suggest import hint
 from girih.language.spec.tree import JsonObject
 from girih.providers.addresses import is_local_name
+from girih.providers.credentials import Destination
 from girih.providers.models.chat import BUILT_IN, load_openai
 from girih.providers.models.options import ModelOptions
 from girih.providers.models.standing import base_url_of, origin_of, standing_of
@@ -26,6 +27,7 @@ from girih.services.registry.model_schemas import AnswersOut, BindingOut, ModelO
 from girih.services.registry.service import RegistryService
 from girih.services.registry.tables import BindingRevision
 from girih.services.registry.trying import Trying
+from girih.services.secrets.bound import require_for
 
 Ask: TypeAlias = Callable[[OrgScope, Mapping[str, JsonObject]], Models]
 """The models of a project, each call of them held against its budgets and counted."""
@@ -88,8 +90,8 @@ class ModelService:
     async def bind(self, scope: OrgScope, name: str, binding: ModelBinding) -> BindingOut:
         """Bind a model from now on. Doing it twice makes one revision.
 
-        Raises `InvalidInput` for what can never answer, and `Forbidden` for a key that was bound for other hosts only,
-        unless the caller may write secrets.
+        Raises `InvalidInput` for what can never answer, and `Forbidden` for a key that is for other hosts, or was
+        bound for others only, unless the caller may write secrets.
         """
         if name == DEMO:
             raise InvalidInput("`demo` is always the demo model", help="bind another name, such as `default`")
@@ -99,6 +101,7 @@ class ModelService:
             await binding_repository.lock(work, scope)
             if origin is not None:
                 await _require_may_send(work, scope, written["secret"], origin)
+                await require_for(work, written["secret"], Destination(origin, is_chosen=True))
             _require_sound(name, written, await self._found(work))
             known = (await binding_repository.current(work, scope)).get(name)
             if known is not None and (known.binding, known.origin) == (written, origin):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -58,7 +58,7 @@ async def lock(work: Work, scope: OrgScope, name: str) -> Secret | None:
     return found
 
 
-async def add(work: Work, scope: OrgScope, name: str, id: UUID, value: str) -> bool:
+async def add(work: Work, scope: OrgScope, name: str, id: UUID, value: str, hosts: Sequence[str]) -> bool:
     """A new secret, its value sealed; False where there is one of that name."""
     values = {
         "id": id,
@@ -66,6 +66,7 @@ async def add(work: Work, scope: OrgScope, name: str, id: UUID, value: str) -> b
         "project_id": scope.project_id,
         "name": name,
         "value": value,
+        "hosts": list(hosts),
         "version": 1,
         "created_by": scope.actor,
         "set_by": scope.actor,
@@ -74,22 +75,30 @@ async def add(work: Work, scope: OrgScope, name: str, id: UUID, value: str) -> b
     return made is not None
 
 
-async def change(work: Work, row: Secret, value: str, actor: str) -> None:
-    """Another value, sealed."""
+async def change(work: Work, row: Secret, value: str, hosts: Sequence[str] | None, actor: str) -> None:
+    """Another value, sealed; with `hosts` also others of these."""
+    row.hosts = row.hosts if hosts is None else list(hosts)
     row.value, row.version, row.set_by = value, row.version + 1, actor
     row.set_at = await work.session.scalar(select(func.now())) or row.set_at
     await work.session.flush()
 
 
-async def used(work: Work, scope: OrgScope, name: str) -> tuple[Place, str] | None:
-    """Where the value of that name stands, and how: for its use, which is noted once a minute."""
-    query = select(Secret.id, Secret.org_id, Secret.value).where(*_of(scope, name))
+async def used(work: Work, scope: OrgScope, name: str) -> tuple[Place, str, list[str] | None] | None:
+    """Where the value of that name stands, how, and what hosts it is for: for its use, which is noted once a minute."""
+    query = select(Secret.id, Secret.org_id, Secret.value, Secret.hosts).where(*_of(scope, name))
     found = (await work.session.execute(query)).one_or_none()
     if found is None:
         return None
     long_ago = or_(Secret.used_at.is_(None), Secret.used_at < func.now() - timedelta(minutes=1))
     await work.session.execute(update(Secret).where(*_of(scope, name), long_ago).values(used_at=func.now()))
-    return Place(found.org_id, "secrets", "value", found.id), found.value
+    return Place(found.org_id, "secrets", "value", found.id), found.value, found.hosts
+
+
+async def hosts(work: Work, scope: OrgScope, names: Iterable[str]) -> Mapping[str, list[str] | None]:
+    """What hosts the secrets of these names are for, of those that are stored."""
+    mine = Secret.org_id == scope.org_id, Secret.project_id == scope.project_id
+    rows = await work.session.execute(select(Secret.name, Secret.hosts).where(*mine, Secret.name.in_(list(names))))
+    return {row.name: row.hosts for row in rows}
 
 
 async def listed(work: Work, scope: OrgScope) -> Sequence[Secret]:

@@ -23,6 +23,9 @@ class SecretOut(BaseModel):
     name: str
     version: int
     """How often it was set."""
+    hosts: list[str] | None
+    """What it may be sent to; `[]`: the operator's endpoints only; `null`: anything, as it was set before secrets had
+    hosts."""
     created_at: datetime
     created_by: str
     set_at: datetime

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from uuid import UUID
 
@@ -11,7 +12,7 @@ from girih.db.base import new_id
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import UnitOfWork, Work
 from girih.errors import Conflict, InvalidInput, NotFound
-from girih.providers.credentials import Secrets
+from girih.providers.credentials import Destination, Secrets, require_host, sound_hosts
 from girih.services.audit.service import record
 from girih.services.secrets import repository
 from girih.services.secrets.keyring import KeyRing
@@ -26,46 +27,66 @@ _NAME = re.compile(r"[a-z][a-z0-9]*([-._][a-z0-9]+)*\Z")
 LONGEST_NAME = 100
 
 
+@dataclass(frozen=True)
+class Kept:
+    """A value, if there is one, and the hosts that it is for (see `require_host`)."""
+
+    value: str | None = field(default=None, repr=False)
+    hosts: Sequence[str] | None = ()
+
+
+NOT_KEPT = Kept()
+
+
 class SecretService:
     """Keeps secrets, and gives their values to what acts for a project; see `SecretValues`.
 
     `environment` knows what the operator has set, for all projects.
     """
 
-    def __init__(self, uow: UnitOfWork, ring: KeyRing, environment: Callable[[str], str | None]) -> None:
+    def __init__(self, uow: UnitOfWork, ring: KeyRing, environment: Callable[[str], Kept]) -> None:
         self._uow = uow
         self._ring = ring
         self._environment = environment
-        self._values: ShortMemory[tuple[UUID, UUID, str], tuple[str | None]] = ShortMemory(KEPT, 512)
+        self._values: ShortMemory[tuple[UUID, UUID, str], Kept] = ShortMemory(KEPT, 512)
 
-    async def value(self, scope: OrgScope, name: str) -> str | None:
+    async def value(self, scope: OrgScope, name: str, to: Destination) -> str | None:
         """See `SecretValues`. Raises `Unavailable` where it is stored and cannot be decrypted."""
         place = scope.org_id, scope.project_id, name
         known = self._values.get(place)
         if known is None:
-            known = (await self._stored(scope, name),)
+            known = await self._stored(scope, name)
             self._values.keep(place, known)
-        return known[0] if known[0] is not None else self._environment(name)
+        if known.value is None:
+            known = self._environment(name)
+        if known.value is not None:
+            require_host(name, known.hosts, to)
+        return known.value
 
     def of(self, scope: OrgScope) -> Secrets:
         """The secrets of the scope's project, as providers ask for them."""
         return partial(self.value, scope)
 
-    async def put(self, scope: OrgScope, name: str, value: str) -> SecretOut:
-        """Store a value under a name, in place of the one before. Raises `InvalidInput`, `Unavailable`."""
+    async def put(self, scope: OrgScope, name: str, value: str, hosts: Sequence[str] | None = None) -> SecretOut:
+        """Store a value under a name, in place of the one before, for `hosts`; without, for those that it was for.
+
+        Hosts come with a value only: who does not know it cannot have it sent anywhere. Raises `InvalidInput`,
+        `Unavailable`.
+        """
         _check(name, value)
+        bound = None if hosts is None else sound_hosts(hosts)
 
         async def write(work: Work, key: DataKey) -> SecretOut:
             row = await repository.lock(work, scope, name)
             if row is None:
                 made = new_id()
                 sealed = key.seal(Place(scope.org_id, "secrets", "value", made), value)
-                if await repository.add(work, scope, name, made, sealed):
+                if await repository.add(work, scope, name, made, sealed, bound or ()):
                     return await _told(work, scope, name)
                 row = await repository.lock(work, scope, name)
             if row is None:
                 raise Conflict("the secret was deleted just now", help="set it again")
-            await repository.change(work, row, key.seal(repository.place_of(row), value), scope.actor)
+            await repository.change(work, row, key.seal(repository.place_of(row), value), bound, scope.actor)
             return await _told(work, scope, name)
 
         shown = await self._ring.writing(scope, write)
@@ -95,12 +116,15 @@ class SecretService:
             await record(work, "secret.deleted", f"secret:{name}", forced=force)
         self._values.forget((scope.org_id, scope.project_id, name))
 
-    async def _stored(self, scope: OrgScope, name: str) -> str | None:
+    async def _stored(self, scope: OrgScope, name: str) -> Kept:
         if len(name) > LONGEST_NAME or not _NAME.match(name):
-            return None
+            return NOT_KEPT
         async with self._uow(scope) as work:
             found = await repository.used(work, scope, name)
-        return None if found is None else await self._ring.open(scope, *found)
+        if found is None:
+            return NOT_KEPT
+        place, sealed, hosts = found
+        return Kept(await self._ring.open(scope, place, sealed), hosts)
 
 
 def _check(name: str, value: str) -> None:
@@ -124,7 +148,7 @@ async def _shown(work: Work, scope: OrgScope, name: str) -> SecretOut:
 
 async def _told(work: Work, scope: OrgScope, name: str) -> SecretOut:
     shown = await _shown(work, scope, name)
-    await record(work, "secret.set", f"secret:{name}", version=shown.version)
+    await record(work, "secret.set", f"secret:{name}", version=shown.version, hosts=shown.hosts)
     return shown
 
 

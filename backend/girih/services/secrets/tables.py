@@ -6,6 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKey, Integer, LargeBinary, Text, UniqueConstraint, Uuid, func
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
 from girih.db.base import Base, ProjectOwned, project_key
@@ -37,6 +38,8 @@ class Secret(ProjectOwned, Base):
     name: Mapped[str] = mapped_column(Text)
     value: Mapped[str] = mapped_column(Text)
     version: Mapped[int]
+    hosts: Mapped[list[str] | None] = mapped_column(ARRAY(Text))
+    """What it may be sent to; `None`: it was set before secrets had hosts."""
     created_by: Mapped[str] = mapped_column(Text)
     set_at: Mapped[datetime] = mapped_column(server_default=func.now())
     set_by: Mapped[str] = mapped_column(Text)
