@@ -11,7 +11,7 @@ from girih.api.deps import GuardedRoute, Wired, requires
 from girih.api.routers import Router
 from girih.api.shapes import Body, Page
 from girih.db.tenancy import OrgScope
-from girih.services.identity.members import Wanted
+from girih.services.identity.granting import Wanted
 from girih.services.identity.people_schemas import InvitationOut, MemberOut, NewInvitation, RoleOut
 from girih.services.identity.schemas import Permission
 
@@ -35,10 +35,20 @@ class InvitationIn(GrantIn):
     email: Annotated[str, Field(min_length=3, max_length=254)]
 
 
+class PlacedIn(GrantIn):
+    """The same, or in all projects of a unit, those of the units below it among them."""
+
+    unit: UUID | None = None
+
+
 class RolesIn(Body):
     """All the roles that a member shall have."""
 
-    roles: Annotated[list[GrantIn], Field(max_length=1000)]
+    roles: Annotated[list[PlacedIn], Field(max_length=1000)]
+
+    def wanted(self) -> list[Wanted]:
+        """As the services take them."""
+        return [Wanted(one.role, one.project, one.unit) for one in self.roles]
 
 
 class RoleIn(Body):
@@ -56,7 +66,7 @@ async def list_members(girih: Wired, scope: Reader) -> Page[MemberOut]:
 @router.put("/members/{member_id}/roles", operation_id="set_member_roles")
 async def set_member_roles(girih: Wired, scope: Manager, member_id: UUID, body: RolesIn) -> MemberOut:
     """Give a member these roles in place of all others. Nobody gives more than he may do himself."""
-    return await girih.people.members.set_roles(scope, member_id, [Wanted(one.role, one.project) for one in body.roles])
+    return await girih.people.members.set_roles(scope, member_id, body.wanted())
 
 
 @router.post("/members/{member_id}/suspend", operation_id="suspend_member", status_code=204)

@@ -11,6 +11,12 @@ from girih.cli.client import Server, fail, open_server, segment
 from girih.cli.output import USAGE, harmless, note
 from girih.language.spec.tree import JsonObject
 
+ROLE = "ROLE[@PROJECT|@unit:ID]"
+"""How a role is given: it holds in a project, below a unit, or in the whole organization."""
+
+UNIT = "unit:"
+"""What stands before the id of a unit where a role holds below it."""
+
 
 def members(
     action: Annotated[
@@ -20,7 +26,7 @@ def members(
     who: Annotated[str | None, typer.Argument(help="An e-mail address; not for lists.")] = None,
     role: Annotated[
         list[str] | None,
-        typer.Option("--role", metavar="ROLE[@PROJECT]", help="For `invite` and `set`: a role; `set` takes several."),
+        typer.Option("--role", metavar=ROLE, help="For `invite` and `set`: a role; `set` takes several."),
     ] = None,
     format: Annotated[Literal["text", "json"], typer.Option("--format", help="How to print them.")] = "text",
 ) -> None:
@@ -47,7 +53,7 @@ def members(
 def _invite(server: Server, who: str, roles: list[str]) -> None:
     if len(roles) != 1:
         fail("an invitation is for one role", f"girih members invite {who} --role editor", code=USAGE)
-    made = server.call("POST", "/v1/invitations", json={"email": who, **_grant(roles[0])})
+    made = server.call("POST", "/v1/invitations", json={"email": who, **grant_of(roles[0])})
     typer.echo(made["token"])
     note(f"an invitation for {made['email']}, shown this once; it holds until {made['expires_at']}")
 
@@ -60,7 +66,7 @@ def _change(server: Server, action: str, who: str, roles: list[str] | None) -> N
     if action == "set":
         if roles is None:
             fail("`girih members set` needs at least one --role", f"girih members set {who} --role editor", code=USAGE)
-        server.call("PUT", f"{place}/roles", json={"roles": [_grant(role) for role in roles]})
+        server.call("PUT", f"{place}/roles", json={"roles": [grant_of(role) for role in roles]})
     elif action == "remove":
         server.call("DELETE", place)
     else:
@@ -68,9 +74,18 @@ def _change(server: Server, action: str, who: str, roles: list[str] | None) -> N
     note(f"done: {action} {found[0]['email']}")
 
 
-def _grant(role: str) -> JsonObject:
-    name, at, project = role.partition("@")
-    return {"role": name, "project": project} if at else {"role": name}
+def grant_of(role: str) -> JsonObject:
+    """A role as it is given: `editor`, `editor@main` in a project, `editor@unit:ID` below a unit."""
+    name, at, place = role.partition("@")
+    if place.startswith(UNIT):
+        return {"role": name, "unit": place.removeprefix(UNIT)}
+    return {"role": name, "project": place} if at else {"role": name}
+
+
+def placed(grant: JsonObject) -> str:
+    """A role as it is written: `editor`, `editor@main`, `editor@unit:ID`."""
+    place = grant["project"] or (f"{UNIT}{grant['unit']}" if grant.get("unit") else "")
+    return f"{grant['role']}@{place}" if place else str(grant["role"])
 
 
 def _list(found: list[JsonObject], *, as_json: bool) -> None:
@@ -78,9 +93,7 @@ def _list(found: list[JsonObject], *, as_json: bool) -> None:
         typer.echo(json.dumps({"members": found}, indent=2, ensure_ascii=False))
         return
     for one in found:
-        roles = ", ".join(
-            grant["role"] + (f"@{grant['project']}" if grant["project"] else "") for grant in one["roles"]
-        )
+        roles = ", ".join(placed(grant) for grant in one["roles"])
         state = "  suspended" if one["suspended_at"] else ""
         typer.echo(harmless(f"{one['email']}  {one['name']}  {roles or 'no role'}{state}"))
     if not found:

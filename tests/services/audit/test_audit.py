@@ -23,7 +23,7 @@ from girih.services.agents.terms import Terms
 from girih.services.audit.schemas import AuditEntryOut, AuditSearch
 from girih.services.audit.sealing import FIRST, Verification, seal_of
 from girih.services.audit.service import AuditService, record
-from girih.services.identity.members import Wanted
+from girih.services.identity.granting import Wanted
 from girih.services.identity.service import IdentityService
 from girih.services.knowledge.service import KnowledgeService
 from girih.services.registry.service import RegistryService

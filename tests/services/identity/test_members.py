@@ -13,7 +13,7 @@ from girih.db.base import new_id
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import UnitOfWork
 from girih.errors import Conflict, Forbidden, InvalidInput, NotFound, Unauthorized
-from girih.services.identity.members import Wanted
+from girih.services.identity.granting import Wanted
 from girih.services.identity.people_schemas import SignedIn
 from girih.services.identity.projects import ProjectService
 from girih.services.identity.roles import POLICY

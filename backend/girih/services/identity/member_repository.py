@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from girih.db.base import Organization, Project, new_id
+from girih.db.base import Organization, Project, Unit, new_id
 from girih.db.unit_of_work import Work
 from girih.services.identity.tables import Account, CustomRole, Invitation, Membership, RoleGrant
 
@@ -26,12 +26,13 @@ class Member(NamedTuple):
 
 
 class Grant(NamedTuple):
-    """A role of a member, in a project (its id and name) or in the whole organization."""
+    """A role of a member, in a project (its id and name), below a unit, or in the whole organization."""
 
     account_id: UUID
     role: str
     project_id: UUID | None
     project: str | None
+    unit_id: UUID | None
 
 
 async def hold_organization(work: Work) -> None:
@@ -54,18 +55,29 @@ async def members(work: Work) -> list[Member]:
 async def grants(work: Work) -> list[Grant]:
     """Every role of every member of the transaction's organization."""
     query = (
-        select(RoleGrant.account_id, RoleGrant.role, RoleGrant.project_id, Project.name)
+        select(RoleGrant.account_id, RoleGrant.role, RoleGrant.project_id, Project.name, RoleGrant.unit_id)
         .outerjoin(Project, (Project.org_id == RoleGrant.org_id) & (Project.id == RoleGrant.project_id))
         .where(RoleGrant.org_id == work.speaks_for.org_id)
-        .order_by(RoleGrant.role, Project.name)
+        .order_by(RoleGrant.role, Project.name, RoleGrant.unit_id)
     )
     return [Grant(*row) for row in await work.session.execute(query)]
+
+
+async def organization_name(work: Work) -> str:
+    """What the transaction's organization is called."""
+    query = select(Organization.name).where(Organization.id == work.speaks_for.org_id)
+    return (await work.session.scalars(query)).one()
 
 
 async def projects(work: Work) -> dict[str, UUID]:
     """The ids of the organization's projects by name."""
     query = select(Project.name, Project.id).where(Project.org_id == work.speaks_for.org_id)
     return {row[0]: row[1] for row in await work.session.execute(query)}
+
+
+async def units(work: Work) -> frozenset[UUID]:
+    """The ids of the organization's units."""
+    return frozenset(await work.session.scalars(select(Unit.id).where(Unit.org_id == work.speaks_for.org_id)))
 
 
 async def add_member(work: Work, account_id: UUID) -> None:
@@ -75,7 +87,9 @@ async def add_member(work: Work, account_id: UUID) -> None:
     await work.session.execute(insert(Membership).values(row).on_conflict_do_nothing())
 
 
-async def set_grant(work: Work, account_id: UUID, role: str, project_id: UUID | None) -> None:
+async def set_grant(
+    work: Work, account_id: UUID, role: str, project_id: UUID | None, unit_id: UUID | None = None
+) -> None:
     """Give a member a role there, in place of the one that he has there."""
     scope = work.speaks_for
     statement = insert(RoleGrant).values(
@@ -83,12 +97,14 @@ async def set_grant(work: Work, account_id: UUID, role: str, project_id: UUID | 
         org_id=scope.org_id,
         account_id=account_id,
         project_id=project_id,
+        unit_id=unit_id,
         role=role,
         created_by=scope.actor,
     )
     await work.session.execute(
         statement.on_conflict_do_update(
-            index_elements=["org_id", "account_id", "project_id"], set_={"role": role, "created_by": scope.actor}
+            index_elements=["org_id", "account_id", "project_id", "unit_id"],
+            set_={"role": role, "created_by": scope.actor},
         )
     )
 

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import hmac
 import re
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Final, NamedTuple
+from typing import Final
 from uuid import UUID
 
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import UnitOfWork, Work
-from girih.errors import Conflict, Forbidden, InvalidInput, NotFound, Unauthorized
+from girih.errors import Conflict, InvalidInput, NotFound, Unauthorized
 from girih.language.spec.suggest import hint
 from girih.services.audit.service import record
 from girih.services.identity import member_repository as repository
 from girih.services.identity.accounts import AccountService
 from girih.services.identity.addresses import email_of
-from girih.services.identity.keys import make_key, read_key
+from girih.services.identity.granting import Wanted, allowed, require_held, told
+from girih.services.identity.keys import read_key
 from girih.services.identity.member_repository import Grant
+from girih.services.identity.names import person_name
 from girih.services.identity.people_schemas import (
     GrantOut,
     InvitationOut,
@@ -28,6 +30,7 @@ from girih.services.identity.people_schemas import (
     RoleOut,
     SignedIn,
 )
+from girih.services.identity.post import Post
 from girih.services.identity.roles import OWNER, POLICY, permissions_of
 from girih.services.identity.schemas import PERMISSIONS
 from girih.services.identity.tables import Invitation
@@ -35,23 +38,15 @@ from girih.services.identity.tables import Invitation
 OPEN: Final = timedelta(days=7)
 """How long an invitation holds."""
 
-_ENV: Final = "invite"
 _ROLE: Final = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _LONGEST_ROLE: Final = 64
-_LONGEST_NAME: Final = 100
-
-
-class Wanted(NamedTuple):
-    """A role that somebody shall have: in the project of that name, or (`None`) in the whole organization."""
-
-    role: str
-    project: str | None = None
 
 
 class MemberService:
     """Knows who belongs to an organization, and what each may do in it. Every change leaves it an owner."""
 
-    def __init__(self, uow: UnitOfWork, accounts: AccountService) -> None:
+    def __init__(self, uow: UnitOfWork, accounts: AccountService, post: Post | None = None) -> None:
+        self._post = post or Post()
         self._uow = uow
         self._accounts = accounts
 
@@ -76,9 +71,9 @@ class MemberService:
 
         Raises `Forbidden` for a role that may do what the inviter may not.
         """
-        key = make_key(_ENV)
+        key, mail = self._post.invitation()
         async with self._uow(scope) as work:
-            (grant,) = await self._allowed(work, scope, [Wanted(role, project)])
+            (grant,) = await allowed(work, scope, [Wanted(role, project)])
             row = Invitation(
                 id=key.id,
                 org_id=scope.org_id,
@@ -88,11 +83,13 @@ class MemberService:
                 hash=key.hash,
                 created_by=scope.actor,
                 expires_at=datetime.now(UTC) + OPEN,
+                mail_state=mail,
             )
             await repository.add_invitation(work, row)
             told = {"email": row.email, "role": role, "project": project}
             await record(work, "invitation.created", f"invitation:{row.id}", org_wide=True, **told)
             made = InvitationOut.model_validate(row)
+        self._post.ring()
         return NewInvitation(**made.model_dump(), token=key.text)
 
     async def invitations(self, scope: OrgScope) -> list[InvitationOut]:
@@ -117,7 +114,7 @@ class MemberService:
 
         Raises `Unauthorized` for an invitation that does not hold, always with the same words.
         """
-        shown, name = read_key(token), _person(name)
+        shown, name = read_key(token), person_name(name)
         if shown is None:
             raise _refused()
         async with self._uow.reading_for("invitation", row=shown.id) as work:
@@ -126,7 +123,7 @@ class MemberService:
             raise _refused()
         account_id = await self._accounts.register(row.email, name, password)
         scope = OrgScope(row.org_id, row.org_id, actor=f"user:{account_id}")
-        async with self._uow(scope) as work, _keeping_an_owner(work):
+        async with self._uow(scope) as work, keeping_an_owner(work):
             held = await repository.invitation(work, shown.id, held=True)
             if held is None or not _is_open(held):
                 raise _refused()
@@ -139,20 +136,19 @@ class MemberService:
 
     async def set_roles(self, scope: OrgScope, account_id: UUID, roles: Sequence[Wanted]) -> MemberOut:
         """Give a member these roles in place of all that he has. Raises as `invite` does, and for the last owner."""
-        async with self._uow(scope) as work, _keeping_an_owner(work):
-            wanted = await self._allowed(work, scope, roles)
+        async with self._uow(scope) as work, keeping_an_owner(work):
+            wanted = await allowed(work, scope, roles)
             await self._require_member(work, scope, account_id)
             await repository.clear_grants(work, account_id)
             for grant in wanted:
-                await repository.set_grant(work, account_id, grant.role, grant.project_id)
-            told = [f"{one.role}@{one.project}" if one.project else one.role for one in roles]
-            await record(work, "member.roles_set", f"user:{account_id}", org_wide=True, roles=told)
+                await repository.set_grant(work, account_id, grant.role, grant.project_id, grant.unit_id)
+            await record(work, "member.roles_set", f"user:{account_id}", org_wide=True, roles=told(roles))
         self._accounts.forget(account_id)
         return next(one for one in await self.members(scope) if one.id == account_id)
 
     async def suspend(self, scope: OrgScope, account_id: UUID, *, suspended: bool) -> None:
         """Let a member do nothing here until he is resumed; holds everywhere within five seconds."""
-        async with self._uow(scope) as work, _keeping_an_owner(work):
+        async with self._uow(scope) as work, keeping_an_owner(work):
             await self._require_member(work, scope, account_id)
             await repository.suspend(work, account_id, suspended=suspended)
             done = "member.suspended" if suspended else "member.resumed"
@@ -161,7 +157,7 @@ class MemberService:
 
     async def remove(self, scope: OrgScope, account_id: UUID) -> None:
         """End a membership, with all its roles. The person's account stays; other organizations know it."""
-        async with self._uow(scope) as work, _keeping_an_owner(work):
+        async with self._uow(scope) as work, keeping_an_owner(work):
             await self._require_member(work, scope, account_id)
             await repository.remove_member(work, account_id)
             await record(work, "member.removed", f"user:{account_id}", org_wide=True)
@@ -177,7 +173,7 @@ class MemberService:
     async def put_role(self, scope: OrgScope, name: str, permissions: Iterable[str]) -> RoleOut:
         """Make a role, or say anew what it may do. It may do nothing that its maker may not (`Forbidden`)."""
         wanted = _role_permissions(name, permissions)
-        _require_held(scope, wanted, f"the role `{name}`")
+        require_held(scope, wanted, f"the role `{name}`")
         async with self._uow(scope) as work:
             await repository.put_role(work, name, sorted(wanted))
             await record(work, "role.set", f"role:{name}", org_wide=True, permissions=sorted(wanted))
@@ -193,14 +189,6 @@ class MemberService:
                 raise NotFound(f"no role `{name}` of your own", help=hint(name, await repository.custom_roles(work)))
             await record(work, "role.removed", f"role:{name}", org_wide=True)
 
-    async def _allowed(self, work: Work, scope: OrgScope, roles: Sequence[Wanted]) -> list[Grant]:
-        """The roles as they are stored. Raises for one that nobody knows, and for one above the giver's own."""
-        custom, projects = await repository.custom_roles(work), await repository.projects(work)
-        places = [one.project for one in roles]
-        if len(places) != len(set(places)):
-            raise InvalidInput("two roles for one place", help="give one role for each project, and one for all")
-        return [_grant(scope, wanted, custom, projects) for wanted in roles]
-
     async def _require_member(self, work: Work, scope: OrgScope, account_id: UUID) -> None:
         """Raises `NotFound` for nobody of this organization, `Forbidden` for one who may do more than the caller."""
         known = {member.account_id for member in await repository.members(work)}
@@ -208,30 +196,11 @@ class MemberService:
             raise NotFound(f"no member `{account_id}`", help="list the members to find the id")
         custom = await repository.custom_roles(work)
         held = [grant.role for grant in await repository.grants(work) if grant.account_id == account_id]
-        _require_held(scope, permissions_of(held, custom), "this member")
-
-
-def _grant(scope: OrgScope, wanted: Wanted, custom: Mapping[str, list[str]], projects: Mapping[str, UUID]) -> Grant:
-    if wanted.role not in POLICY and wanted.role not in custom:
-        raise InvalidInput(f"no role `{wanted.role}`", help=hint(wanted.role, [*POLICY, *custom], "roles"))
-    if wanted.project is not None and wanted.project not in projects:
-        raise NotFound(f"no project `{wanted.project}`", help=hint(wanted.project, projects))
-    if wanted.project is not None and wanted.role == OWNER:
-        raise InvalidInput("an owner owns the whole organization", help="give the role `admin` in a project")
-    _require_held(scope, permissions_of([wanted.role], custom), f"the role `{wanted.role}`")
-    return Grant(scope.org_id, wanted.role, projects[wanted.project] if wanted.project else None, wanted.project)
-
-
-def _require_held(scope: OrgScope, wanted: frozenset[str], what: str) -> None:
-    if lacking := wanted - scope.permissions:
-        raise Forbidden(
-            f"{what} may do what you may not: {', '.join(sorted(lacking))}",
-            help="ask somebody who may do all of it, such as an owner",
-        )
+        require_held(scope, permissions_of(held, custom), "this member")
 
 
 @asynccontextmanager
-async def _keeping_an_owner(work: Work) -> AsyncIterator[None]:
+async def keeping_an_owner(work: Work) -> AsyncIterator[None]:
     """Raises `Conflict` where the change inside takes the organization's last owner away."""
     await repository.hold_organization(work)
     had_one = await _has_owner(work)
@@ -258,18 +227,12 @@ def _role_permissions(name: str, permissions: Iterable[str]) -> frozenset[str]:
 
 
 def _of(account_id: UUID, grants: Sequence[Grant]) -> list[GrantOut]:
-    return [GrantOut(role=one.role, project=one.project) for one in grants if one.account_id == account_id]
+    mine = [one for one in grants if one.account_id == account_id]
+    return [GrantOut(role=one.role, project=one.project, unit=one.unit_id) for one in mine]
 
 
 def _is_open(row: Invitation) -> bool:
     return row.accepted_at is None and row.revoked_at is None and row.expires_at > datetime.now(UTC)
-
-
-def _person(name: str) -> str:
-    name = " ".join(name.split())
-    if not name or len(name) > _LONGEST_NAME or not name.isprintable():
-        raise InvalidInput("this is not a person's name", help=f"use 1 to {_LONGEST_NAME} printable characters")
-    return name
 
 
 def _refused() -> Unauthorized:

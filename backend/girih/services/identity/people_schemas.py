@@ -8,6 +8,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
 
+from girih.services.mail.tables import MailState
+
 
 class SignedIn(BaseModel):
     """Tokens of a session. Both are secrets; the refresh token is good for one refresh."""
@@ -17,6 +19,27 @@ class SignedIn(BaseModel):
     expires_in: int
     """Seconds that the access token holds."""
     refresh_token: str
+
+
+class IdentityProviderOut(BaseModel):
+    """A provider that people may sign in at: its name in addresses, and its title for people."""
+
+    name: str
+    title: str
+
+
+class IdentityOut(BaseModel):
+    """Who a person is at an identity provider; `email` as it is verified there."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: UUID
+    provider: str
+    issuer: str
+    subject: str
+    email: str | None
+    created_at: datetime
+    used_at: datetime
 
 
 class SessionOut(BaseModel):
@@ -52,6 +75,8 @@ class AccountOut(BaseModel):
 
     id: UUID
     email: str
+    email_verified_at: datetime | None
+    """When it was shown last that the address is the person's own."""
     name: str
     places: list[PlaceOut]
 
@@ -89,6 +114,10 @@ class InvitationOut(BaseModel):
     expires_at: datetime
     accepted_at: datetime | None
     revoked_at: datetime | None
+    mail_state: MailState
+    """Whether it was mailed: `none` on a server that sends no mail, else `pending`, `sent` or `failed`."""
+    mail_error: str | None
+    """Why the last try to send it was none that counts."""
 
 
 class NewInvitation(InvitationOut):
