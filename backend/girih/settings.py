@@ -87,7 +87,9 @@ class Settings(BaseSettings):
         description="The token for it, which may encrypt and decrypt with that key.",
     )
     production: bool = Field(
-        default=False, description="Whether a server refuses to start without what real use needs: a master key."
+        default=False,
+        description="Whether a server refuses to start with a missing, short or well-known secret, or open to others "
+        "than it should be; it names all that is wrong at once.",
     )
 
     endpoints: dict[str, str] = Field(
@@ -153,6 +155,12 @@ class Settings(BaseSettings):
     )
     request_burst: float = Field(
         default=0.25, gt=0, le=1, description="The share of a minute's requests that may come at once."
+    )
+    key_lifetime_days: int = Field(
+        default=0,
+        ge=0,
+        le=36_500,
+        description="The most days that a new API key may hold, and does where nothing is said; 0: for ever.",
     )
     worker_roles: str = Field(
         default="ingestion,runs,sync",
@@ -254,8 +262,47 @@ class Settings(BaseSettings):
         default_factory=list,
         description="Keys that signed tokens before, as JSON: their tokens hold until they expire (15 minutes).",
     )
+    oidc_file: Path | None = Field(
+        default=None,
+        description="A YAML file of the OpenID Connect providers that people may sign in at. Needs GIRIH_PUBLIC_URL.",
+    )
+    sign_in_origins: list[str] = Field(
+        default_factory=list,
+        description="Origins of apps that people are sent back to after signing in elsewhere, as JSON. Default: those "
+        "of GIRIH_CORS_ORIGINS.",
+    )
+    smtp_url: SecretStr = Field(
+        default=SecretStr(""),
+        description="The server that mails go to, as `smtps://user:password@host:465` or "
+        "`smtp://user:password@host:587?starttls=required`; or a folder, as `file:///folder`, on a machine without "
+        "one. Without it no mail is sent.",
+    )
+    mail_from: str = Field(default="", description="Whom mails are from, as `Example <no-reply@example.com>`.")
+    link_url: str = Field(
+        default="",
+        description="The address that links in mails begin with, where your app asks for another password and the "
+        "like. Default: GIRIH_PUBLIC_URL.",
+    )
+    guesses_per_minute: int = Field(
+        default=10,
+        ge=1,
+        le=10_000,
+        description="Attempts a minute to sign in with one address, or to show one token; no more pass.",
+    )
+    guesses_per_minute_per_client: int = Field(
+        default=120,
+        ge=1,
+        le=1_000_000,
+        description="The same from one address of the network, whoever is tried; sessions are refreshed ten times as "
+        "often.",
+    )
     cors_origins: list[str] = Field(
         default_factory=list, description="Origins that browsers may call the API from, as JSON. Default: none."
+    )
+    allowed_hosts: list[str] = Field(
+        default_factory=list,
+        description='Further names that this server answers to, as JSON, such as `["10.0.0.5", "*.example.com"]`. '
+        "Default: the host of GIRIH_PUBLIC_URL and this machine; any where that is not set either.",
     )
     test_build: bool = Field(default=False, description="For tests of girih itself: lets GIRIH_CRASH_AT work.")
     crash_at: str = Field(default="", description="For tests of girih itself: where the process ends at once.")

@@ -56,8 +56,9 @@ from girih.api.deps import ACCOUNT, PUBLIC, check_permissions, declarations
 from girih.api.metrics import Measured
 from girih.api.middleware import Envelope
 from girih.api.open_streams import Streams
+from girih.api.shell import Shell, Site
 from girih.language.spec.tree import JsonObject
-from girih.wiring.server import Girih
+from girih.wiring.server import Facts, Girih
 from girih.wiring.watching import Telemetry
 
 _ABOUT = """Agents are graphs in YAML. Apply a workspace, ingest documents, run agents, follow their events.
@@ -205,23 +206,24 @@ def create_app(girih: Girih) -> FastAPI:
     app.include_router(feedback.links)
     app.include_router(auth.well_known)
     app.include_router(system.router)
-    _surround(app, girih.facts.cors_origins, girih.telemetry)
+    _surround(app, girih.facts, girih.telemetry)
     check_permissions(app)
     return app
 
 
-def _surround(app: FastAPI, origins: tuple[str, ...], telemetry: Telemetry) -> None:
+def _surround(app: FastAPI, facts: Facts, telemetry: Telemetry) -> None:
     app.add_middleware(Envelope)
     app.add_middleware(Measured, telemetry=telemetry, routes=app.routes)
-    if origins:
+    if facts.cors_origins:
         app.add_middleware(
             CORSMiddleware,
-            allow_origins=list(origins),
+            allow_origins=list(facts.cors_origins),
             allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
             # A key is never sent by the browser on its own, so what other headers a client adds does no harm.
             allow_headers=["*"],
             expose_headers=EXPOSED,
         )
+    app.add_middleware(Shell, site=Site(facts.hosts, facts.cors_origins, facts.is_secure))
 
 
 def _describe(app: FastAPI) -> JsonObject:

@@ -1,4 +1,4 @@
-"""What surrounds every request: its id, one log line, safe headers, and an answer to faults nobody foresaw."""
+"""What surrounds every request: its id, one log line, and an answer to faults nobody foresaw."""
 
 from __future__ import annotations
 
@@ -20,17 +20,10 @@ log = structlog.get_logger("girih.api")
 
 _SAFE_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 _QUIET = frozenset({"/healthz", "/readyz"})
-_HEADERS = {
-    "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
-    "x-frame-options": "DENY",
-    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
-    "cache-control": "no-store",
-}
 
 
 class Envelope:
-    """The outermost layer of the app. A fault inside becomes a bare 500 with an id; the log has the rest."""
+    """The layer around all routes. A fault inside becomes a bare 500 with an id; the log has the rest."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -72,7 +65,7 @@ class _Exchange:
             self.status = message["status"]
             headers = MutableHeaders(scope=message)
             headers["x-request-id"] = self.id
-            for name, value in {**_HEADERS, **rate_headers(self.scope)}.items():
+            for name, value in rate_headers(self.scope).items():
                 headers.setdefault(name, value)
         await self._send(message)
 

@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 from functools import partial
 from secrets import token_hex
-from urllib.parse import urlsplit
 from uuid import UUID
 
 import structlog
@@ -22,7 +21,7 @@ from girih.api.routers import Router
 from girih.api.sse import OnLeave, resume_after
 from girih.db.tenancy import OrgScope
 from girih.engine.events import RunEvent
-from girih.errors import Forbidden, GirihError, InvalidInput, NotFound, Unauthorized
+from girih.errors import GirihError, InvalidInput, NotFound, Unauthorized
 from girih.services.runs.plain import dump
 from girih.wiring.server import Girih
 
@@ -61,7 +60,6 @@ async def follow_run_by_socket(socket: WebSocket, run_id: str) -> None:
 
 
 async def _caller(socket: WebSocket, girih: Girih) -> OrgScope:
-    _check_origin(socket, girih.facts.cors_origins)
     given = [value for value in socket.headers.getlist("authorization") if value.lower().startswith("bearer ")]
     keys = [value[7:].strip() for value in given] + [
         name.removeprefix(KEY) for name in _offered(socket) if name.startswith(KEY)
@@ -76,14 +74,6 @@ async def _caller(socket: WebSocket, girih: Girih) -> OrgScope:
     await girih.limits.take(scope)
     socket.state.held = Held(credential, scope)
     return scope
-
-
-def _check_origin(socket: WebSocket, origins: tuple[str, ...]) -> None:
-    """Refuse browsers that were led here by somebody else's page. Programs send no origin."""
-    origin = socket.headers.get("origin")
-    if origin is None or origin in origins or urlsplit(origin).netloc == socket.headers.get("host"):
-        return
-    raise Forbidden("pages of this origin may not connect", help="name it in GIRIH_CORS_ORIGINS")
 
 
 async def _after(socket: WebSocket) -> int:

@@ -25,6 +25,8 @@ from girih.embedded.lock import held_lock
 from girih.embedded.processes import write_private
 from girih.embedded.stack import Stack, choose_port
 from girih.embedded.supervisor import Supervisor
+from girih.wiring.environment import read_settings
+from girih.wiring.production import require_production
 
 LOOK_SECONDS = 0.5
 """How often the workspace is looked at."""
@@ -59,6 +61,7 @@ def dev(
     PostgreSQL and Valkey come along unless GIRIH_DATABASE_URL and GIRIH_REDIS_URL name others. What lives in the data
     folder survives; DATA_DIR/dev.json tells other commands where this server is while it runs. Ctrl-C stops all.
     """
+    require_production(read_settings(), "dev")
     folder = _workspace(workspace, example=demo)
     endpoints = _endpoints(os.environ.get("GIRIH_ENDPOINTS") or "{}")
     code = 0

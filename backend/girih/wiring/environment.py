@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import urlsplit
 
 from pydantic import ValidationError
@@ -37,6 +38,25 @@ def origins_of(settings: Settings) -> tuple[str, ...]:
                 help="write each as `https://app.example.com`, without path and without `*`",
             )
     return tuple(settings.cors_origins)
+
+
+LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
+
+
+def names_of(settings: Settings) -> tuple[tuple[str, ...], bool]:
+    """The hosts this server answers to (none: any), and whether it is reached over https. Raises `InvalidInput`."""
+    public = urlsplit(settings.public_url)
+    if settings.public_url and (public.scheme not in ("http", "https") or not public.hostname):
+        raise InvalidInput("GIRIH_PUBLIC_URL is no address", help="write it as `https://girih.example.com`")
+    for host in settings.allowed_hosts:
+        if not re.fullmatch(r"(\*\.)?[a-z0-9][a-z0-9.-]*|\[[0-9a-f:.]+\]", host):
+            raise InvalidInput(
+                f"GIRIH_ALLOWED_HOSTS holds '{host}', which is no name of a host",
+                help="write each in small letters and without a port, as `girih.example.com` or `*.example.com`",
+            )
+    own = f"[{public.hostname}]" if ":" in (public.hostname or "") else public.hostname
+    given = [*([own] if own else []), *settings.allowed_hosts]
+    return (tuple(dict.fromkeys([*given, *LOOPBACK])) if given else ()), public.scheme == "https"
 
 
 WEB = ("http", "https")

@@ -49,7 +49,7 @@ from girih.settings import Settings
 from girih.wiring.database import open_database, require_usable
 from girih.wiring.dependents import ProjectDependents
 from girih.wiring.documents import open_shelves
-from girih.wiring.environment import dispatch_of, origins_of, provider_of, require_no_crash
+from girih.wiring.environment import dispatch_of, names_of, origins_of, provider_of, require_no_crash
 from girih.wiring.facilities import InstalledFacilities
 from girih.wiring.gating import ServerTrials
 from girih.wiring.ingestion import open_news
@@ -57,6 +57,7 @@ from girih.wiring.knowledge import make_embedders, make_knowledge, warm_up
 from girih.wiring.limits import Limits, make_limits
 from girih.wiring.models import make_model_service
 from girih.wiring.people import People, make_people
+from girih.wiring.production import require_production
 from girih.wiring.retention import make_retention
 from girih.wiring.runs import make_runs
 from girih.wiring.searching import make_searches
@@ -76,6 +77,10 @@ class Facts:
     version: str
     max_upload_bytes: int
     cors_origins: tuple[str, ...] = ()
+    hosts: tuple[str, ...] = ()
+    """The names it answers to; none is any."""
+    is_secure: bool = False
+    """Whether people reach it over https."""
 
 
 @dataclass(frozen=True)
@@ -137,8 +142,9 @@ async def open_girih(settings: Settings) -> AsyncIterator[Girih]:
 
     Raises `InvalidInput` for settings that cannot work, and what `open_database` raises.
     """
-    facts = Facts(version("girih"), settings.max_upload_mb * 2**20, origins_of(settings))
+    facts = Facts(version("girih"), settings.max_upload_mb * 2**20, origins_of(settings), *names_of(settings))
     require_no_crash(settings)
+    require_production(settings, "api")
     async with AsyncExitStack() as stack:
         engine = await stack.enter_async_context(open_database(settings))
         uow = UnitOfWork(make_sessions(engine), dispatch_of(settings))

@@ -8,6 +8,7 @@ from girih.errors import GirihError
 from girih.launch import launch
 from girih.wiring.environment import read_settings, require_no_crash, worker_roles
 from girih.wiring.knowledge import require_worker_settings
+from girih.wiring.production import require_production
 from girih.worker.crew import Crew
 
 MODULES = {"ingestion": "girih.worker.ingestion", "runs": "girih.worker.running", "sync": "girih.worker.syncing"}
@@ -17,6 +18,7 @@ def main() -> int:
     """Work; 1 and one sentence when it cannot be started."""
     try:
         settings = read_settings()
+        require_production(settings, "worker")
         require_worker_settings(settings)
         require_no_crash(settings)
         roles = worker_roles(settings)

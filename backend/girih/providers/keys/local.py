@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import hmac
 import json
@@ -12,13 +11,11 @@ import secrets
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from girih.errors import InvalidInput
 from girih.providers.keys.base import Context, WrongKey
+from girih.providers.keys.reading import KEY_BYTES, read_key
 
-KEY_BYTES = 32
 _NONCE_BYTES = 12
 _FINGERPRINT = b"girih master key"
-_MAKE_ONE = "make one with `openssl rand -base64 32`"
 
 
 class LocalWrapper:
@@ -48,15 +45,7 @@ class LocalWrapper:
 
 def local_wrapper(text: str, variable: str) -> LocalWrapper:
     """The wrapper of a key in base64. Raises `InvalidInput` that names the variable, for what is none or too short."""
-    try:
-        key = base64.b64decode(text.strip(), validate=True)
-    except (binascii.Error, ValueError):
-        raise InvalidInput(f"{variable} is not base64", help=_MAKE_ONE) from None
-    if len(key) != KEY_BYTES:
-        raise InvalidInput(f"{variable} holds {len(key)} bytes, and a master key has {KEY_BYTES}", help=_MAKE_ONE)
-    if len(set(key)) < KEY_BYTES // 4:
-        raise InvalidInput(f"{variable} is not random", help=_MAKE_ONE)
-    return LocalWrapper(key)
+    return LocalWrapper(read_key(text, variable))
 
 
 def new_master_key() -> str:
