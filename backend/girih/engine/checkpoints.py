@@ -21,7 +21,7 @@ from langgraph.checkpoint.base import (
 )
 
 from girih.engine.parts import EMPTY, Blob, Growing, by_version
-from girih.engine.serializer import PlainSerializer, pack, unpack
+from girih.engine.serializer import PlainSerializer, pack, reading_stored, unpack
 from girih.engine.versions import GOES_TO, Kept, versions_of
 
 ERROR = "__error__"
@@ -253,15 +253,17 @@ class RunSaver(BaseCheckpointSaver[str]):
         return f"{self._ns}|{inner}" if self._ns and inner else self._ns or inner
 
     def _tuple(self, config: RunnableConfig, stored: StoredCheckpoint) -> CheckpointTuple:
-        checkpoint = unpack(stored.checkpoint)
-        self._kept[stored.ns].note(stored.blobs)
-        named = checkpoint["channel_versions"] = versions_of(checkpoint, stored.blobs)
-        checkpoint["channel_values"] = self._growing[stored.ns].read(by_version(stored.blobs), named)
+        with reading_stored():
+            checkpoint = unpack(stored.checkpoint)
+            self._kept[stored.ns].note(stored.blobs)
+            named = checkpoint["channel_versions"] = versions_of(checkpoint, stored.blobs)
+            checkpoint["channel_values"] = self._growing[stored.ns].read(by_version(stored.blobs), named)
+            metadata = dict(unpack(stored.metadata))
         ns = stored.ns.removeprefix(self._ns).removeprefix("|") if self._ns else stored.ns
         return CheckpointTuple(
             config=_config(config, ns, stored.checkpoint_id),
             checkpoint=checkpoint,
-            metadata=unpack(stored.metadata),
+            metadata=cast("CheckpointMetadata", metadata),
             parent_config=_config(config, ns, stored.parent_id) if stored.parent_id else None,
             pending_writes=[
                 (task, channel, self.serde.loads_typed((form, data)))

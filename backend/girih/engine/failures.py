@@ -5,12 +5,20 @@ from __future__ import annotations
 import logging
 import uuid
 
+from girih.engine.serializer import NotReadableError
 from girih.errors import DatabaseUnavailable, InvalidInput, LeaseLost, NodeError, RunErrorKind, Unavailable
 from girih.language.expressions.cel import ExpressionError
 from girih.language.expressions.templates import PromptError
 from girih.language.spec.tree import JsonObject
 
 logger = logging.getLogger(__name__)
+
+_KINDS: dict[type[Exception], RunErrorKind] = {
+    InvalidInput: "invalid_output",
+    Unavailable: "unavailable",
+    NotReadableError: "internal",
+}
+"""How a node has failed that met one of these; only what is unavailable may be there the next time."""
 
 
 class NodeFailedError(NodeError):
@@ -62,10 +70,10 @@ def failure_of(error: Exception, node: str) -> NodeFailedError:
         )
     if isinstance(error, ExpressionError | PromptError):
         return NodeFailedError("invalid_output", f"a value cannot be computed: {error}", node=node, can_pass=False)
-    if isinstance(error, InvalidInput):
-        return NodeFailedError("invalid_output", error.message, node=node, help=error.help, can_pass=False)
-    if isinstance(error, Unavailable):
-        return NodeFailedError("unavailable", error.message, node=node, help=error.help)
+    if isinstance(error, InvalidInput | Unavailable | NotReadableError):
+        kind = next(kind for kind_of, kind in _KINDS.items() if isinstance(error, kind_of))
+        can_pass = kind == "unavailable"
+        return NodeFailedError(kind, error.message, node=node, help=error.help, can_pass=can_pass)
     if isinstance(error, TimeoutError):
         return NodeFailedError("timeout", "the node did not finish in time", node=node)
     fault = uuid.uuid4().hex[:12]

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
 import ormsgpack
+
+from girih.errors import Conflict
 
 _OPTIONS = (
     ormsgpack.OPT_PASSTHROUGH_BIG_INT
@@ -18,14 +23,35 @@ _OPTIONS = (
 )
 _SET, _BIG_INT = 1, 2
 _MAX_DEPTH = 500
+_BINARY = re.compile(rb"[\xc4-\xc6]")
+"""MessagePack's marks of binary data. They may be parts of text, so where one stands the values are looked at."""
 
 
 class NotPlainError(TypeError):
     """A value that is not plain data came to a checkpoint."""
 
 
-class NotReadableError(ValueError):
-    """Stored bytes of a form that this serializer never writes."""
+class NotReadableError(Conflict, ValueError):
+    """Stored bytes of a form that this serializer never writes. What they hold is repeated to nobody."""
+
+    code = "state_unreadable"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the stored state of the run cannot be read: it is not as girih writes it",
+            help="start the run anew; an operator may restore the database from a backup",
+        )
+
+
+@contextmanager
+def reading_stored() -> Iterator[None]:
+    """What goes wrong with data that may not be as it was written, as `NotReadableError`."""
+    try:
+        yield
+    except NotReadableError:
+        raise
+    except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError) as error:
+        raise NotReadableError from error
 
 
 class PlainSerializer:
@@ -41,22 +67,25 @@ class PlainSerializer:
     def dumps_typed(self, obj: Any) -> tuple[str, bytes]:
         """The form's name and the bytes. Raises `NotPlainError`."""
         try:
-            return self.MSGPACK, ormsgpack.packb(obj, default=_extend, option=_OPTIONS)
+            body = ormsgpack.packb(obj, default=_extend, option=_OPTIONS)
         except ormsgpack.MsgpackEncodeError:
             _require_plain(obj, "$", 0)  # names what is wrong; passes only text that is no valid Unicode
             return self.JSON, json.dumps(obj, separators=(",", ":")).encode("ascii")
+        if _BINARY.search(body) and _has_binary(obj):
+            raise NotPlainError("binary data is not plain data")
+        return self.MSGPACK, body
 
     def loads_typed(self, data: tuple[str, bytes]) -> Any:
         """The value. Raises `NotReadableError` for a form it does not know."""
         form, body = data
-        if form == self.MSGPACK:
-            try:
-                return ormsgpack.unpackb(body, ext_hook=_revive)
-            except ValueError as error:
-                raise NotReadableError("checkpoint data that this serializer did not write") from error
-        if form == self.JSON:
-            return json.loads(body)
-        raise NotReadableError(f"checkpoint data of the unknown form '{form}'")
+        with reading_stored():
+            if form == self.MSGPACK:
+                value = ormsgpack.unpackb(body, ext_hook=_revive)
+                if not (_BINARY.search(body) and _has_binary(value)):
+                    return value
+            elif form == self.JSON:
+                return json.loads(body)
+        raise NotReadableError
 
 
 _PLAIN = PlainSerializer()
@@ -71,7 +100,7 @@ def pack(value: Any) -> bytes:
 def unpack(data: bytes) -> Any:
     """What `pack` was given. Raises `NotReadableError`."""
     form, _, body = data.partition(b":")
-    return _PLAIN.loads_typed((form.decode("ascii"), body))
+    return _PLAIN.loads_typed((form.decode("ascii", "replace"), body))
 
 
 def _extend(value: Any) -> ormsgpack.Ext:
@@ -84,10 +113,25 @@ def _extend(value: Any) -> ormsgpack.Ext:
 
 def _revive(tag: int, body: bytes) -> Any:
     if tag == _SET:
-        return set(ormsgpack.unpackb(body))
+        items = ormsgpack.unpackb(body)
+        if type(items) is list and all(type(item) is str for item in items):
+            return set(items)
     if tag == _BIG_INT:
         return int(body)
     raise ValueError(f"unknown tag {tag}")
+
+
+def _has_binary(value: Any) -> bool:
+    left = [value]
+    while left:
+        one = left.pop()
+        if type(one) is dict:
+            left.extend(one.values())
+        elif type(one) is list:
+            left.extend(one)
+        elif isinstance(one, bytes | bytearray | memoryview):
+            return True
+    return False
 
 
 def _require_plain(value: Any, at: str, depth: int) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from girih.engine.channels import INPUTS, shared, slot
 from girih.engine.checkpoints import StoredCheckpoint
 from girih.engine.parts import EMPTY, Blob, beneath, by_version, values_of
-from girih.engine.serializer import unpack
+from girih.engine.serializer import reading_stored, unpack
 from girih.engine.versions import GOES_TO, versions_of
 from girih.language.spec.tree import JsonObject
 
@@ -31,7 +31,12 @@ class StoredState:
 
 
 def read_stored(stored: StoredCheckpoint) -> StoredState:
-    """Read a checkpoint with at least the blobs it names."""
+    """Read a checkpoint with at least the blobs it names. Raises `NotReadableError`."""
+    with reading_stored():
+        return _read(stored)
+
+
+def _read(stored: StoredCheckpoint) -> StoredState:
     checkpoint: dict[str, Any] = unpack(stored.checkpoint)
     named = versions_of(checkpoint, stored.blobs)
     made_of = [blob for blob in stored.blobs if named.get(blob[0]) == blob[1]]

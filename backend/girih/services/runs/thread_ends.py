@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
+import structlog
+
 from girih.db.base import new_id
 from girih.engine.checkpoints import CheckpointStore
+from girih.engine.serializer import NotReadableError
 from girih.engine.stored_state import read_stored
 from girih.language.compiler.plan import Plan
 from girih.language.spec.tree import JsonObject
 from girih.services.runs.plain import dump
 from girih.services.runs.repository import Claim
 from girih.services.runs.values_fold import begun
+
+log = structlog.get_logger("girih.runs")
 
 
 async def left_to_thread(
@@ -23,11 +28,22 @@ async def left_to_thread(
     decides whether the thread keeps that.
     """
     if status == "cancelled":
-        stored = await store.get("", None)
-        state = read_stored(stored).state if stored is not None else _begun(await plan(), claim)
+        state = await _so_far(claim, store, plan)
     elif status != "succeeded":
         state = None
     return new_id(), dump(claim.state | state) if state is not None else None
+
+
+async def _so_far(claim: Claim, store: CheckpointStore, plan: Callable[[], Awaitable[Plan]]) -> JsonObject | None:
+    """What a run did that was stopped; nothing where that cannot be read: it has to end all the same."""
+    stored = await store.get("", None)
+    if stored is None:
+        return _begun(await plan(), claim)
+    try:
+        return read_stored(stored).state
+    except NotReadableError as fault:
+        log.error("a run leaves nothing to its thread", reason=fault.message)
+        return None
 
 
 def _begun(plan: Plan, claim: Claim) -> JsonObject:
