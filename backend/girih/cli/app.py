@@ -54,6 +54,7 @@ COMMANDS: Mapping[str, str] = {
     "retention": "Show and set how long is kept what has ended.",
     "trace": "Show what a run did, as a tree.",
     "usage": "Show what model calls used and cost.",
+    "setup-token": "Print the token that a fresh installation is set up with.",
     "secrets": "Set, list and delete secrets, and rotate the keys they are kept under.",
     "members": "List and invite the members of the organization, and say what they may do.",
     "audit": "Show who did what in the organization, and verify the log.",

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, and_, any_, delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import aggregate_order_by, insert
+from sqlalchemy.exc import IntegrityError
 
 from girih.db.base import Organization, Project, Unit
 from girih.db.unit_of_work import Work
@@ -49,6 +50,23 @@ async def account(work: Work, id: UUID, *, held: bool = False) -> Account | None
     """The person, `held` to the end of the transaction."""
     query = select(Account).where(Account.id == id)
     return (await work.session.scalars(query.with_for_update() if held else query)).one_or_none()
+
+
+async def set_email(work: Work, row: Account, email: str) -> bool:
+    """Give a person another address; `False` if somebody has it already."""
+    try:
+        async with work.session.begin_nested():
+            await work.session.execute(update(Account).where(Account.id == row.id).values(email=email))
+    except IntegrityError:
+        return False
+    await work.session.refresh(row)
+    return True
+
+
+async def organizations_of(work: Work, account_id: UUID) -> Sequence[UUID]:
+    """The organizations that the person is a member of, suspended there or not."""
+    query = select(Membership.org_id).where(Membership.account_id == account_id)
+    return (await work.session.scalars(query)).all()
 
 
 async def add_session(work: Work, row: AccountSession) -> None:

@@ -13,11 +13,13 @@ from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import UnitOfWork
 from girih.errors import Conflict, InvalidInput, NotFound, Unauthorized
 from girih.services.identity import account_repository as repository
+from girih.services.identity.account_audit import record_for
 from girih.services.identity.addresses import email_of
 from girih.services.identity.choosing import chosen, shown_places
 from girih.services.identity.keys import Key, make_key, read_key
 from girih.services.identity.passwords import Passwords, check_password
 from girih.services.identity.people_schemas import AccountOut, SessionOut, SignedIn, Standing
+from girih.services.identity.post import Post
 from girih.services.identity.standings import Standings
 from girih.services.identity.tables import Account, AccountSession
 from girih.services.identity.tokens import LIFETIME, AccessTokens, Holder, refused
@@ -40,8 +42,11 @@ _KEPT: Final = timedelta(days=30)
 class AccountService:
     """Knows people, and whom their tokens speak for. Without `tokens` nobody can sign in."""
 
-    def __init__(self, uow: UnitOfWork, passwords: Passwords, tokens: AccessTokens | None) -> None:
+    def __init__(
+        self, uow: UnitOfWork, passwords: Passwords, tokens: AccessTokens | None, post: Post | None = None
+    ) -> None:
         self._uow = uow
+        self._post = post or Post()
         self._passwords = passwords
         self._tokens = tokens
         self._standings = Standings()
@@ -81,8 +86,12 @@ class AccountService:
             check_password(password, email, name)
             account_id, hashed = new_id(), await self._passwords.hash(password)
             async with self._uow.of_account(account_id) as work:
-                if await repository.add_account(work, account_id, email, name, hashed):
-                    return account_id
+                is_new = await repository.add_account(work, account_id, email, name, hashed)
+                if is_new:
+                    await self._post.write(work, account_id, "verify", email)
+            if is_new:
+                self._post.ring()
+                return account_id
             async with self._uow.reading_for(f"address:{email}") as work:
                 known = await repository.account_at(work, email)
         if known is None or not await self._passwords.fits(password, known.password):
@@ -148,7 +157,13 @@ class AccountService:
             places = shown_places(await repository.places(work, holder.account_id), await repository.custom_roles(work))
         if found is None:
             raise refused()
-        return AccountOut(id=found.id, email=found.email, name=found.name, places=list(places))
+        return AccountOut(
+            id=found.id,
+            email=found.email,
+            email_verified_at=found.email_verified_at,
+            name=found.name,
+            places=list(places),
+        )
 
     async def sessions(self, holder: Holder) -> list[SessionOut]:
         """The sessions of a person that still hold, the newest first."""
@@ -165,18 +180,23 @@ class AccountService:
         if not ended and id is not None:
             raise NotFound(f"no session `{id}`", help="list your sessions to find its id")
 
-    async def change_password(self, holder: Holder, current: str, new: str) -> None:
-        """Take another password; every other session ends. Raises `InvalidInput` for a wrong or a weak one."""
+    async def known_by_password(self, holder: Holder, password: str) -> Account:
+        """The person, who has shown the password once more. Raises `InvalidInput` for a wrong one."""
         async with self._uow.of_account(holder.account_id) as work:
             found = await repository.account(work, holder.account_id)
         if found is None:
             raise refused()
         if found.password is None:
             raise Conflict("you have no password: you sign in elsewhere", help="ask for one by e-mail, as if forgotten")
-        check_password(new, found.email, found.name, current)
-        if not await self._passwords.fits(current, found.password):
+        if not await self._passwords.fits(password, found.password):
             await self._note_failure(found.id)
             raise InvalidInput("this is not your current password", help="give it as it was until now")
+        return found
+
+    async def change_password(self, holder: Holder, current: str, new: str) -> None:
+        """Take another password; every other session ends. Raises `InvalidInput` for a wrong or a weak one."""
+        found = await self.known_by_password(holder, current)
+        check_password(new, found.email, found.name, current)
         hashed = await self._passwords.hash(new)
         async with self._uow.of_account(holder.account_id) as work:
             row = await repository.account(work, holder.account_id, held=True)
@@ -184,7 +204,10 @@ class AccountService:
                 raise Conflict("your password was changed meanwhile", help="sign in with the new one")
             row.password = hashed
             await repository.end_sessions(work, holder.account_id, "password_changed", but=holder.session_id)
+            await self._post.write(work, found.id, "password", found.email)
+            await record_for(work, found.id, "password.changed")
         self._standings.forget(holder.account_id)
+        self._post.ring()
 
     def forget(self, account_id: UUID) -> None:
         """Look again where the person stands, since that has changed."""

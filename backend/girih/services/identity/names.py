@@ -1,4 +1,4 @@
-"""What organizations, projects and keys may be called."""
+"""What organizations, projects, keys and people may be called."""
 
 from __future__ import annotations
 
@@ -15,4 +15,12 @@ def name_of(what: str, name: str) -> str:
     name = name.strip()
     if not name or len(name) > LONGEST or not name.isprintable():
         raise InvalidInput(f"this is not a name for a {what}", help=f"use 1 to {LONGEST} printable characters")
+    return name
+
+
+def person_name(name: str) -> str:
+    """A person's name with single spaces. Raises `InvalidInput` for what is none."""
+    name = " ".join(name.split())
+    if not name or len(name) > LONGEST or not name.isprintable():
+        raise InvalidInput("this is not a person's name", help=f"use 1 to {LONGEST} printable characters")
     return name

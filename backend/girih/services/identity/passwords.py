@@ -11,12 +11,16 @@ from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
 
 from girih.errors import InvalidInput, QueueFull
+from girih.services.identity.guessed import is_guessed
 
 SHORTEST: Final = 12
 """Characters of a password, at least (NIST SP 800-63B asks for 15 alone, 8 beside a second factor)."""
 
-LONGEST: Final = 200
-"""Characters of a password, at most: hashing a longer one is work for whoever sends it."""
+LONGEST: Final = 128
+"""Characters of a new password, at most: hashing a longer one is work for whoever sends it."""
+
+_COMPARED: Final = 200
+"""Characters that are compared: passwords were allowed to be as long before."""
 
 _AT_ONCE: Final = 2
 """Hashes that are worked out at a time, each on 64 MiB of memory (RFC 9106, second recommended option)."""
@@ -26,12 +30,15 @@ _WAITING: Final = 200
 
 
 def check_password(password: str, *known: str) -> None:
-    """Raises `InvalidInput` for a password that is too short, too long, or something that is known of the person."""
+    """Raises `InvalidInput` for a password that is too short, too long, common, or known of the person.
+
+    Nothing is asked of its characters (NIST SP 800-63B, 3.1.1.2).
+    """
     if not SHORTEST <= len(password) <= LONGEST:
         raise InvalidInput(
             f"a password has {SHORTEST} to {LONGEST} characters", help="take a few words that do not belong together"
         )
-    if password.lower() in {one.lower() for one in known} or len(set(password)) < SHORTEST // 3:
+    if password.lower() in {one.lower() for one in known} or is_guessed(password, *known):
         raise InvalidInput("this password is easily guessed", help="take a few words that do not belong together")
 
 
@@ -57,7 +64,7 @@ class Passwords:
         def compare() -> bool:
             if stored is None:
                 self._nobody = self._nobody or self._hasher.hash("somebody")
-            return self._hasher.verify(password[: LONGEST + 1], stored or self._nobody) and stored is not None
+            return self._hasher.verify(password[: _COMPARED + 1], stored or self._nobody) and stored is not None
 
         return await self._work(compare)
 
