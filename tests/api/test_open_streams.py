@@ -149,7 +149,7 @@ async def test_while_the_database_is_away_nobody_loses_a_stream(
     reader = reader_of(key.key)
     stays = await reader.begin(await reader.a_run())
 
-    async def away(_: str) -> OrgScope:
+    async def away(_: str, **__: object) -> OrgScope:
         raise OSError("the database is away")
 
     monkeypatch.setattr(girih.identity, "authenticate", away)

@@ -101,7 +101,7 @@ async def test_every_tenant_table_has_the_guard_as_its_policy(connection: AsyncC
     )
     expected = {str(row["relname"]): "org_id" for row in await tenant_tables(connection)} | {"organizations": "id"}
     for table, column in expected.items():
-        (guard,) = [p for p in policies if p["tablename"] == table and p["cmd"] == "ALL"]
+        (guard,) = [p for p in policies if (p["tablename"], p["cmd"], p["permissive"]) == (table, "ALL", "PERMISSIVE")]
         condition = f"({column} = ({GUARD})"
         assert (guard["qual"], guard["with_check"]) == (condition, condition), table
 

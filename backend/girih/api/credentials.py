@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
 
 from girih.db.tenancy import OrgScope
@@ -16,16 +15,19 @@ _PROJECT = "girih-project"
 
 
 class Credential(NamedTuple):
-    """A key or an access token, and the place that the headers named beside it."""
+    """A key or an access token, the place that the headers named beside it, and the address it came from."""
 
     shown: str
     organization: str | None
     project: str | None
+    address: str | None
 
     @classmethod
-    def of(cls, shown: str, headers: Headers) -> Credential:
+    def of(cls, shown: str, connection: HTTPConnection) -> Credential:
         """As it came with a request."""
-        return cls(shown, headers.get(_ORGANIZATION) or None, headers.get(_PROJECT) or None)
+        headers, client = connection.headers, connection.client
+        address = client.host if client is not None else None
+        return cls(shown, headers.get(_ORGANIZATION) or None, headers.get(_PROJECT) or None, address)
 
     async def speaks_for(self, girih: Girih, *, opened: bool = False) -> OrgScope:
         """Whom it speaks for now. Raises `Unauthorized` where it does not hold, or no longer.
@@ -33,8 +35,8 @@ class Credential(NamedTuple):
         Of what was `opened` with it a token may run out, as long as its session holds.
         """
         if not is_token(self.shown):
-            return await girih.identity.authenticate(self.shown)
-        return await girih.people.accounts.authenticate(*self, opened=opened)
+            return await girih.identity.authenticate(self.shown, project=self.project, address=self.address)
+        return await girih.people.accounts.authenticate(self.shown, self.organization, self.project, opened=opened)
 
 
 class Held(NamedTuple):

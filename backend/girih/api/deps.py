@@ -197,7 +197,7 @@ async def _caller(request: Request) -> OrgScope:
     """Whom the request's key or access token speaks for; asked once per request."""
     known = Held.of(request)
     if known is None:
-        credential = Credential.of(_shown(request), request.headers)
+        credential = Credential.of(_shown(request), request)
         known = Held(credential, await credential.speaks_for(request.app.state.girih))
         request.state.held, request.state.caller = known, known.scope
     return known.scope

@@ -69,7 +69,7 @@ async def _caller(socket: WebSocket, girih: Girih) -> OrgScope:
             "no API key came with the request",
             help=f"send `Authorization: Bearer girih_…`, or offer the protocols `{PROTOCOL}` and `{KEY}girih_…`",
         )
-    credential = Credential.of(keys[0], socket.headers)
+    credential = Credential.of(keys[0], socket)
     scope = allow(await credential.speaks_for(girih), "runs:read")
     await girih.limits.take(scope)
     socket.state.held = Held(credential, scope)

@@ -10,7 +10,8 @@ import asyncpg
 from sqlalchemy.engine import make_url
 
 from girih.db.patience import in_time
-from girih.db.tenancy import APP_ROLE, OrgScope
+from girih.db.refusals import refusals_named
+from girih.db.tenancy import AGENTS, APP_ROLE, OrgScope
 from girih.errors import DatabaseUnavailable
 
 GONE = (
@@ -40,17 +41,22 @@ class DirectPool:
         self._size = size
         self._pool: asyncpg.Pool | None = None
         self._opening = asyncio.Lock()
-        self._statements: dict[tuple[str, int], str] = {}
+        self._statements: dict[tuple[str, int, bool], str] = {}
 
     async def call(self, scope: OrgScope, function: str, *arguments: object) -> Any:
         """The function's answer. Raises `DatabaseUnavailable`; then it may or may not have been done."""
-        statement = self._statement(function, len(arguments) + 1)
+        given = (scope.org_id, *arguments, scope.agents_pattern) if scope.agents else (scope.org_id, *arguments)
+        statement = self._statement(function, len(arguments) + 1, limited=bool(scope.agents))
+        with refusals_named(scope):
+            return await self._fetch(statement, given)
+
+    async def _fetch(self, statement: str, given: tuple[object, ...]) -> Any:
         try:
             pool = self._pool or await self._open()
             async with in_time():
                 connection = await pool.acquire(timeout=10)
             try:
-                return await connection.fetchval(statement, scope.org_id, *arguments, timeout=30)
+                return await connection.fetchval(statement, *given, timeout=30)
             except asyncpg.InternalClientError:
                 connection.terminate()  # the pool would give it to the next one
                 raise
@@ -65,13 +71,18 @@ class DirectPool:
         if pool is not None:
             await pool.close()
 
-    def _statement(self, function: str, arguments: int) -> str:
-        statement = self._statements.get((function, arguments))
+    def _statement(self, function: str, arguments: int, *, limited: bool) -> str:
+        """What calls the function; `limited`: with the pattern of the scope's agents as one more argument."""
+        statement = self._statements.get((function, arguments, limited))
         if statement is None:
             if not _NAME.fullmatch(function):
                 raise ValueError(f"not the name of a function: {function!r}")
             marks = ", ".join(f"${n}" for n in range(1, arguments + 1))
-            statement = self._statements[function, arguments] = f"SELECT {function}({marks})"
+            statement = f"SELECT {function}({marks})"
+            if limited:  # set before the function is called, and for its transaction only
+                setting = f"SELECT set_config('{AGENTS}', ${arguments + 1}, true) AS agents"
+                statement = f"WITH told AS MATERIALIZED ({setting}) {statement} FROM told WHERE agents <> ''"
+            self._statements[function, arguments, limited] = statement
         return statement
 
     async def _open(self) -> asyncpg.Pool:

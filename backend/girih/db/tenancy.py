@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from uuid import UUID
+
+from girih.errors import Forbidden
 
 APP_ROLE = "girih_app"
 """The database role the application works as. It owns nothing and cannot bypass row-level security."""
 
 SETTING = "app.org_id"
+AGENTS = "app.agents"
+"""The setting of a transaction that is limited to certain agents: a regular expression of their names."""
 _ORG = f"nullif(current_setting('{SETTING}', true), '')::uuid"
 
 
@@ -20,6 +26,46 @@ class OrgScope:
     project_id: UUID
     actor: str = "system"
     permissions: frozenset[str] = field(default_factory=frozenset)
+    key_id: UUID | None = None
+    """The API key that it came with, if it came with one."""
+    agents: tuple[str, ...] = ()
+    """The agents it is limited to, by name or as `name*`; none: all of them. The database holds it to that."""
+    requests_per_minute: int | None = None
+    """Its own rate, where it has one besides those of the settings."""
+    runs_at_once: int | None = None
+    """Its own bound of runs at once, where it has one besides those of the settings."""
+
+    @property
+    def agents_pattern(self) -> str:
+        """The names of the agents it is limited to as a regular expression of PostgreSQL; empty: all of them."""
+        return pattern_of(self.agents)
+
+    def reaches(self, agent: str) -> bool:
+        """Whether it may have to do with the agent of that name."""
+        return not self.agents or re.search(self.agents_pattern, agent) is not None
+
+    def require_agent(self, agent: str) -> None:
+        """Raise `Forbidden` for an agent that it may have nothing to do with, whether there is one or not."""
+        if not self.reaches(agent):
+            raise of_other_agents(self)
+
+    def whole(self) -> OrgScope:
+        """The same for what girih itself does on its behalf: counting for all agents, calling one from another."""
+        return replace(self, agents=()) if self.agents else self
+
+
+def pattern_of(agents: Sequence[str]) -> str:
+    """Names of agents, of which a `*` at the end stands for any rest, as one regular expression."""
+    one_each = (re.escape(name.removesuffix("*")) + (".*" if name.endswith("*") else "") for name in agents)
+    return f"^({'|'.join(one_each)})$" if agents else ""
+
+
+def of_other_agents(scope: OrgScope) -> Forbidden:
+    """The answer to whoever would touch an agent that the scope is not for."""
+    return Forbidden(
+        f"this key is for {', '.join(scope.agents)} only, and this is about another agent",
+        help="use a key that is not limited to these agents",
+    )
 
 
 def guard(table: str) -> list[str]:
@@ -35,6 +81,26 @@ def guard(table: str) -> list[str]:
 def guard_root(table: str) -> list[str]:
     """As `guard`, for the table of organizations itself, whose own id is the organization."""
     return [statement.replace("(org_id =", "(id =") for statement in guard(table)]
+
+
+FREE = f"(SELECT coalesce(current_setting('{AGENTS}', true), '') = '')"
+"""Whether the transaction is limited to no agents; asked once for a statement, not for each row."""
+
+
+def named(column: str) -> str:
+    """The condition that the agent a column names is one that the transaction may have to do with."""
+    return f"{column} ~ current_setting('{AGENTS}', true)"
+
+
+def beside(table: str, of: str, **columns: str) -> str:
+    """The condition that the row of another table, which this one's row belongs to, is to be seen itself."""
+    joined = " AND ".join(f"o.{theirs} = {table}.{ours}" for ours, theirs in {"org_id": "org_id", **columns}.items())
+    return f"EXISTS (SELECT FROM {of} o WHERE {joined})"
+
+
+def limited_to_agents(table: str, condition: str) -> str:
+    """A policy that takes from a transaction limited to certain agents all rows but those that fit the condition."""
+    return f"CREATE POLICY {table}_agents ON {table} AS RESTRICTIVE USING ({FREE} OR {condition})"
 
 
 def readable_by(table: str, purpose: str, condition: str) -> str:

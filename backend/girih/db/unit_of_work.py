@@ -13,12 +13,16 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from girih.db.outages import outages_named
 from girih.db.patience import in_time
+from girih.db.refusals import refusals_named
 from girih.db.tenancy import OrgScope
 
 Dispatch: TypeAlias = Callable[[str, str], None]
 """Rings for a job: its name and its id. A message lost here costs latency only; the job's row is the record."""
 
-_SCOPE = text("SELECT set_config('app.org_id', :org_id, true), set_config('app.purpose', :purpose, true)")
+_SCOPE = text(
+    "SELECT set_config('app.org_id', :org_id, true), set_config('app.purpose', :purpose, true), "
+    "set_config('app.agents', :agents, true)"
+)
 
 _PLAIN: Mapping[str, Any] = {}
 _SNAPSHOT: Mapping[str, Any] = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
@@ -39,6 +43,14 @@ class Work:
         if self.scope is None:
             raise LookupError("this transaction speaks for no organization")
         return self.scope
+
+    async def speak(self, scope: OrgScope | None, purpose: str = "") -> None:
+        """Speak for somebody else from here on, in the same transaction: what it does stays or goes as a whole.
+
+        For what concerns a person and the organizations he belongs to, and for the first organization of all.
+        """
+        await self.session.execute(_SCOPE, _settings(scope, purpose))
+        self.scope = scope
 
     def discard(self) -> None:
         """Give the transaction up on leaving: nothing that it did stays, and no job goes."""
@@ -93,12 +105,11 @@ class UnitOfWork:
     async def _open(
         self, scope: OrgScope | None, purpose: str, options: Mapping[str, Any] = _PLAIN
     ) -> AsyncIterator[Work]:
-        with outages_named():
+        with outages_named(), refusals_named(scope):
             async with self._sessions() as session, session.begin() as transaction:
-                org_id = str(scope.org_id) if scope else ""
                 async with in_time():
                     await session.connection(execution_options=options)
-                    await session.execute(_SCOPE, {"org_id": org_id, "purpose": purpose})
+                    await session.execute(_SCOPE, _settings(scope, purpose))
                 work = Work(session, scope)
                 yield work
                 if work.discarded:
@@ -106,3 +117,10 @@ class UnitOfWork:
                     return
         for job, job_id in work.jobs:
             self._dispatch(job, job_id)
+
+
+def _settings(scope: OrgScope | None, purpose: str) -> dict[str, str]:
+    """Whom a transaction speaks for, as the policies are told."""
+    if scope is None:
+        return {"org_id": "", "purpose": purpose, "agents": ""}
+    return {"org_id": str(scope.org_id), "purpose": purpose, "agents": scope.agents_pattern}

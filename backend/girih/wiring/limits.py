@@ -12,9 +12,12 @@ from girih.settings import Settings
 
 
 class Limits:
-    """Counts the requests of callers. Without a rate nothing is counted."""
+    """Counts the requests of callers. Without a rate nothing is counted; a key may have one of its own."""
 
-    def __init__(self, buckets: Buckets, per_caller: Rate | None, per_organization: Rate | None) -> None:
+    def __init__(
+        self, buckets: Buckets, per_caller: Rate | None, per_organization: Rate | None, *, burst: float
+    ) -> None:
+        self._burst = burst
         self._buckets = buckets
         self._per_caller = per_caller
         self._per_organization = per_organization
@@ -22,6 +25,8 @@ class Limits:
     async def take(self, scope: OrgScope) -> Verdict | None:
         """Count one request of a caller. Raises `RateLimited` for one too many; `None` where nothing is counted."""
         asks = []
+        if scope.requests_per_minute is not None:
+            asks.append(Ask(f"{scope.org_id}:{scope.actor}:own", _rate_of(scope.requests_per_minute, self._burst)))
         if self._per_caller is not None:
             asks.append(Ask(f"{scope.org_id}:{scope.actor}", self._per_caller))
         if self._per_organization is not None:
@@ -42,13 +47,17 @@ class Limits:
 
 def make_limits(stack: AsyncExitStack, settings: Settings) -> Limits:
     """Shared by all processes where there is a Redis, else of each process alone."""
-    rates = [_rate(settings.requests_per_minute, settings), _rate(settings.requests_per_minute_per_org, settings)]
-    if not settings.redis_url or rates == [None, None]:
-        return Limits(LocalBuckets(), *rates)
+    rates = _rate(settings.requests_per_minute, settings), _rate(settings.requests_per_minute_per_org, settings)
+    if not settings.redis_url:
+        return Limits(LocalBuckets(), *rates, burst=settings.request_burst)
     shared = SharedBuckets(settings.redis_url)
     stack.push_async_callback(shared.aclose)
-    return Limits(shared, *rates)
+    return Limits(shared, *rates, burst=settings.request_burst)
 
 
 def _rate(per_minute: int, settings: Settings) -> Rate | None:
-    return Rate(per_minute, max(1, round(per_minute * settings.request_burst))) if per_minute else None
+    return _rate_of(per_minute, settings.request_burst) if per_minute else None
+
+
+def _rate_of(per_minute: int, burst: float) -> Rate:
+    return Rate(per_minute, max(1, round(per_minute * burst)))

@@ -187,7 +187,8 @@ async def test_a_known_key_does_not_outlive_its_expiry(identity: IdentityService
 def test_sign_ins_are_bounded(scope: OrgScope) -> None:
     known = sign_ins.SignIns(size=2)
     for number in range(3):
-        known.keep(bytes([number]), scope.org_id, scope, asked=time.monotonic(), expires_at=None)
+        signed = sign_ins.Signed(scope, ())
+        known.keep(bytes([number]), scope.org_id, signed, asked=time.monotonic(), expires_at=None)
     assert [known.find(bytes([number])) is not None for number in range(3)] == [False, True, True]
 
 

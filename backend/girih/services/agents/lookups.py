@@ -86,7 +86,7 @@ class _Known:
     ticket: Ticket
 
 
-Key: TypeAlias = tuple[UUID, UUID, str]
+Key: TypeAlias = tuple[UUID, UUID, tuple[str, ...], str]
 
 
 @dataclass
@@ -105,7 +105,7 @@ class Lookups:
 
     def find(self, scope: OrgScope, ref: str) -> Meaning | Absent | None:
         """What the reference means; `None` where the database has to be asked."""
-        key = scope.org_id, scope.project_id, ref
+        key = _key(scope, ref)
         project = self._projects.get(scope.project_id)
         for kept in (self._known, self._absent):
             known = kept.get(key)
@@ -129,14 +129,14 @@ class Lookups:
     def keep(self, scope: OrgScope, ref: str, found: Meaning | Absent, ticket: Ticket) -> None:
         """Remember what the database said."""
         kept, most = (self._absent, MOST_ABSENT) if isinstance(found, Absent) else (self._known, MOST)
-        kept[scope.org_id, scope.project_id, ref] = _Known(found, ticket)
+        kept[_key(scope, ref)] = _Known(found, ticket)
         while len(kept) > most:
             kept.popitem(last=False)
 
     def forget(self, scope: OrgScope, ref: str) -> None:
         """Ask the database the next time."""
         for kept in (self._known, self._absent):
-            kept.pop((scope.org_id, scope.project_id, ref), None)
+            kept.pop(_key(scope, ref), None)
 
     def changed(self, project_id: UUID | None) -> None:
         """References of the project may mean something else by now; without one, those of any may."""
@@ -165,3 +165,8 @@ class Lookups:
     def _holds(self, known: _Known, project: _Project) -> bool:
         is_same = known.ticket.generation == project.generation
         return is_same and self.clock() - max(known.ticket.at, project.confirmed) <= FRESH
+
+
+def _key(scope: OrgScope, ref: str) -> Key:
+    """Whoever is limited to certain agents is told of no other ones, also where a reference means nothing."""
+    return scope.org_id, scope.project_id, scope.agents, ref

@@ -14,11 +14,11 @@ class Plans:
 
     def __init__(self, size: int = 512) -> None:
         self._size = size
-        self._plans: OrderedDict[tuple[UUID, UUID, str], Plan] = OrderedDict()
+        self._plans: OrderedDict[tuple[UUID, UUID, tuple[str, ...], str], Plan] = OrderedDict()
 
     def find(self, scope: OrgScope, digest: str) -> Plan | None:
-        """The plan, if the project was seen to have it."""
-        key = (scope.org_id, scope.project_id, digest)
+        """The plan, if the project was seen to have it, by one who is limited to the same agents."""
+        key = (scope.org_id, scope.project_id, scope.agents, digest)
         plan = self._plans.get(key)
         if plan is not None:
             self._plans.move_to_end(key)
@@ -26,7 +26,7 @@ class Plans:
 
     def keep(self, scope: OrgScope, plan: Plan) -> Plan:
         """Remember a plan of the project."""
-        self._plans[scope.org_id, scope.project_id, plan.digest] = plan
+        self._plans[scope.org_id, scope.project_id, scope.agents, plan.digest] = plan
         while len(self._plans) > self._size:
             self._plans.popitem(last=False)
         return plan

@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 from girih.db.base import Organization, Project
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import Work
-from girih.services.identity.tables import ApiKey
+from girih.services.identity.tables import ApiKey, ApiKeyProject
 
 
 async def organization_named(work: Work, name: str) -> UUID | None:
@@ -81,6 +81,41 @@ async def live_key(work: Work, scope: OrgScope, id: UUID) -> ApiKey | None:
     """The project's key of that id if it still holds, held to the end of the transaction."""
     query = select(ApiKey).where(*_of(scope), ApiKey.id == id, *_LIVE)
     return (await work.session.scalars(query.with_for_update())).one_or_none()
+
+
+async def add_projects(work: Work, key_id: UUID, projects: Sequence[UUID]) -> None:
+    """Let a key speak for these projects, too."""
+    org_id = work.speaks_for.org_id
+    rows = [{"org_id": org_id, "key_id": key_id, "project_id": project} for project in projects]
+    if rows:
+        await work.session.execute(insert(ApiKeyProject).values(rows))
+
+
+async def more_projects(work: Work, keys: Sequence[UUID]) -> dict[UUID, dict[UUID, str]]:
+    """Key → the projects it is for besides its own, as id → name."""
+    query = (
+        select(ApiKeyProject.key_id, Project.id, Project.name)
+        .join(Project, (Project.org_id == ApiKeyProject.org_id) & (Project.id == ApiKeyProject.project_id))
+        .where(ApiKeyProject.org_id == work.speaks_for.org_id, ApiKeyProject.key_id.in_(keys))
+        .order_by(Project.name)
+    )
+    found: dict[UUID, dict[UUID, str]] = {}
+    for row in await work.session.execute(query):
+        found.setdefault(row[0], {})[row[1]] = row[2]
+    return found
+
+
+async def project_ids(work: Work, names: Sequence[str]) -> dict[str, UUID]:
+    """Those of the organization's projects that are called so, by name."""
+    query = select(Project.name, Project.id).where(Project.org_id == work.speaks_for.org_id, Project.name.in_(names))
+    return {row[0]: row[1] for row in await work.session.execute(query)}
+
+
+async def project_name(work: Work, id: UUID) -> str | None:
+    """What the organization's project of that id is called."""
+    mine = Project.org_id == work.speaks_for.org_id
+    name: str | None = await work.session.scalar(select(Project.name).where(mine, Project.id == id))
+    return name
 
 
 _LIVE = (ApiKey.revoked_at.is_(None), (ApiKey.expires_at.is_(None)) | (ApiKey.expires_at > func.now()))

@@ -75,6 +75,14 @@ class ApiKeyOut(BaseModel):
     """To the minute; null for one that was never used."""
     replaced_by: UUID | None
     """The key that was made in its place."""
+    agents: list[str] = []
+    """The agents it is for, by name or as `name*`; none: all of them."""
+    projects: list[str] = []
+    """The projects it is for besides its own, by name."""
+    networks: list[str] = []
+    """Where it may come from, as CIDR; none: anywhere."""
+    requests_per_minute: int | None = None
+    runs_at_once: int | None = None
 
 
 class NewApiKey(ApiKeyOut):

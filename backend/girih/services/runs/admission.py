@@ -233,7 +233,7 @@ class Admission:
 
     def _start(self, scope: OrgScope, run: RunOut, opened: Opened, link: Link, options: Options) -> None:
         claim = Claim(
-            scope=scope,
+            scope=scope.whole(),
             run_id=UUID(run.id),
             fence=1,
             attempt=1,
@@ -255,7 +255,7 @@ class Admission:
             max_steps=options.max_steps,
             has_webhook=options.webhook is not None,
         )
-        feed = self._hub.open(scope, claim.run_id, 0)
+        feed = self._hub.open(claim.scope, claim.run_id, 0)
         first = beginning(run)
         feed.publish([RunEvent(run.id, 1, 1, first)], [len(dump(first.data))], is_new=True)
         self._roster.start(claim, feed)

@@ -55,7 +55,7 @@ class Mirrors:
         """
         mirror = self._find(scope, run_id)
         if mirror is None:
-            mirror = Mirror(Feed(scope, run_id, last))
+            mirror = Mirror(Feed(scope.whole(), run_id, last))
             self._known.setdefault(run_id, []).append(mirror)
             self.has_news(run_id)
         mirror.readers += 1

@@ -148,7 +148,7 @@ class Allowances:
     async def _ask(self, scope: OrgScope) -> _Known:
         written = {level: self._written.get(level, Usage()) for level in levels(scope)}
         read_at = time.monotonic()
-        async with self._uow(scope) as work:
+        async with self._uow(scope.whole()) as work:
             states = await repository.states(work, scope, key=_key_id(scope))
         if len(self._known) >= MOST_KNOWN:
             self._known.clear()
@@ -189,7 +189,7 @@ class Allowances:
         kind = "budget.exceeded" if percent >= 100 else "budget.warning"
         try:
             if self._tell is not None:
-                await self._tell(scope, kind, data, f"budget:{state.id}:{begun}:{percent}")
+                await self._tell(scope.whole(), kind, data, f"budget:{state.id}:{begun}:{percent}")
         except GirihError as fault:
             log.warning("a budget's alert could not be published", budget=str(state.id), reason=fault.message)
 

@@ -44,7 +44,7 @@ class Holds:
         wait = SOON
         while True:
             hold = new_id()
-            async with self._uow(scope) as work:
+            async with self._uow(scope.whole()) as work:
                 answer = await repository.hold(work, scope, hold, need.tokens, need.cost_usd, LASTS)
             if answer != "wait":
                 return hold if answer == "held" else None

@@ -55,7 +55,7 @@ class Metering:
             "output_tokens": usage.output_tokens,
             "cost_usd": Decimal(str(usage.cost_usd)),
         }
-        async with self._uow(scope) as work:
+        async with self._uow(scope.whole()) as work:
             await repository.add(work, row)
             if hold is not None:
                 await repository.release(work, scope, hold)

@@ -63,7 +63,7 @@ class UsageService:
 
     async def budgets(self, scope: OrgScope) -> list[BudgetOut]:
         """The budgets of the project, its keys and its organization, each with what is spent of it."""
-        async with self._uow(scope) as work:
+        async with self._uow(scope.whole()) as work:
             return [_out(state) for state in await repository.states(work, scope, every=True)]
 
     async def set_budget(self, scope: OrgScope, body: BudgetIn) -> BudgetOut:
