@@ -31,7 +31,9 @@ from girih.api import (
     members,
     memories,
     models,
+    outside,
     projects,
+    recovery,
     repeats,
     replay,
     retention,
@@ -39,6 +41,7 @@ from girih.api import (
     schedules,
     search,
     secrets,
+    service_accounts,
     shelf,
     store,
     system,
@@ -46,6 +49,7 @@ from girih.api import (
     tools,
     traces,
     tus,
+    units,
     usage,
     webhooks,
     workspace,
@@ -82,6 +86,7 @@ _TAGS = [
     {"name": "keys", "description": "API keys."},
     {"name": "secrets", "description": "What tools, models and data stores need to be let in, kept encrypted."},
     {"name": "people", "description": "Who signs in, and what members of an organization may do."},
+    {"name": "organization", "description": "The organization as a whole: units, programs, owners, exports, its end."},
     {"name": "audit", "description": "Who did what that matters, in a log that shows when it was changed."},
     {"name": "usage", "description": "What model calls cost, and budgets."},
     {"name": "retention", "description": "How long what has ended is kept."},
@@ -110,8 +115,13 @@ PARTS = (
     data_stores,
     keys,
     auth,
+    recovery,
+    outside,
     members,
     projects,
+    units,
+    service_accounts,
+    organization,
     audit,
     models,
     tools,
@@ -200,9 +210,8 @@ def create_app(girih: Girih) -> FastAPI:
     doors.install(app)
     for part in PARTS:
         app.include_router(part.router, prefix="/v1")
-    app.include_router(shelf.workspace, prefix="/v1")
-    app.include_router(documents.uploads, prefix="/v1")
-    app.include_router(documents.bulk, prefix="/v1")
+    for further in (outside.back, shelf.workspace, documents.uploads, documents.bulk):
+        app.include_router(further, prefix="/v1")
     app.include_router(feedback.links)
     app.include_router(auth.well_known)
     app.include_router(system.router)

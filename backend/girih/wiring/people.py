@@ -13,11 +13,18 @@ from girih.db.unit_of_work import UnitOfWork
 from girih.errors import InvalidInput
 from girih.services.audit.service import AuditService
 from girih.services.identity.accounts import AccountService
+from girih.services.identity.linking import LinkService
 from girih.services.identity.members import MemberService
+from girih.services.identity.outside import OutsideSignIns
 from girih.services.identity.passwords import Passwords
 from girih.services.identity.projects import ProjectService
+from girih.services.identity.recovery import RecoveryService
+from girih.services.identity.setup import SetupService
 from girih.services.identity.tokens import AccessTokens, token_key
 from girih.settings import Settings
+from girih.wiring.guessing import Guesses, make_guesses
+from girih.wiring.mail import one_time_tokens, open_post
+from girih.wiring.outside import make_providers, return_origins_of
 
 
 class People(NamedTuple):
@@ -27,19 +34,36 @@ class People(NamedTuple):
     members: MemberService
     audit: AuditService
     projects: ProjectService
+    outside: OutsideSignIns
+    links: LinkService
+    recovery: RecoveryService
+    setup: SetupService
+    guesses: Guesses
 
 
-def make_people(stack: AsyncExitStack, settings: Settings, uow: UnitOfWork) -> People:
+async def make_people(stack: AsyncExitStack, settings: Settings, uow: UnitOfWork) -> People:
     """Accounts and members. Without a key for tokens there are members, and nobody can sign in.
 
     Raises `InvalidInput` for keys that cannot be read or are none.
     """
-    keys = [_key(text) for text in (settings.token_key, *settings.former_token_keys) if text.get_secret_value()]
+    keys = token_keys_of(settings)
     passwords = Passwords()
     stack.callback(passwords.close)
-    tokens = AccessTokens(keys, settings.public_url or "girih") if settings.token_key.get_secret_value() else None
-    accounts = AccountService(uow, passwords, tokens)
-    return People(accounts, MemberService(uow, accounts), AuditService(uow), ProjectService(uow))
+    tokens = AccessTokens(keys, settings.public_url or "girih") if keys else None
+    one_time = one_time_tokens(keys)
+    post = await open_post(stack, settings, uow, one_time)
+    accounts = AccountService(uow, passwords, tokens, post)
+    outside = OutsideSignIns(uow, make_providers(stack, settings), return_origins_of(settings))
+    nouns = accounts, MemberService(uow, accounts, post), AuditService(uow), ProjectService(uow)
+    links, recovery = LinkService(uow, accounts, outside), RecoveryService(uow, accounts, passwords, post)
+    setup = SetupService(uow, accounts, passwords, one_time)
+    return People(*nouns, outside, links, recovery, setup, make_guesses(stack, settings))
+
+
+def token_keys_of(settings: Settings) -> list[ECKey]:
+    """The keys of access tokens, the one that signs first; none where none signs. Raises `InvalidInput`."""
+    given = (settings.token_key, *settings.former_token_keys) if settings.token_key.get_secret_value() else ()
+    return [_key(text) for text in given if text.get_secret_value()]
 
 
 def _key(given: SecretStr) -> ECKey:
