@@ -257,10 +257,11 @@ async def people(client: Client) -> dict[str, str]:
     used = (await client.post("/v1/invitations", json=invited)).json()
     accepted = {**BODIES["accept_invitation"]["json"], "token": used["token"]}
     assert (await client.post("/v1/auth/accept", json=accepted)).is_success
-    (member,) = (await client.get("/v1/members")).json()["items"]
+    members = {one["email"]: one["id"] for one in (await client.get("/v1/members")).json()["items"]}
     begun = (await client.post("/v1/invitations", json=invited)).json()
-    (project,) = (await client.get("/v1/projects")).json()["items"]
-    return {"project_id": project["id"], "member_id": member["id"], "invitation_id": begun["id"], "role": "caller"}
+    (project,) = [one["id"] for one in (await client.get("/v1/projects")).json()["items"] if one["current"]]
+    named = {"project_id": project, "member_id": members[invited["email"]]}
+    return {**named, "invitation_id": begun["id"], "role": "caller"}
 
 
 NAMES = {"collections": "shelf", "pipelines": "careful", "models": "writer", "tools": "lookup"}
