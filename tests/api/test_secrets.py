@@ -60,3 +60,37 @@ async def test_reading_and_writing_are_permissions_of_their_own(
     is_problem(await writer.get("/v1/secrets"), 403)
     is_problem(await reader.put("/v1/secrets/crm.key", json={"value": "x"}), 403)
     is_problem(await reader.delete("/v1/secrets/crm.key"), 403)
+
+
+async def test_a_secret_is_for_the_hosts_that_it_was_set_with(client: Client) -> None:
+    away = TOOL.replace("endpoint: crm", 'url: "https://api.example.com/v1"')
+    assert (await client.put("/v1/secrets/crm.key", json={"value": "canary"})).json()["hosts"] == []
+    for files in ({"crm.yaml": away}, {"crm.yaml": away.replace("bearer: ", "header: X-Key, value: ")}):
+        refused = is_problem(await client.post("/v1/workspace/apply", json={"files": files}), 409)
+        assert "crm.lookup" in refused["detail"] and "is for no host" in refused["detail"]
+        assert refused["details"]["missing"] == "host" and "--host api.example.com" in refused["help"]
+        assert "canary" not in str(refused)
+    plan = is_problem(
+        await client.post("/v1/workspace/apply", json={"files": {"crm.yaml": away}, "dry_run": True}), 409
+    )
+    assert [(one["file"], one["line"]) for one in plan["diagnostics"]] == [("crm.yaml", 4)]
+    bound = await client.put("/v1/secrets/crm.key", json={"value": "canary", "hosts": ["*.example.com"]})
+    assert bound.json()["hosts"] == ["*.example.com"]
+    assert (await client.post("/v1/workspace/apply", json={"files": {"crm.yaml": away}})).is_success
+    elsewhere = away.replace("api.example.com", "api.example.net")
+    refused = is_problem(await client.post("/v1/workspace/apply", json={"files": {"crm.yaml": elsewhere}}), 409)
+    assert "is for *.example.com, and is not sent to api.example.net" in refused["detail"]
+
+
+@pytest.mark.parametrize("hosts", [["https://a.example"], ["*"], ["a.example"] * 21, "a.example", [1]])
+async def test_what_is_no_list_of_hosts_is_refused(client: Client, hosts: object) -> None:
+    is_problem(await client.put("/v1/secrets/crm.key", json={"value": "canary", "hosts": hosts}), 422)
+
+
+async def test_a_model_is_bound_where_its_key_may_go(client: Client) -> None:
+    body = {"provider": "openai", "url": "https://api.example.com/v1", "model": "m", "secret": "secret://m.key"}
+    await client.put("/v1/secrets/m.key", json={"value": "canary", "hosts": ["api.example.net"]})
+    refused = is_problem(await client.put("/v1/models/default/binding", json=body), 403)
+    assert "is for api.example.net" in refused["detail"]
+    await client.put("/v1/secrets/m.key", json={"value": "canary", "hosts": ["api.example.com"]})
+    assert (await client.put("/v1/models/default/binding", json=body)).is_success

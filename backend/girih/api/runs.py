@@ -28,7 +28,7 @@ Key = Annotated[
     ),
 ]
 STREAM: dict[int | str, dict[str, Any]] = {
-    200: {"description": "The run's events.", "content": {"text/event-stream": {"schema": {"type": "string"}}}}
+    200: {"description": "The run's events.", "content": {"text/event-stream": {}}}
 }
 
 

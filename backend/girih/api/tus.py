@@ -41,17 +41,21 @@ class TusRoute(UploadRoute):
                     _require_version(request)
                 response = await answer(request)
             except _Unspoken as fault:
-                return Response(status_code=412, headers=_HEAD | {"tus-version": VERSION, "x-reason": fault.message})
+                response = _problem(fault, 412, "Precondition Failed")
+                response.headers.update(_HEAD | {"tus-version": VERSION, "x-reason": fault.message})
             except ChecksumMismatch as fault:
-                body = {"type": "about:blank", "title": "Checksum Mismatch", "status": _MISMATCH, "code": fault.code}
-                said = orjson.dumps(body | {"detail": fault.message, "help": fault.help})
-                response = Response(said, _MISMATCH, media_type=MEDIA_TYPE)
+                response = _problem(fault, _MISMATCH, "Checksum Mismatch")
             except GirihError as fault:
                 response = request.app.exception_handlers[GirihError](request, fault)
             response.headers["tus-resumable"] = VERSION
             return response
 
         return handle
+
+
+def _problem(fault: GirihError, status: int, title: str) -> Response:
+    body = {"type": "about:blank", "title": title, "status": status, "code": fault.code}
+    return Response(orjson.dumps(body | {"detail": fault.message, "help": fault.help}), status, media_type=MEDIA_TYPE)
 
 
 router = Router(prefix="/uploads", tags=["knowledge"], route_class=TusRoute)

@@ -16,6 +16,7 @@ from girih.db.base import new_id
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import UnitOfWork
 from girih.errors import Conflict, InvalidInput, NotFound, Unavailable
+from girih.providers.credentials import Destination, NotForThere
 from girih.providers.keys.base import MasterKeys, WrongKey
 from girih.services.audit.schemas import AuditSearch
 from girih.services.audit.service import AuditService
@@ -227,3 +228,38 @@ def test_keys_and_values_show_in_no_repr() -> None:
     ]
     assert "canary" not in "".join(shown) and "bytes" not in "".join(shown)
     assert timedelta(seconds=module.KEPT) < timedelta(seconds=5)
+
+
+async def test_a_value_goes_to_its_hosts_only_whoever_set_it(uow: UnitOfWork, scope: OrgScope) -> None:
+    service = make_service(uow, MasterKeys(new_master()), **{"their.key": "operator's"})
+    spec, other = Destination("https://api.example.com", is_chosen=False), Destination("https://evil.example", True)
+    made = await service.put(scope, "crm.key", "value")
+    assert made.hosts == []
+    assert await service.value(scope, "crm.key", THERE) == "value"  # an operator's endpoint
+    for name in ("crm.key", "their.key"):  # what a spec alone names
+        with pytest.raises(NotForThere, match="is for no host"):
+            await service.value(scope, name, spec)
+    assert (await service.put(scope, "crm.key", "value", ["API.example.com"])).hosts == ["api.example.com"]
+    assert await service.of(scope)("crm.key", spec) == "value"
+    with pytest.raises(NotForThere, match=r"is for api\.example\.com, and is not sent to evil\.example"):
+        await service.value(scope, "crm.key", other)
+    assert (await service.put(scope, "crm.key", "another")).hosts == ["api.example.com"]  # as it was
+    assert (await service.put(scope, "crm.key", "another", [])).hosts == []
+    with pytest.raises(NotForThere):
+        await service.value(scope, "crm.key", spec)
+    log = await AuditService(uow).entries(scope, AuditSearch(action="secret.set"), cursor=None, limit=1)
+    assert log.items[0].details == {"version": 4, "hosts": []}
+
+
+async def test_one_that_is_older_than_hosts_goes_where_it_went_until_it_is_set_again(
+    uow: UnitOfWork, scope: OrgScope
+) -> None:
+    service = make_service(uow, MasterKeys(new_master()))
+    await service.put(scope, "crm.key", "value")
+    async with uow(scope) as work:
+        await work.session.execute(text("UPDATE secrets SET hosts = NULL"))
+    assert (await service.secrets(scope))[0].hosts is None
+    assert await service.value(scope, "crm.key", Destination("https://any.example", is_chosen=False)) == "value"
+    await service.put(scope, "crm.key", "value", ["api.example.com"])
+    with pytest.raises(NotForThere):
+        await service.value(scope, "crm.key", Destination("https://any.example", is_chosen=False))

@@ -24,7 +24,7 @@ class FeedbackIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     score: Annotated[float | None, Field(allow_inf_nan=False)] = None
-    value: Annotated[str | float | bool | None, Field(max_length=1000)] = None
+    value: Annotated[str, Field(max_length=1000)] | Annotated[float, Field(allow_inf_nan=False)] | bool | None = None
     comment: Annotated[str | None, Field(max_length=10_000)] = None
 
     @model_validator(mode="after")
