@@ -169,7 +169,7 @@ async def open_girih(settings: Settings) -> AsyncIterator[Girih]:
         more = retention, *said, ScheduleService(uow, runs), StoreService(uow, embedders)
         news = open_news(stack, settings)
         sources, jobs = make_sources(stack, settings, uow, news, secrecy.secrets), JobService(uow, news)
-        people, limits = make_people(stack, settings, uow), make_limits(stack, settings)
+        people, limits = await make_people(stack, settings, uow), make_limits(stack, settings)
         models = make_model_service(stack, settings, uow, registry, provider, secrecy.secrets, usage.allowances, events)
         tools = make_tool_service(stack, settings, uow, registry, secrecy.secrets)
         shelf = make_shelf(uow, retention, registry, knowledge, agents.marking)
