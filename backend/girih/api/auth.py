@@ -8,6 +8,7 @@ from uuid import UUID
 from fastapi import Header
 from pydantic import Field, SecretStr
 
+from girih.api.attempts import Attempt
 from girih.api.deps import GuardedRoute, Person, Wired, public
 from girih.api.routers import Router
 from girih.api.shapes import Body, Page
@@ -49,21 +50,25 @@ class PasswordIn(Body):
 
 
 @router.post("/auth/sign-in", operation_id="sign_in", dependencies=[public])
-async def sign_in(girih: Wired, body: SignInIn, client: Client = "") -> SignedIn:
+async def sign_in(girih: Wired, attempt: Attempt, body: SignInIn, client: Client = "") -> SignedIn:
     """Begin a session. The access token goes where API keys go; the refresh token is good for one refresh."""
+    await attempt("sign_in", body.email)
     return await girih.people.accounts.sign_in(body.email, body.password.get_secret_value(), client)
 
 
 @router.post("/auth/refresh", operation_id="refresh_session", dependencies=[public])
-async def refresh_session(girih: Wired, body: RefreshIn) -> SignedIn:
+async def refresh_session(girih: Wired, attempt: Attempt, body: RefreshIn) -> SignedIn:
     """New tokens for a refresh token. One that was used before ends its session."""
-    return await girih.people.accounts.refresh(body.refresh_token.get_secret_value())
+    token = body.refresh_token.get_secret_value()
+    await attempt("refresh", token, often=True)
+    return await girih.people.accounts.refresh(token)
 
 
 @router.post("/auth/accept", operation_id="accept_invitation", status_code=201, dependencies=[public])
-async def accept_invitation(girih: Wired, body: AcceptIn, client: Client = "") -> SignedIn:
+async def accept_invitation(girih: Wired, attempt: Attempt, body: AcceptIn, client: Client = "") -> SignedIn:
     """Become a member of the organization that an invitation is for, and sign in."""
     token, password = body.token.get_secret_value(), body.password.get_secret_value()
+    await attempt("accept", token)
     return await girih.people.members.accept(token, body.name, password, client)
 
 
@@ -80,8 +85,9 @@ async def get_account(girih: Wired, person: Person) -> AccountOut:
 
 
 @router.put("/account/password", operation_id="change_password", status_code=204)
-async def change_password(girih: Wired, person: Person, body: PasswordIn) -> None:
+async def change_password(girih: Wired, person: Person, attempt: Attempt, body: PasswordIn) -> None:
     """Take another password. Every other session ends."""
+    await attempt("password", person.account_id)
     await girih.people.accounts.change_password(person, body.current.get_secret_value(), body.new.get_secret_value())
 
 

@@ -18,10 +18,10 @@ from uvicorn.loops.auto import auto_loop_factory
 from girih.api.app import create_app
 from girih.api.open_streams import HEARTBEAT
 from girih.api.ws import LONGEST_MESSAGE
-from girih.errors import GirihError, Unavailable
+from girih.errors import Conflict, GirihError, Unavailable
 from girih.logs import configure_logging
 from girih.wiring.environment import read_settings
-from girih.wiring.server import open_girih
+from girih.wiring.server import Girih, open_girih
 
 log = structlog.get_logger("girih.api")
 
@@ -62,18 +62,34 @@ async def serve() -> None:
     settings = read_settings()
     configure_logging(settings.log_level, settings.log_format)
     async with open_girih(settings) as girih:
+        await _tell_setup(girih)
         listener = _listen(settings.host, settings.port)
         config = uvicorn.Config(
             create_app(girih),
             log_config=None,
             access_log=False,
             server_header=False,
+            # Else whoever calls could name another address for himself.
+            proxy_headers=bool(settings.trusted_proxies),
+            forwarded_allow_ips=list(settings.trusted_proxies),
             timeout_graceful_shutdown=math.ceil(settings.shutdown_grace),
             lifespan="on",
             ws_ping_interval=HEARTBEAT,
             ws_max_size=LONGEST_MESSAGE,
         )
         await Server(config).serve(sockets=[listener])
+
+
+async def _tell_setup(girih: Girih) -> None:
+    """Say how a fresh installation is set up: whoever reads the log of the server may."""
+    try:
+        found = await girih.people.setup.token()
+    except Conflict as fault:
+        log.warning(fault.message, help=fault.help)
+        return
+    if found is not None:
+        # The one secret that goes to the log, on purpose: good once, until there is an organization.
+        log.warning("not set up yet: POST /v1/setup", token=found.text, until=found.expires_at.isoformat())
 
 
 def _listen(host: str, port: int) -> socket.socket:

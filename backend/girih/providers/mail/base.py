@@ -8,7 +8,7 @@ from email.errors import HeaderParseError
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP, SMTPUTF8
-from email.utils import format_datetime, parseaddr
+from email.utils import format_datetime, getaddresses
 from typing import Protocol
 from uuid import UUID
 
@@ -44,10 +44,10 @@ class Mailer(Protocol):
 
 def sender_of(text: str) -> Address:
     """The address that mails are from, `Name <name@example.com>` or without the name. Raises `InvalidInput`."""
-    name, address = parseaddr(text)
+    found = getaddresses([text])
     try:
-        if address and text.isprintable():
-            return Address(name, addr_spec=address)
+        if len(found) == 1 and found[0][1] and text.isprintable():
+            return Address(found[0][0], addr_spec=found[0][1])
     except (ValueError, HeaderParseError, IndexError):
         pass
     raise InvalidInput("GIRIH_MAIL_FROM is no address", help="write it as `Example <no-reply@example.com>`")
@@ -58,7 +58,7 @@ def message_of(mail: Mail, sender: Address) -> EmailMessage:
     message = EmailMessage(policy=SMTP if mail.to.isascii() else SMTPUTF8)
     try:
         message["From"] = sender
-        message["To"] = Address(addr_spec=mail.to)
+        message["To"] = _address(mail.to)
         message["Subject"] = mail.subject
     except (ValueError, HeaderParseError, IndexError):
         raise MailFault("this address cannot be written to", is_final=True) from None
@@ -68,3 +68,12 @@ def message_of(mail: Mail, sender: Address) -> EmailMessage:
     message["Auto-Submitted"] = "auto-generated"
     message.set_content(mail.text)
     return message
+
+
+def _address(text: str) -> Address:
+    """The address, also one beyond ASCII (RFC 6531). Raises as `Address` does for what is more than one, or none."""
+    checked = Address(addr_spec="".join(one if one.isascii() else "x" for one in text))
+    if text.isascii():
+        return checked
+    name, _, domain = text.rpartition("@")
+    return Address(username=name, domain=domain)
