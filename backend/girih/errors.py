@@ -131,6 +131,12 @@ class RateLimited(GirihError):
     code = "rate_limited"
 
 
+class TooManyAtOnce(GirihError):
+    """More is open at once than may be. `details` has the `limit`, and `retry_after` in seconds."""
+
+    code = "too_many_at_once"
+
+
 class BudgetExceeded(GirihError):
     """What may be spent in this period is spent. `details` has `frees_at`, and `retry_after` in seconds."""
 

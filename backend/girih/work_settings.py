@@ -24,6 +24,11 @@ class WorkSettings(BaseSettings):
         default="",
         description="The database as its owner, for migrations only. Default: the value of GIRIH_DATABASE_URL.",
     )
+    backup_database_url: str = Field(
+        default="",
+        description="The database as a login that row-level security does not hold, for `girih backup` only. Default: "
+        "the value of GIRIH_MIGRATION_DATABASE_URL.",
+    )
     redis_url: str = Field(default="", description="Redis or Valkey, the broker that rings for jobs.")
     host: str = Field(default="127.0.0.1", description="The address the API listens on.")
     port: int = Field(default=8321, ge=0, le=65535, description="The port the API listens on; 0 takes a free one.")
@@ -156,6 +161,21 @@ class WorkSettings(BaseSettings):
     request_burst: float = Field(
         default=0.25, gt=0, le=1, description="The share of a minute's requests that may come at once."
     )
+    runs_at_once: int = Field(
+        default=0,
+        ge=0,
+        le=1_000_000,
+        description="Runs that a key or a person may have at once, begun or waiting for a slot; 0: any number.",
+    )
+    runs_at_once_per_org: int = Field(
+        default=0, ge=0, le=1_000_000, description="The same for all of an organization together."
+    )
+    streams_at_once: int = Field(
+        default=0,
+        ge=0,
+        le=1_000_000,
+        description="Streams and WebSockets that a key or a person may have open at once; 0: any number.",
+    )
     key_lifetime_days: int = Field(
         default=0,
         ge=0,
@@ -210,6 +230,16 @@ class WorkSettings(BaseSettings):
     )
     keep_yanked_days: Days = Field(
         default=90, description="Days after which yanked versions go that nothing refers to; 0: never."
+    )
+    deletion_days: float = Field(
+        default=30,
+        ge=0,
+        le=365,
+        description="Days within which the deletion of an organization can be taken back, before everything of it is "
+        "removed; 0: not at all.",
+    )
+    export_hours: float = Field(
+        default=24, gt=0, le=720, description="Hours for which the export of an organization can be fetched."
     )
     sweep_seconds: float = Field(
         default=3600, ge=1, le=86_400, description="Seconds between two looks for what a project keeps no longer."

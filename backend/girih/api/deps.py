@@ -15,8 +15,10 @@ from starlette.types import Message
 from girih.api import repeats
 from girih.api.credentials import Credential, Held
 from girih.api.errors import BodyTooLarge
+from girih.api.open_streams import Streams
+from girih.api.sse import EventStream
 from girih.db.tenancy import OrgScope
-from girih.errors import Forbidden, InvalidInput, Unauthorized
+from girih.errors import Forbidden, InvalidInput, TooManyAtOnce, Unauthorized
 from girih.services.identity.tokens import Holder, is_token
 from girih.wiring.server import Girih
 
@@ -130,6 +132,9 @@ class GuardedRoute(APIRoute):
             if unknown and not self.any_parameters:
                 raise _unknown_parameter(unknown[0], parameters)
             incoming = limited(request, self.limit(request))
+            return await placed(request, await given(request, incoming))
+
+        async def given(request: Request, incoming: Request) -> Response:
             key = repeats.key_of(request, self.operation_id or "") if secret else None
             if key is None:
                 return await answer(incoming)
@@ -144,6 +149,18 @@ class GuardedRoute(APIRoute):
     def limit(self, request: Request) -> int:  # noqa: ARG002 - uploads ask the app for theirs
         """The most bytes a request may carry here."""
         return JSON_LIMIT
+
+
+async def placed(request: Request, answer: Response) -> Response:
+    """The answer; where it is a stream, with a place among those that its caller may have open at once."""
+    if isinstance(answer, EventStream):
+        streams: Streams = request.app.state.streams
+        try:
+            answer.place = await streams.place(Held.of(request), required=request.method == "GET")
+        except TooManyAtOnce:
+            answer.discard()
+            raise
+    return answer
 
 
 def _parameters(dependant: Dependant) -> Iterator[str]:

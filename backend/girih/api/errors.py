@@ -38,6 +38,7 @@ STATUS: Mapping[type[errors.GirihError], int] = {
     errors.BadCursor: 400,
     errors.QueueFull: 429,
     errors.RateLimited: 429,
+    errors.TooManyAtOnce: 429,
     errors.BudgetExceeded: 429,
     errors.NotFound: 404,
     errors.Conflict: 409,

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from contextvars import Context
-from typing import Protocol, TypeAlias
+from secrets import token_hex
+from typing import NamedTuple, Protocol, TypeAlias
 
 import structlog
 
 from girih.api.credentials import Held
-from girih.errors import Forbidden, InvalidInput, NotFound, Unauthorized
+from girih.errors import Forbidden, InvalidInput, NotFound, TooManyAtOnce, Unauthorized
 from girih.wiring.server import Girih
 
 log = structlog.get_logger("girih.api")
@@ -19,6 +20,12 @@ HEARTBEAT = 15.0
 
 LOOK = 1.0
 """Seconds between two looks whether callers may still have what is open."""
+
+RENEWED = 10
+"""So many looks later it is said anew what is open here, before it counts no more."""
+
+WAIT = 5
+"""Seconds after which it is worth asking again for a stream that was one too many."""
 
 AT_ONCE = 100
 """So many streams say something before others have their turn."""
@@ -39,6 +46,13 @@ class Speaking(Protocol):
         ...
 
 
+class Place(NamedTuple):
+    """What an open stream takes of the number that its caller may have."""
+
+    name: str
+    holder: str
+
+
 Open: TypeAlias = Speaking | asyncio.Task[None]
 """A stream that is open; the server itself keeps the connections alive that a task serves."""
 
@@ -52,6 +66,8 @@ class Streams:
     def __init__(self, girih: Girih) -> None:
         self._girih = girih
         self._open: dict[Open, Held | None] = {}
+        self._places: dict[Open, Place] = {}
+        self._leaving: set[asyncio.Task[None]] = set()
         self._of: dict[Held, dict[Open, None]] = {}
         """The streams of each caller: ten thousand of one are looked at as one."""
         self._clock: asyncio.Task[None] | None = None
@@ -67,9 +83,31 @@ class Streams:
         for stream in list(self._open):
             stream.cancel()
 
-    def add(self, stream: Open, held: Held | None) -> None:
+    async def place(self, held: Held | None, *, required: bool) -> Place | None:
+        """A place for one more stream of a caller, to be given to `add`; `None` where nothing is counted.
+
+        Raises `TooManyAtOnce` where there is none. Where it is not `required` the stream is opened all the same, since
+        it shows a run that its caller has just begun: runs at once have a bound of their own.
+        """
+        limits = self._girih.limits
+        if held is None or not limits.streams_at_once:
+            return None
+        place = Place(f"streams:{held.scope.org_id}:{held.scope.actor}", token_hex(8))
+        if await limits.tally.join(*place) > limits.streams_at_once and required:
+            await limits.tally.leave(*place)
+            raise TooManyAtOnce(
+                f"you may have {limits.streams_at_once} streams open at once",
+                help="close one of them first",
+                limit=limits.streams_at_once,
+                retry_after=WAIT,
+            )
+        return place
+
+    def add(self, stream: Open, held: Held | None, place: Place | None = None) -> None:
         """Count a stream as open until `remove`; `held` is what it was opened with, if that took anything."""
         self._open[stream] = held
+        if place is not None:
+            self._places[stream] = place
         if held is not None:
             self._of.setdefault(held, {})[stream] = None
         if self._clock is None:
@@ -80,7 +118,11 @@ class Streams:
 
     def remove(self, stream: Open) -> None:
         """It is over."""
-        held = self._open.pop(stream, None)
+        held, place = self._open.pop(stream, None), self._places.pop(stream, None)
+        if place is not None:
+            leaving = asyncio.create_task(self._girih.limits.tally.leave(*place), context=Context())
+            self._leaving.add(leaving)
+            leaving.add_done_callback(self._leaving.discard)
         if held is not None and self._of[held].pop(stream, True) is None and not self._of[held]:
             del self._of[held]
         if not self._open and self._clock is not None and self._watch is not None:
@@ -101,12 +143,22 @@ class Streams:
 
     async def _look(self) -> None:
         """End the streams whose callers may no longer have them."""
+        looks = 0
         while True:
             await asyncio.sleep(LOOK)
+            looks += 1
+            if looks % RENEWED == 0 and self._places:
+                await self._girih.limits.tally.stay(self._taken())
             for held in list(self._of):
                 if not await self._holds(held):
                     for stream in list(self._of.get(held, ())):
                         stream.cancel()
+
+    def _taken(self) -> dict[str, list[str]]:
+        taken: dict[str, list[str]] = {}
+        for name, holder in self._places.values():
+            taken.setdefault(name, []).append(holder)
+        return taken
 
     async def _holds(self, held: Held) -> bool:
         try:

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from girih.api.credentials import Held
-from girih.api.open_streams import Streams
+from girih.api.open_streams import Place, Streams
 from girih.api.speakers import PLAIN, Speaker
 from girih.engine.events import RunEvent
 from girih.errors import BadCursor, GirihError
@@ -106,6 +106,8 @@ class EventStream(Response):
         self._on_leave = on_leave
         self._streams: Streams = request.app.state.streams
         self._held = Held.of(request)
+        self.place: Place | None = None
+        """What it takes of the number that its caller may have."""
         self._task: asyncio.Task[None] | None = None
         self._over = False
         self.spoke = 0.0
@@ -123,7 +125,7 @@ class EventStream(Response):
     async def flow(self, receive: Receive, send: Send) -> None:
         """Send what comes until the client has left, or the stream is over: the server says that in the same way."""
         self._send, self._context = send, copy_context()
-        self._streams.add(self, self._held)
+        self._streams.add(self, self._held, self.place)
         left = False
         try:
             if not self._over:
@@ -137,6 +139,10 @@ class EventStream(Response):
             await _stop(self._task)
         if left and self._on_leave is not None:
             await self._tell_of_leaving(self._on_leave)
+
+    def discard(self) -> None:
+        """Need nothing of what it would have sent: it is not begun."""
+        self._source.close()
 
     def ping(self) -> None:
         """Break a silence, unless something is being sent already."""

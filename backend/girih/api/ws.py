@@ -16,7 +16,7 @@ from starlette.websockets import WebSocketDisconnect
 from girih.api.credentials import Credential, Held
 from girih.api.deps import allow, asked_for_inside
 from girih.api.errors import problem, status_of
-from girih.api.open_streams import Streams
+from girih.api.open_streams import Place, Streams
 from girih.api.routers import Router
 from girih.api.sse import OnLeave, resume_after
 from girih.db.tenancy import OrgScope
@@ -52,11 +52,13 @@ async def follow_run_by_socket(socket: WebSocket, run_id: str) -> None:
         after = await _after(socket)
         leaving = _leaving(socket, girih, scope, number := _id(run_id))
         await girih.runs.check_cursor(scope, number, after)
+        streams: Streams = socket.app.state.streams
+        place = await streams.place(Held.of(socket), required=True)
     except GirihError as fault:
         await _refuse(socket, fault)
         return
     await socket.accept(PROTOCOL if PROTOCOL in _offered(socket) else None)
-    await _serve(socket, girih.runs.events(scope, number, after), leaving)
+    await _serve(socket, girih.runs.events(scope, number, after), leaving, place)
 
 
 async def _caller(socket: WebSocket, girih: Girih) -> OrgScope:
@@ -112,12 +114,14 @@ async def _refuse(socket: WebSocket, fault: GirihError) -> None:
     await socket.send_denial_response(answer)
 
 
-async def _serve(socket: WebSocket, events: AsyncIterator[RunEvent], leaving: OnLeave | None) -> None:
+async def _serve(
+    socket: WebSocket, events: AsyncIterator[RunEvent], leaving: OnLeave | None, place: Place | None
+) -> None:
     """Send what comes until the run ends, the client leaves, or this process stops."""
     pump = asyncio.create_task(_pump(socket, events))
     watch = asyncio.create_task(_until_left(socket))
     streams: Streams = socket.app.state.streams
-    streams.add(pump, Held.of(socket))
+    streams.add(pump, Held.of(socket), place)
     try:
         await asyncio.wait({pump, watch}, return_when=asyncio.FIRST_COMPLETED)
         left, is_over = watch.done(), pump.done()

@@ -21,6 +21,7 @@ from girih.services.knowledge.service import KnowledgeService
 from girih.services.memory.service import MemoryService
 from girih.services.registry.service import RegistryService
 from girih.services.results.service import ResultService
+from girih.services.runs.at_once import AtOnce
 from girih.services.runs.conditions import CheckpointsSince, Conditions
 from girih.services.runs.doorbell import Doorbell
 from girih.services.runs.options import CheckUrl
@@ -34,6 +35,7 @@ from girih.wiring.aliases import watch_aliases
 from girih.wiring.database import open_database
 from girih.wiring.environment import dispatch_of, provider_of, web_endpoints_of
 from girih.wiring.knowledge import make_embedders, make_knowledge, warm_up
+from girih.wiring.limits import bounds_of, make_tally
 from girih.wiring.models import models_of
 from girih.wiring.retention import make_retention, start_sweeper
 from girih.wiring.searching import make_searches
@@ -120,7 +122,7 @@ async def make_runs(
     await start_sweeper(stack, settings, uow, retention, telemetry)
     await watch_aliases(stack, uow, agents)
     observers = *telemetry.observers(), await start_courier(stack, uow, outbound, secrecy.signing, telemetry)
-    watch = Watch(usage.allowances, observers)
+    watch = Watch(usage.allowances, observers, AtOnce(uow, make_tally(stack, settings), bounds_of(settings)))
     return RunService(
         uow,
         direct,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from hypothesis import given
@@ -12,8 +13,10 @@ from hypothesis import strategies as st
 
 from girih.embedded.valkey import ValkeyServer, start_valkey
 from girih.providers.limits import buckets as module
+from girih.providers.limits import tallies
 from girih.providers.limits.buckets import Ask, Buckets, LocalBuckets, Rate
 from girih.providers.limits.shared import SharedBuckets
+from girih.providers.limits.tallies import LocalTally, SharedTally, Tally
 
 SLOW = Rate(per_minute=6, burst=3)
 
@@ -102,3 +105,46 @@ async def test_callers_who_left_are_forgotten() -> None:
         await held.take([Ask(name, Rate(60, 1))])
     assert (await held.take([Ask("a", Rate(60, 1))])).passes
     assert not (await held.take([Ask("c", Rate(60, 1))])).passes
+
+
+@pytest.fixture(params=["local", "shared"])
+async def tally(request: pytest.FixtureRequest, valkey: ValkeyServer) -> AsyncIterator[Tally]:
+    if request.param == "local":
+        yield LocalTally()
+        return
+    shared = SharedTally(valkey.url)
+    yield shared
+    await shared.aclose()
+
+
+async def test_holders_are_counted_while_they_are_heard_of(tally: Tally, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = str(uuid4())
+    assert [await tally.join(name, holder) for holder in ("a", "b", "b", "c")] == [1, 2, 2, 3]
+    await tally.leave(name, "b")
+    assert await tally.join(name, "d") == 3
+    name = str(uuid4())
+    monkeypatch.setattr(tallies, "LASTS", 0.05)
+    assert await tally.join(name, "a") == 1
+    await tally.join(name, "b")
+    await asyncio.sleep(0.1)
+    monkeypatch.setattr(tallies, "LASTS", 60.0)
+    await tally.stay({name: ["a"]})
+    assert await tally.join(name, "e") == 2, "whoever was not heard of, as of a process that crashed, counts no more"
+
+
+async def test_processes_count_together(valkey: ValkeyServer) -> None:
+    one, other, name = SharedTally(valkey.url), SharedTally(valkey.url), str(uuid4())
+    assert sorted(await asyncio.gather(*(held.join(name, f"{n}") for n, held in enumerate([one, other] * 10)))) == [
+        *range(1, 21)
+    ]
+    await one.aclose()
+    await other.aclose()
+
+
+async def test_without_an_answer_a_process_counts_its_own() -> None:
+    alone = SharedTally("redis://127.0.0.1:1/0")
+    assert [await alone.join("x", holder) for holder in "abc"] == [1, 2, 3]
+    await alone.stay({"x": "abc"})
+    await alone.leave("x", "a")
+    assert await alone.join("x", "d") == 3
+    await alone.aclose()

@@ -56,6 +56,16 @@ async def queued(work: Work, org_id: UUID, *, most: int, delayed: bool = False) 
     return int(row[0]), int(row[1])
 
 
+async def open_now(work: Work, scope: OrgScope) -> tuple[int, int]:
+    """How many runs are begun or wait for a slot: the caller's, and all of the organization."""
+    mine = func.count().filter(Run.actor == scope.actor)
+    # As the partial index of open runs has it: of the runs that wait for their time or for an answer none is.
+    is_open = Run.status.in_(("queued", "running"))
+    query = select(mine, func.count()).where(Run.org_id == scope.org_id, is_open, _is_delayed(False))
+    row = (await work.session.execute(query)).one()
+    return int(row[0]), int(row[1])
+
+
 def _waits_for_its_time(wanted: bool) -> ColumnElement[bool]:
     waits = and_(Run.status == "queued", _is_delayed(True))
     return waits if wanted else not_(func.coalesce(waits, false()))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Protocol
 
 from girih.db.tenancy import OrgScope
 from girih.engine.events import NewEvent
+from girih.services.runs.at_once import AtOnce
 from girih.services.runs.repository import Claim
 from girih.services.runs.usage import CALL, usage_in
 from girih.services.usage.allowances import Allowances
@@ -36,6 +38,11 @@ class Watch:
 
     allowances: Allowances | None = None
     observers: tuple[RunObserver, ...] = ()
+    at_once: AtOnce | None = None
+
+    def room(self, scope: OrgScope) -> AbstractAsyncContextManager[None]:
+        """Keep room for a run while it is recorded. Raises `TooManyAtOnce` on entering."""
+        return self.at_once.room(scope) if self.at_once is not None else nullcontext()
 
     async def admit(self, scope: OrgScope) -> None:
         """Raise `BudgetExceeded` where nothing may be spent."""
