@@ -14,7 +14,7 @@ from urllib.parse import unquote
 import httpx
 
 from girih.errors import GirihError, Unavailable
-from girih.providers.addresses import is_local_name, is_public
+from girih.language.spec.addresses import is_local_name, is_public
 from girih.providers.unpacking import Unreadable, unpacked
 
 Reason = Literal["invalid_url", "forbidden", "unreachable", "tls", "timeout", "too_large", "redirect", "unreadable"]

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from girih.language.spec.model import Slug, Strict
-from girih.language.spec.outward import SecretRef, is_public_url
+from girih.language.spec.outward import BAD_URL, SecretRef, is_public_url
 
 MOST_FALLBACKS = 8
 
@@ -81,7 +81,7 @@ class ModelBinding(Strict):
         if self.endpoint is not None and self.url is not None:
             raise PydanticCustomError("one_base", "takes either 'endpoint' or 'url', and not both")
         if self.url is not None and not is_public_url(self.url):
-            raise PydanticCustomError("bad_url", "'url' must be an https:// address without user, query or fragment")
+            raise PydanticCustomError("bad_url", BAD_URL)
         placed = [name for name in ("endpoint", "url", "secret") if getattr(self, name) is not None]
         if self.provider == "demo" and placed:
             raise PydanticCustomError("no_place", "the demo model has no '{name}'", {"name": placed[0]})

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from typing import Annotated, Final
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from girih.language.spec.addresses import is_local_name
+
 _SECRET = re.compile(r"secret://[a-z][a-z0-9]*([-._][a-z0-9]+)*\Z")
+_PLACE = re.compile(r"https://[^\s\\/?#@\x00-\x20]+(/[^\s\\\x00-\x20]*)?\Z")
+"""What every reader of addresses takes apart in the same way."""
+BAD_URL: Final = "'url' must be an https:// address of a public host, without user, query or fragment"
 
 
 def _secret_name(text: str) -> str:
@@ -27,11 +32,12 @@ SecretRef = Annotated[
 
 
 def is_public_url(url: str) -> bool:
-    """Whether it is an `https://` address of a host, without user, query or fragment."""
+    """Whether it is an `https://` address of a public host, as far as that shows, without user, query or fragment."""
     try:
         parts = urlsplit(url)
         port_is_sound = parts.port is None or parts.port > 0
     except ValueError:
         return False
     plain = not (parts.username or parts.password or parts.query or parts.fragment)
-    return parts.scheme == "https" and bool(parts.hostname) and plain and port_is_sound
+    is_clear = bool(_PLACE.match(url)) and not is_local_name(parts.hostname or "")
+    return parts.scheme == "https" and bool(parts.hostname) and plain and port_is_sound and is_clear

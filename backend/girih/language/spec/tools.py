@@ -9,7 +9,7 @@ from pydantic_core import PydanticCustomError
 
 from girih.language.spec.durations import Duration
 from girih.language.spec.model import Name, Slug, Strict, TypeSpec
-from girih.language.spec.outward import SecretRef, is_public_url
+from girih.language.spec.outward import BAD_URL, SecretRef, is_public_url
 from girih.language.spec.tree import JsonObject, JsonSchema, JsonValue
 from girih.language.spec.types import object_schema
 
@@ -50,7 +50,7 @@ class Reached(Strict):
         if (self.endpoint is None) == (self.url is None):
             raise PydanticCustomError("one_base", "needs either 'endpoint' or 'url', and not both")
         if self.url is not None and not is_public_url(self.url):
-            raise PydanticCustomError("bad_url", "'url' must be an https:// address without user, query or fragment")
+            raise PydanticCustomError("bad_url", BAD_URL)
         return self
 
 

@@ -19,6 +19,7 @@ from girih.providers.loaders.options import (
 )
 from girih.providers.loaders.reach import Reach, secrets_of
 from girih.providers.loaders.veiled import Veiled
+from girih.providers.outbound import OutboundError
 from girih.providers.veil import Veil
 
 
@@ -27,6 +28,7 @@ def open_loader(options: Source, reach: Reach, state: Mapping[str, str], *, whol
 
     Raises `SourceFault` for what this installation does not allow or have. Nothing is asked yet.
     """
+    _require_outside(options, reach)
     loader: Loader
     match options:
         case FolderSource():
@@ -43,6 +45,16 @@ def open_loader(options: Source, reach: Reach, state: Mapping[str, str], *, whol
             loader = _part("mongodb").MongoLoader(options, reach, state, whole=whole)
     values = {name: value for name in secrets_of(options) if (value := reach.secrets(name))}
     return Veiled(loader, Veil(values)) if values else loader
+
+
+def _require_outside(options: Source, reach: Reach) -> None:
+    """Refuse addresses that the client would refuse whatever their names mean. Raises `SourceFault`."""
+    urls = [getattr(options, "url", None), *getattr(options, "urls", ()), *getattr(options, "sitemaps", ())]
+    try:
+        for url in filter(None, urls):
+            reach.client.check(url)
+    except OutboundError as fault:
+        raise SourceFault(fault.message, help=fault.help) from fault
 
 
 def _sql(options: SqlSource, reach: Reach, state: Mapping[str, str], *, whole: bool) -> Any:

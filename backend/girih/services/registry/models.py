@@ -12,10 +12,10 @@ from girih.db.unit_of_work import UnitOfWork, Work
 from girih.errors import Forbidden, InvalidInput, NodeError, NotFound
 from girih.language.nodes.fallbacks import circle_from, declared
 from girih.language.nodes.ports import Models
+from girih.language.spec.addresses import is_local_name
 from girih.language.spec.logical_models import Capabilities, ModelBinding, PriceList
 from girih.language.spec.suggest import hint
 from girih.language.spec.tree import JsonObject
-from girih.providers.addresses import is_local_name
 from girih.providers.credentials import Destination
 from girih.providers.models.chat import BUILT_IN, load_openai
 from girih.providers.models.options import ModelOptions

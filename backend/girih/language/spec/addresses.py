@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ipaddress
+import re
+import unicodedata
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -12,16 +14,24 @@ _NEVER = tuple(
 )
 """Tunnels that hide another address, and what `ipaddress` still takes for global."""
 
+_LOCAL_NAMES = ("localhost", "local", "internal", "localdomain", "home.arpa")
+"""What names of no public network end with, by RFC 6761, 6762, 8375 and ICANN's word."""
+_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
+
 
 def is_local_name(host: str) -> bool:
-    """Whether a URL's host is no public one before anybody is asked: this machine's name, or an address."""
-    plain = host.strip("[]").rstrip(".").lower()
-    if plain == "localhost" or plain.endswith(".localhost"):
+    """Whether a URL's host is no public one before anybody is asked: a name of this network, or an address.
+
+    The host is read as resolvers would: other letters for the same digits and dots count as these, and what ends in a
+    number is an IPv4 address in a spelling that nobody needs, unless it is a plain one.
+    """
+    plain = unicodedata.normalize("NFKC", host).strip("[]").rstrip(".").lower()
+    if "%" in plain or any(plain == name or plain.endswith(f".{name}") for name in _LOCAL_NAMES):
         return True
     try:
         ipaddress.ip_address(plain)
     except ValueError:
-        return False
+        return bool(_NUMBER.fullmatch(plain.rpartition(".")[2]))
     return not is_public(plain)
 
 
