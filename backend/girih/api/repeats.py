@@ -44,7 +44,7 @@ BY_THEMSELVES = frozenset(
 )
 """Operations that see to it by themselves: runs keep the key in their own row, a document is known by its content."""
 
-SHOWN_ONCE = frozenset({"create_key"})
+SHOWN_ONCE = frozenset({"create_key", "create_service_account_key"})
 """Operations whose answer is a secret: it is not kept, and a repeated request is told so."""
 
 _KEPT = ("content-type", "location")

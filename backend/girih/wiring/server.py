@@ -53,9 +53,11 @@ from girih.wiring.environment import dispatch_of, names_of, origins_of, provider
 from girih.wiring.facilities import InstalledFacilities
 from girih.wiring.gating import ServerTrials
 from girih.wiring.ingestion import open_news
+from girih.wiring.keys import make_identity
 from girih.wiring.knowledge import make_embedders, make_knowledge, warm_up
 from girih.wiring.limits import Limits, make_limits
 from girih.wiring.models import make_model_service
+from girih.wiring.organizations import Organizations, open_organizations
 from girih.wiring.people import People, make_people
 from girih.wiring.production import require_production
 from girih.wiring.retention import make_retention
@@ -134,6 +136,7 @@ class Girih:
     shelf: Shelf
     models: ModelService
     tools: ToolService
+    organizations: Organizations
 
 
 @asynccontextmanager
@@ -151,7 +154,7 @@ async def open_girih(settings: Settings) -> AsyncIterator[Girih]:
         secrecy, provider = await open_secrets(settings, uow), provider_of(settings)
         if provider:
             stack.push_async_callback(provider.aclose)
-        identity, registry = IdentityService(uow), RegistryService(uow)
+        identity, registry = make_identity(settings, uow), RegistryService(uow)
         after, events = settings.background_after, EventService(uow)
         usage = make_usage(uow, events)
         embedders, knowledge = _knowledge(stack, settings, uow, registry, provider, usage, secrecy)
@@ -173,8 +176,22 @@ async def open_girih(settings: Settings) -> AsyncIterator[Girih]:
         models = make_model_service(stack, settings, uow, registry, provider, secrecy.secrets, usage.allowances, events)
         tools = make_tool_service(stack, settings, uow, registry, secrecy.secrets)
         shelf = make_shelf(uow, retention, registry, knowledge, agents.marking)
+        organizations = await open_organizations(stack, settings, uow, identity, people.accounts)
         last, warm = (secrecy.secrets, shelf, models, tools), partial(warm_up, *loads)
-        yield Girih(*nouns, *more, *shelves, sources, jobs, facts, readiness, warm, people, limits, *last)
+        yield Girih(
+            *nouns,
+            *more,
+            *shelves,
+            sources,
+            jobs,
+            facts,
+            readiness,
+            warm,
+            people,
+            limits,
+            *last,
+            organizations=organizations,
+        )
 
 
 def _agents(

@@ -38,6 +38,10 @@ class Storage(Protocol):
         """The number of bytes under the key; `None` if there is nothing."""
         ...
 
+    def keys(self, prefix: str) -> AsyncIterator[str]:
+        """Every key below `prefix`, which ends with a slash, in no certain order."""
+        ...
+
     async def delete(self, key: str) -> None:
         """Forget the key; one that is not there is no fault."""
         ...

@@ -62,6 +62,15 @@ class LocalStorage:
         except FileNotFoundError:
             return None
 
+    async def keys(self, prefix: str) -> AsyncIterator[str]:
+        """Every key below `prefix`, folder by folder."""
+        todo = [self._path(prefix)]
+        while todo:
+            folders, files = await asyncio.to_thread(_entries, todo.pop())
+            todo.extend(folders)
+            for file in files:
+                yield file.relative_to(self._root).as_posix()
+
     async def delete(self, key: str) -> None:
         """Forget the key; one that is not there is no fault."""
         await asyncio.to_thread(self._path(key).unlink, missing_ok=True)
@@ -75,6 +84,17 @@ class LocalStorage:
         if any(part in ("", ".", "..") or "\\" in part or "\0" in part for part in parts):
             raise ValueError(f"not a key of storage: {key!r}")
         return self._root.joinpath(*parts)
+
+
+def _entries(folder: Path) -> tuple[list[Path], list[Path]]:
+    """The folders and the whole files in a folder; none of one that is not there."""
+    try:
+        found = [one for one in folder.iterdir() if not one.name.startswith(".")]
+    except FileNotFoundError:
+        return [], []
+    except OSError as fault:
+        raise _away(fault) from fault
+    return [one for one in found if one.is_dir()], [one for one in found if not one.is_dir()]
 
 
 @contextmanager

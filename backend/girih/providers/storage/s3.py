@@ -114,6 +114,13 @@ class S3Storage:
             except _ABSENT:
                 return None
 
+    async def keys(self, prefix: str) -> AsyncIterator[str]:
+        """Every key below `prefix`, in the order of the bucket."""
+        with _faults():
+            async for found in obstore.list(self._store, prefix.removesuffix("/"), chunk_size=500):
+                for each in found:
+                    yield each["path"]
+
     async def delete(self, key: str) -> None:
         """Forget the key; one that is not there is no fault."""
         with _faults():

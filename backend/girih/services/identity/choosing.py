@@ -57,6 +57,16 @@ def chosen(places: Sequence[PlaceOut], organization: str | None, project: str | 
     return fitting[0]
 
 
+def place_of(places: Sequence[PlaceOut], organization: str | None) -> PlaceOut:
+    """The first place in the organization that is meant; without a name or id there may be only one organization."""
+    fitting = [place for place in places if _is(organization, place.organization, place.organization_id)]
+    if not fitting:
+        raise NotFound(f"no organization `{organization}`", help="`GET /v1/account` lists where you have a role")
+    if len({place.organization_id for place in fitting}) > 1:
+        raise InvalidInput("you belong to several organizations", help="say which in `Girih-Organization`")
+    return fitting[0]
+
+
 def require_open(suspended_at: datetime | None, deletes_at: datetime | None) -> None:
     """Raise `Forbidden` where nothing happens in the organization: its operator or its owner has said so."""
     if deletes_at is not None:

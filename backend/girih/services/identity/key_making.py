@@ -26,6 +26,8 @@ class Maker:
     scope: OrgScope
     limits: KeyLimits
     ends: datetime | None = None
+    service_account: UUID | None = None
+    """Whose key he calls with: what he makes is that account's as well."""
 
     def require(self, permissions: frozenset[str]) -> None:
         """Raise `Forbidden` for a permission that he has not."""
@@ -54,7 +56,8 @@ async def maker_of(work: Work, scope: OrgScope) -> Maker:
     if row is None or row.revoked_at is not None or expired(row.expires_at):
         raise Unauthorized("the API key is missing or does not hold", help="send `Authorization: Bearer girih_…`")
     projects = (await repository.more_projects(work, [row.id])).get(row.id, {})
-    return Maker(scope, limits_of(row, (row.project_id, *projects)), row.expires_at)
+    limits = limits_of(row, (row.project_id, *projects))
+    return Maker(scope, limits, row.expires_at, row.service_account_id)
 
 
 def limits_of(row: ApiKey, projects: Sequence[UUID]) -> KeyLimits:
@@ -79,8 +82,9 @@ async def add_key(
     permissions: frozenset[str],
     expires_at: datetime | None,
     limits: KeyLimits,
+    service_account: UUID | None = None,
 ) -> NewApiKey:
-    """Store a key and show it."""
+    """Store a key and show it; one of a service account may never do more than that may."""
     key = make_key(env)
     row = ApiKey(
         id=key.id,
@@ -98,6 +102,7 @@ async def add_key(
         networks=list(limits.networks),
         requests_per_minute=limits.requests_per_minute,
         runs_at_once=limits.runs_at_once,
+        service_account_id=service_account,
     )
     await repository.add_key(work, row)
     more = [project for project in limits.projects if project != scope.project_id]

@@ -83,6 +83,8 @@ class ApiKeyOut(BaseModel):
     """Where it may come from, as CIDR; none: anywhere."""
     requests_per_minute: int | None = None
     runs_at_once: int | None = None
+    service_account_id: UUID | None = None
+    """The service account whose key it is; it may do no more than that."""
 
 
 class NewApiKey(ApiKeyOut):

@@ -90,6 +90,7 @@ class IdentityService:
         expires_in: timedelta | None = None,
         limits: KeyLimits = UNLIMITED,
         projects: Sequence[str] = (),
+        service_account: UUID | None = None,
     ) -> NewApiKey:
         """Make a key to the scope's project, and to other `projects` by name.
 
@@ -103,7 +104,8 @@ class IdentityService:
             bounds = maker.bound(checked(asked))
             _require_of_agents(wanted, bounds)
             end = ends_at(expires_in, longest=self._longest, maker_ends=maker.ends)
-            made = await making.add_key(work, scope, self._env, name, wanted, end, bounds)
+            whose = service_account or maker.service_account
+            made = await making.add_key(work, scope, self._env, name, wanted, end, bounds, whose)
             await record(work, "key.created", f"key:{made.id}", **_told(made))
         return made
 
@@ -125,7 +127,8 @@ class IdentityService:
             # One who ends sooner than the key he replaces gives it his own end.
             latest = min(lifetime or self._longest or _EVER, self._longest or _EVER)
             end = ends_at(None, longest=None if latest == _EVER else latest, maker_ends=_later(maker, id))
-            made = await making.add_key(work, scope, self._env, row.name, held, end, bounds)
+            whose = row.service_account_id or maker.service_account
+            made = await making.add_key(work, scope, self._env, row.name, held, end, bounds, whose)
             end_of_former = datetime.now(UTC) + overlap
             row.expires_at = min(end_of_former, row.expires_at) if row.expires_at else end_of_former
             row.replaced_by = made.id

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -45,9 +45,9 @@ async def now(work: Work) -> datetime:
     return moment
 
 
-async def due(work: Work, limit: int) -> list[UUID]:
-    """Organizations whose time is over and of which something is left."""
-    gone = Organization.deletes_at <= func.now(), Organization.deleted_at.is_(None)
+async def due(work: Work, settled: timedelta, limit: int) -> list[UUID]:
+    """Organizations whose time is over for so long and of which something is left."""
+    gone = Organization.deletes_at <= func.now() - settled, Organization.deleted_at.is_(None)
     return list(await work.session.scalars(select(Organization.id).where(*gone).order_by(Organization.id).limit(limit)))
 
 

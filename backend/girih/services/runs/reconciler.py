@@ -14,6 +14,7 @@ import structlog
 
 from girih.db.unit_of_work import UnitOfWork, Work
 from girih.engine.events import NewEvent
+from girih.services.organizations import repository as organizations
 from girih.services.runs import repository
 from girih.services.runs.crash import CrashPoints
 from girih.services.runs.deadlines import Deadlines
@@ -177,10 +178,14 @@ class Reconciler:
             return
         async with self._uow.reading_for("reconcile") as work:
             asked = await repository.asked_to_stop(work, self._worker)
+            halted = await organizations.halted(work)
         for run_id in asked:
             held = self._roster.find(run_id)
             if held is not None:
                 held.stop("cancel")
+        for held in self._roster.held:
+            if held.claim.scope.org_id in halted:
+                held.stop("release")  # it waits until its organization may go on
 
     async def _take_over(self) -> None:
         free, expected = self._roster.free, self._roster.expected
