@@ -34,9 +34,15 @@ class Credential(NamedTuple):
 
         Of what was `opened` with it a token may run out, as long as its session holds.
         """
+        return await girih.organizations.callers.admitted(await self._holder(girih, opened=opened))
+
+    async def _holder(self, girih: Girih, *, opened: bool) -> OrgScope:
         if not is_token(self.shown):
             return await girih.identity.authenticate(self.shown, project=self.project, address=self.address)
-        return await girih.people.accounts.authenticate(self.shown, self.organization, self.project, opened=opened)
+        place = self.shown, self.organization, self.project
+        if girih.people.foreign.takes(self.shown):
+            return await girih.people.foreign.authenticate(*place, opened=opened)
+        return await girih.people.accounts.authenticate(*place, opened=opened)
 
 
 class Held(NamedTuple):

@@ -19,6 +19,14 @@ _ORG = f"nullif(current_setting('{SETTING}', true), '')::uuid"
 
 
 @dataclass(frozen=True)
+class EndUser:
+    """A user of an app, as a token says that was made for the app: what is said of others does not count beside it."""
+
+    name: str
+    groups: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class OrgScope:
     """Whom a request speaks for: the organization, the project in it, the key it came with, and what it may do."""
 
@@ -34,6 +42,8 @@ class OrgScope:
     """Its own rate, where it has one besides those of the settings."""
     runs_at_once: int | None = None
     """Its own bound of runs at once, where it has one besides those of the settings."""
+    end_user: EndUser | None = None
+    """For whom it asks, where its credential says so: then it asks for nobody else."""
 
     @property
     def agents_pattern(self) -> str:

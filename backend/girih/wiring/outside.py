@@ -56,6 +56,13 @@ def make_providers(stack: AsyncExitStack, settings: Settings) -> dict[str, Provi
     return {one.name: Provider(one, client, issuers, f"{base}/v1/auth/oidc/{one.name}/callback") for one in found}
 
 
+def make_issuers(stack: AsyncExitStack, settings: Settings) -> Issuers:
+    """What projects' issuers are asked through: those inside only where the operator lists them as endpoints."""
+    client = OutboundClient(web_endpoints_of(settings), max_bytes=LARGEST)
+    stack.push_async_callback(client.aclose)
+    return Issuers(client)
+
+
 def return_origins_of(settings: Settings) -> tuple[str, ...]:
     """The origins that people are sent back to. Raises `InvalidInput`."""
     if not settings.sign_in_origins:

@@ -13,6 +13,8 @@ from girih.db.unit_of_work import UnitOfWork
 from girih.errors import InvalidInput
 from girih.services.audit.service import AuditService
 from girih.services.identity.accounts import AccountService
+from girih.services.identity.foreign import ForeignTokens
+from girih.services.identity.issuers import TrustedIssuerService
 from girih.services.identity.linking import LinkService
 from girih.services.identity.members import MemberService
 from girih.services.identity.outside import OutsideSignIns
@@ -24,7 +26,7 @@ from girih.services.identity.tokens import AccessTokens, token_key
 from girih.settings import Settings
 from girih.wiring.guessing import Guesses, make_guesses
 from girih.wiring.mail import one_time_tokens, open_post
-from girih.wiring.outside import make_providers, return_origins_of
+from girih.wiring.outside import make_issuers, make_providers, return_origins_of
 
 
 class People(NamedTuple):
@@ -39,6 +41,8 @@ class People(NamedTuple):
     recovery: RecoveryService
     setup: SetupService
     guesses: Guesses
+    foreign: ForeignTokens
+    issuers: TrustedIssuerService
 
 
 async def make_people(stack: AsyncExitStack, settings: Settings, uow: UnitOfWork) -> People:
@@ -49,7 +53,8 @@ async def make_people(stack: AsyncExitStack, settings: Settings, uow: UnitOfWork
     keys = token_keys_of(settings)
     passwords = Passwords()
     stack.callback(passwords.close)
-    tokens = AccessTokens(keys, settings.public_url or "girih") if keys else None
+    own = settings.public_url or "girih"
+    tokens = AccessTokens(keys, own) if keys else None
     one_time = one_time_tokens(keys)
     post = await open_post(stack, settings, uow, one_time)
     accounts = AccountService(uow, passwords, tokens, post)
@@ -57,7 +62,10 @@ async def make_people(stack: AsyncExitStack, settings: Settings, uow: UnitOfWork
     nouns = accounts, MemberService(uow, accounts, post), AuditService(uow), ProjectService(uow)
     links, recovery = LinkService(uow, accounts, outside), RecoveryService(uow, accounts, passwords, post)
     setup = SetupService(uow, accounts, passwords, one_time)
-    return People(*nouns, outside, links, recovery, setup, make_guesses(stack, settings))
+    asked = make_issuers(stack, settings)
+    foreign = ForeignTokens(uow, asked, own)
+    trust = foreign, TrustedIssuerService(uow, asked, foreign, own)
+    return People(*nouns, outside, links, recovery, setup, make_guesses(stack, settings), *trust)
 
 
 def token_keys_of(settings: Settings) -> list[ECKey]:

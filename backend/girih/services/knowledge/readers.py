@@ -9,7 +9,7 @@ from sqlalchemy import text
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import Work
 from girih.errors import Forbidden
-from girih.language.nodes.ports import Asker
+from girih.language.nodes.ports import NOBODY, Asker
 from girih.services.knowledge.tables import Document, SearchIndex
 from girih.services.knowledge.where import EVERYTHING, Where
 
@@ -36,11 +36,19 @@ async def readers_where(work: Work, index: SearchIndex, asker: Asker) -> Where:
     return readable_by(asker) if await work.session.scalar(_ANY_READERS, whose) else EVERYTHING
 
 
+def asker_of(scope: OrgScope, said: Asker) -> Asker:
+    """For whom a search is made: whom the caller names, unless its credential says for whom it asks."""
+    return said if scope.end_user is None else Asker(scope.end_user.name, scope.end_user.groups)
+
+
 def shown_to(scope: OrgScope, principals: Collection[str]) -> list[str] | None:
     """For whom documents are listed and fetched; `None`: for somebody who manages them, and is shown them all.
 
-    Whoever is named as the asker sees what the asker may read, whatever the caller may do.
+    Whoever is named as the asker sees what the asker may read, whatever the caller may do. A caller whose credential
+    says for whom it asks asks for that user, whoever is named.
     """
+    if scope.end_user is not None:
+        return asker_of(scope, NOBODY).principals
     return None if not principals and _MANAGES in scope.permissions else list(principals)
 
 

@@ -21,7 +21,7 @@ from girih.services.knowledge.filters import both, where_of
 from girih.services.knowledge.identities import dims_of, embedder_of
 from girih.services.knowledge.neighbours import with_neighbours
 from girih.services.knowledge.outside import Outside
-from girih.services.knowledge.readers import readers_where
+from girih.services.knowledge.readers import asker_of, readers_where
 from girih.services.knowledge.remarks import remarks
 from girih.services.knowledge.rerank import MODEL, NoRerankers, Rerankers, check_reranker, reordered
 from girih.services.knowledge.rewriting import Rewriting, rewritten
@@ -90,7 +90,7 @@ class SearchService:
         embedder that gives other vectors than the index holds), and `NodeError` when nothing more may be spent on
         models.
         """
-        request = replace(request, query=clean(request.query))
+        request = replace(request, query=clean(request.query), asker=asker_of(scope, request.asker))
         check_reranker(request.rerank)
         course = Course()
         async with self._uow(scope) as work:

@@ -18,6 +18,7 @@ from girih.providers.telemetry.context import TRACEPARENT
 from girih.services.runs import repository
 from girih.services.runs.chats import stored_chat
 from girih.services.runs.crash import CrashPoints
+from girih.services.runs.end_users import for_its_user
 from girih.services.runs.feed import Hub
 from girih.services.runs.links import Link, Opened
 from girih.services.runs.meant import Meant, fitting
@@ -88,12 +89,17 @@ class Admission:
     async def create(self, scope: OrgScope, body: RunIn, key: str | None, link: Link | None = None) -> RunOut:
         """Accept a run, or find the one that was accepted with that key."""
         _check_plain(body)
+        body = for_its_user(scope, body)
         link = link or Link(body.thread_id, body.multitask)
         asked = hash_of(body) if key is not None else None
         known = await self._made_with(scope, key, asked)
         if known is not None:
             return known
         await self._watch.admit(scope)
+        async with self._watch.room(scope):
+            return await self._accepted(scope, body, key, asked, link)
+
+    async def _accepted(self, scope: OrgScope, body: RunIn, key: str | None, asked: str | None, link: Link) -> RunOut:
         keeps = None
         for _ in range(MOVES):
             found, inputs = await fitting(self._agents, scope, body, link, keeps)
@@ -113,6 +119,7 @@ class Admission:
     async def check(self, scope: OrgScope, body: RunIn) -> None:
         """Raise as `create` does for a run that does not fit its agent."""
         _check_plain(body)
+        for_its_user(scope, body)
         found, _ = await fitting(self._agents, scope, body, Link(body.thread_id))
         Options.of(body, found.agent.plan, datetime.now(UTC), self._check_url)
 

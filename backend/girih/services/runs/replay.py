@@ -21,6 +21,7 @@ from girih.services.runs.chats import asked_again
 from girih.services.runs.checkpoint_store import SqlCheckpointStore
 from girih.services.runs.conditions import CheckpointsSince
 from girih.services.runs.crash import CrashPoints
+from girih.services.runs.end_users import require_own
 from girih.services.runs.links import Link
 from girih.services.runs.options import breakpoints_of
 from girih.services.runs.past import chat_of
@@ -134,6 +135,7 @@ class Replays:
 
     async def change(self, scope: OrgScope, run_id: UUID, body: RunChange) -> RunOut:
         """Give a run other metadata or tags, also when it has ended."""
+        require_own(scope, body.metadata)
         async with self._uow(scope) as work:
             row = await repository.run(work, scope, run_id, lock=True)
             if row is None:
