@@ -56,6 +56,7 @@ COMMANDS: Mapping[str, str] = {
     "usage": "Show what model calls used and cost.",
     "setup-token": "Print the token that a fresh installation is set up with.",
     "secrets": "Set, list and delete secrets, and rotate the keys they are kept under.",
+    "keys": "List, make, rotate and revoke API keys, and limit what each may do.",
     "members": "List and invite the members of the organization, and say what they may do.",
     "audit": "Show who did what in the organization, and verify the log.",
     "data-stores": "Let collections follow sources, and sync them.",
