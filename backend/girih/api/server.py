@@ -62,7 +62,7 @@ async def serve() -> None:
     settings = read_settings()
     configure_logging(settings.log_level, settings.log_format)
     async with open_girih(settings) as girih:
-        await _tell_setup(girih)
+        await tell_setup(girih)
         listener = _listen(settings.host, settings.port)
         config = uvicorn.Config(
             create_app(girih),
@@ -80,7 +80,7 @@ async def serve() -> None:
         await Server(config).serve(sockets=[listener])
 
 
-async def _tell_setup(girih: Girih) -> None:
+async def tell_setup(girih: Girih) -> None:
     """Say how a fresh installation is set up: whoever reads the log of the server may."""
     try:
         found = await girih.people.setup.token()

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import pytest
 from sqlalchemy import text
+from structlog.testing import capture_logs
+from tests.api.conftest import client_of, is_problem, settings_for
 from tests.services.identity.mailing import PostTown
 from tests.services.identity.people import PASSWORD
 
+from girih.api.app import create_app
+from girih.api.server import tell_setup
 from girih.db.unit_of_work import UnitOfWork, Work
 from girih.errors import Conflict, InvalidInput, Unauthorized
 from girih.services.identity import setup_repository
 from girih.services.identity.roles import POLICY
 from girih.services.identity.setup import Founder
+from girih.wiring.server import open_girih
 
 ANN = Founder("ann@example.com", "Ann", PASSWORD)
 
@@ -23,7 +29,36 @@ async def expire(uow: UnitOfWork) -> None:
         await work.session.execute(text("UPDATE setup SET expires_at = now()"))
 
 
-async def test_an_installation_is_set_up_once(uow_apart: UnitOfWork, monkeypatch: pytest.MonkeyPatch) -> None:
+async def set_up_over_http(database_url: str, folder: Path) -> None:
+    """By the token that the server writes to its log, by three at once."""
+    async with open_girih(settings_for(database_url, folder)) as girih:
+        with capture_logs() as logs:
+            await tell_setup(girih)
+            await tell_setup(girih)
+        first, second = (line["token"] for line in logs)
+        assert first == second
+        client = client_of(create_app(girih), None)
+        body = {"token": first, "organization": "Acme", "name": "Ann", "password": PASSWORD}
+        emails = [f"{name}@example.com" for name in ("ann", "bob", "eve")]
+        done = await asyncio.gather(*(client.post("/v1/setup", json={**body, "email": email}) for email in emails))
+        assert sorted(answer.status_code for answer in done) == [201, 409, 409]
+        for token in (first, "x"):
+            is_problem(await client.post("/v1/setup", json={**body, "token": token, "email": "x@example.com"}), 409)
+        with capture_logs() as logs:
+            await tell_setup(girih)
+        assert logs == []
+        (signed,) = [answer.json() for answer in done if answer.status_code == 201]
+        person = client_of(create_app(girih), signed["access_token"])
+        (place,) = (await person.get("/v1/account")).json()["places"]
+        entries = (await person.get("/v1/audit")).json()["items"]
+    assert (place["organization"], place["project"], place["roles"]) == ("Acme", "main", ["owner"])
+    assert set(place["permissions"]) == POLICY["owner"]
+    assert [entry["action"] for entry in entries] == ["organization.created"]
+
+
+async def test_an_installation_is_set_up_once(
+    uow_apart: UnitOfWork, database_apart: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     fresh = uow_apart
     with pytest.raises(Conflict) as refused:
         await PostTown.with_post(fresh, secrets=()).setup.token()
@@ -58,15 +93,7 @@ async def test_an_installation_is_set_up_once(uow_apart: UnitOfWork, monkeypatch
     assert other is not None
     with pytest.raises(Unauthorized):
         await towns[0].setup.set_up(renewed.text, "Acme", "main", ANN, "")
-    founders = [Founder(f"{name}@example.com", name, PASSWORD) for name in ("ann", "bob", "eve")]
-    done = await asyncio.gather(
-        *(towns[0].setup.set_up(other.text, "Acme", "main", founder, "") for founder in founders),
-        return_exceptions=True,
-    )
-    (signed,) = [one for one in done if not isinstance(one, BaseException)]
-    assert [type(one) for one in done if isinstance(one, BaseException)] == [Conflict, Conflict]
-    scope = await towns[0].accounts.authenticate(signed.access_token, "Acme", "main")
-    assert scope.permissions == POLICY["owner"]
+    await set_up_over_http(database_apart, tmp_path)
     assert await towns[0].setup.token() is None
     for token in (other.text, "x"):
         with pytest.raises(Conflict, match="is set up"):
