@@ -16,10 +16,15 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlencode, urlsplit
 from uuid import uuid4
 
+import httpx
 from joserfc import jwt
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 from joserfc.jws import JWSRegistry
 from tests.providers.servers import Asked, serving
+
+from girih.providers.oidc.issuers import Description, Issuer, _Known
+from girih.providers.oidc.tokens import Keys
+from girih.wiring.server import Girih
 
 CLIENT, SECRET = "girih-here", "s3cret: with/signs"
 
@@ -155,6 +160,16 @@ def keys_of_all_kinds() -> dict[str, Any]:
     """A key for each algorithm that is accepted."""
     curve, edwards = ECKey.generate_key("P-256", {"kid": "ec"}), OKPKey.generate_key("Ed25519", {"kid": "ed"})
     return {"RS256": rsa_key(), "PS256": rsa_key(), "ES256": curve, "EdDSA": edwards, "Ed25519": edwards}
+
+
+def known_already(client: httpx.AsyncClient, issuer: str) -> None:
+    """Let the app behind a client know an issuer as if it had just been asked."""
+    transport = client._transport
+    assert isinstance(transport, httpx.ASGITransport)
+    girih: Girih = transport.app.state.girih  # type: ignore[attr-defined] - it is a FastAPI
+    keys, now = Keys({"keys": [rsa_key().as_dict(private=False)]}), time.monotonic()
+    description = Description(issuer, f"{issuer}/authorize", f"{issuer}/token", f"{issuer}/keys", ())
+    girih.people.issuers._issuers._known[Issuer(issuer)] = _Known(description, keys, now, now)
 
 
 @asynccontextmanager
