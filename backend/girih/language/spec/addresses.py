@@ -10,7 +10,13 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _NEVER = tuple(
-    map(ipaddress.ip_network, ("2002::/16", "2001::/32", "64:ff9b:1::/48", "::/96", "fec0::/10", "192.88.99.0/24"))
+    map(
+        ipaddress.ip_network,
+        (
+            *("192.0.0.0/24", "192.88.99.0/24", "2001::/23", "2002::/16", "64:ff9b:1::/48"),
+            *("::/96", "3fff::/20", "5f00::/16", "fec0::/10"),
+        ),
+    )
 )
 """Tunnels that hide another address, and what `ipaddress` still takes for global."""
 
