@@ -112,6 +112,7 @@ NAMES = {
     "GIRIH_API_KEY": "api_key",
     "GIRIH_DATABASE_URL": "database_url",
     "GIRIH_REDIS_URL": "redis_url",
+    "OUTBOX": "outbox",
 }
 NAMED = re.compile(r"kind: (\S+)\nname: (\S+)\n")
 RUNNABLE = [page for page in GUIDES if len(as_script(page)) > len(START)]

@@ -28,6 +28,9 @@ from girih.embedded.supervisor import Supervisor
 from girih.wiring.environment import read_settings
 from girih.wiring.production import require_production
 
+OUTBOX = "outbox"
+"""The folder in the data folder that mails are written to, unless there is a mail server."""
+
 LOOK_SECONDS = 0.5
 """How often the workspace is looked at."""
 
@@ -116,6 +119,7 @@ def _start(session: Session, supervisor: Supervisor, facts: Path) -> Stack:
     if session.examples:
         stack.environment["GIRIH_ENDPOINTS"] = json.dumps(session.endpoints | {"crm": stack.start_crm()})
     stack.environment |= own_keys(session.data_dir, stack.environment)
+    stack.environment.setdefault("GIRIH_SMTP_URL", (session.data_dir / OUTBOX).as_uri())
     app_url = stack.environment["GIRIH_DATABASE_URL"]
     setup = prepare(owner_url, app_url, session.data_dir / "api-key")
     prepared = asyncio.run(setup)  # noqa: TID251 - a process of its own, which keeps no pool afterwards
@@ -125,7 +129,7 @@ def _start(session: Session, supervisor: Supervisor, facts: Path) -> Stack:
     supervisor.changed = keep
     keep()
     stack.environment |= {"GIRIH_URL": url, "GIRIH_API_KEY": prepared.api_key}
-    _announce(session, url, prepared, time.perf_counter() - began)
+    _announce(session, stack, url, prepared, time.perf_counter() - began)
     return stack
 
 
@@ -139,6 +143,7 @@ def _facts_writer(facts: Path, stack: Stack, url: str, prepared: Prepared) -> Ca
             "database_url": stack.environment["GIRIH_DATABASE_URL"],
             "redis_url": stack.environment["GIRIH_REDIS_URL"],
             "master_key_file": stack.environment.get("GIRIH_MASTER_KEY_FILE", ""),
+            "outbox": str(facts.parent / OUTBOX),
             "pids": {"dev": os.getpid()} | stack.supervisor.pids(),
         }
         write_private(facts, json.dumps(known, indent=2) + "\n")
@@ -146,13 +151,15 @@ def _facts_writer(facts: Path, stack: Stack, url: str, prepared: Prepared) -> Ca
     return write
 
 
-def _announce(session: Session, url: str, prepared: Prepared, seconds: float) -> None:
+def _announce(session: Session, stack: Stack, url: str, prepared: Prepared, seconds: float) -> None:
     note(f"worker and API ready ({seconds:.1f} s)")
     note(f"  API  {url}", "ok")
     where = session.data_dir / "dev.json"
     if prepared.is_new:
         note(f"  key  {prepared.api_key}")
         note(f"       shown this once; other commands find it in {where} while this runs")
+    if stack.environment["GIRIH_SMTP_URL"].startswith("file:"):
+        note(f"  mail goes to {session.data_dir / OUTBOX}, since GIRIH_SMTP_URL is not set")
     if session.data_dir.name != ".girih":
         note(f"       commands elsewhere need GIRIH_URL and GIRIH_API_KEY from {where}")
 
