@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+import threading
 from dataclasses import replace
 from pathlib import Path
+from socketserver import BaseRequestHandler, ThreadingTCPServer
 from typing import Any
 
 import pytest
@@ -11,14 +14,18 @@ from sqlalchemy.engine import make_url
 from tests.api.conftest import settings_for
 from tests.conftest import Logins
 
+from girih.db.engine import make_engine
 from girih.db.health import DatabaseHealth, examine
 from girih.db.revisions import head
 from girih.errors import GirihError, InvalidInput, Unavailable
 from girih.wiring.database import require_usable
 from girih.wiring.environment import read_settings
+from girih.wiring.floors import POSTGRES, VECTOR, numbers, require_queue_floor
 from girih.wiring.server import open_girih
 
-GOOD = DatabaseHealth("girih_app", superuser=False, bypasses=False, owns=False, revision="0042")
+GOOD = DatabaseHealth(
+    "girih_app", superuser=False, bypasses=False, owns=False, revision="0042", server=18, vector="0.8.1"
+)
 
 
 def test_a_good_database_passes() -> None:
@@ -108,3 +115,57 @@ async def test_a_login_that_does_not_work_is_explained_without_its_password(
         async with open_girih(settings_for(wrong, tmp_path)):
             raise AssertionError("it opened")
     assert "hunter2" not in caught.value.message + str(caught.value.help)
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({"server": 14}, "PostgreSQL 14, and girih needs 15 or newer"),
+        ({"vector": "0.6.2"}, "pgvector 0.6.2, and girih needs 0.7 or newer"),
+        ({"vector": "0.5"}, "pgvector 0.5,"),
+    ],
+)
+def test_servers_that_are_too_old_are_refused_in_words(more: dict[str, Any], words: str) -> None:
+    with pytest.raises(Unavailable, match=words) as refused:
+        require_usable(replace(GOOD, **more), "0042")
+    assert refused.value.help
+    for vector in ("0.7.0", "0.10", "1.0.0-dev", None):
+        require_usable(replace(GOOD, vector=vector, server=15), "0042")
+
+
+async def test_the_versions_are_those_of_the_servers(database_url: str) -> None:
+    engine = make_engine(database_url, pool_size=1)
+    found = await examine(engine)
+    await engine.dispose()
+    assert found.server >= POSTGRES
+    assert found.vector is not None and numbers(found.vector) >= VECTOR
+
+
+class OldRedis(BaseRequestHandler):
+    """Answers as a Redis of some version does, to what a client says first and to `INFO`."""
+
+    version = ""
+
+    def handle(self) -> None:
+        while asked := self.request.recv(4096):
+            for name in re.findall(rb"\r\n(HELLO|CLIENT|SELECT|INFO)\r\n", asked, re.IGNORECASE):
+                text = f"# Server\r\nredis_version:{self.version}\r\n".encode()
+                said = b"$%d\r\n%s\r\n" % (len(text), text) if name.upper() == b"INFO" else b"+OK\r\n"
+                self.request.sendall(b"-ERR unknown command\r\n" if name.upper() == b"HELLO" else said)
+
+
+@pytest.mark.parametrize(("version", "is_fit"), [("5.0.14", False), ("6.0.9", False), ("6.2.0", True), ("8.0", True)])
+def test_a_redis_that_is_too_old_is_refused_in_words(version: str, is_fit: bool) -> None:
+    handler = type("Handler", (OldRedis,), {"version": version})
+    with ThreadingTCPServer(("127.0.0.1", 0), handler) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"redis://127.0.0.1:{server.server_address[1]}/0?protocol=2"
+        if is_fit:
+            require_queue_floor(url)
+        else:
+            with pytest.raises(Unavailable, match=rf"Redis {version}, and girih needs 6\.2 or newer"):
+                require_queue_floor(url)
+        server.shutdown()
+    require_queue_floor("")
+    require_queue_floor("redis://127.0.0.1:1/0")

@@ -58,6 +58,8 @@ COMMANDS: Mapping[str, str] = {
     "secrets": "Set, list and delete secrets, and rotate the keys they are kept under.",
     "keys": "List, make, rotate and revoke API keys, and limit what each may do.",
     "members": "List and invite the members of the organization, and say what they may do.",
+    "service-accounts": "Give programs roles, and keys that may do no more than these.",
+    "organization": "Show, export, divide or end the organization; suspend one as the operator.",
     "audit": "Show who did what in the organization, and verify the log.",
     "data-stores": "Let collections follow sources, and sync them.",
     "ingest": "Bring files and folders into a collection.",
@@ -68,6 +70,7 @@ COMMANDS: Mapping[str, str] = {
     "models": "List models, bind them to what answers here, and try them.",
     "tools": "List tools and try one; import those of MCP servers and API descriptions.",
     "eval": "Measure how well searches answer questions with known answers.",
+    "backup": "Write an installation into one file, check it, and restore it.",
     "dev": "Run everything on this machine, with embedded servers.",
     "doctor": "Check what girih needs on this machine.",
 }

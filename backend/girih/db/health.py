@@ -17,7 +17,9 @@ _ROLE = text(
     "SELECT current_user AS name, rolsuper, rolbypassrls, EXISTS ("
     "  SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
     "  WHERE c.relowner = r.oid AND c.relkind IN ('r', 'p', 'v', 'm') AND n.nspname = current_schema()"
-    ") AS owns FROM pg_roles r WHERE rolname = current_user"
+    ") AS owns, current_setting('server_version_num')::int / 10000 AS server, "
+    "(SELECT extversion FROM pg_extension WHERE extname = 'vector') AS vector "
+    "FROM pg_roles r WHERE rolname = current_user"
 )
 _REVISION = text("SELECT version_num FROM alembic_version")
 _HAS_REVISION = text("SELECT to_regclass('alembic_version') IS NOT NULL")
@@ -32,6 +34,10 @@ class DatabaseHealth:
     bypasses: bool
     owns: bool
     revision: str | None
+    server: int
+    """PostgreSQL's major version."""
+    vector: str | None
+    """pgvector's version; `None` where it is not installed."""
 
 
 async def examine(engine: AsyncEngine) -> DatabaseHealth:
@@ -46,7 +52,7 @@ async def examine(engine: AsyncEngine) -> DatabaseHealth:
             revision = (await connection.execute(_REVISION)).scalar_one_or_none() if has_revision else None
     except (OSError, SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError) as fault:
         raise _explained(engine, fault) from fault
-    return DatabaseHealth(role.name, role.rolsuper, role.rolbypassrls, role.owns, revision)
+    return DatabaseHealth(role.name, role.rolsuper, role.rolbypassrls, role.owns, revision, role.server, role.vector)
 
 
 def _explained(engine: AsyncEngine, fault: Exception) -> Unavailable:

@@ -29,6 +29,13 @@ def head() -> str:
     return str(heads.pop())
 
 
+@cache
+def known() -> frozenset[str]:
+    """Every revision this program knows."""
+    found = (_places(file).get("revision") for file in (folder() / "versions").glob("*.py"))
+    return frozenset(str(revision) for revision in found if revision)
+
+
 def _places(file: Path) -> dict[str, object]:
     """What a migration calls itself, and what it builds on; nothing of it runs."""
     return {

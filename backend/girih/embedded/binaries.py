@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import shutil
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -26,6 +27,17 @@ def postgres_installation() -> Path:
         if root and (root / folder / "bin" / "postgres").is_file():
             return root / folder
     raise Unavailable("no PostgreSQL comes with this installation", help=_HELP.format("GIRIH_DATABASE_URL"))
+
+
+def postgres_program(name: str) -> Path:
+    """One of PostgreSQL's own tools, such as `pg_dump`: that of a wheel, else the machine's. Raises `Unavailable`."""
+    found = [root / folder / "bin" / name for package, folder in _POSTGRES_WHEELS if (root := _package(package))]
+    machine = shutil.which(name)
+    usable = [path for path in found if path.is_file()] + ([Path(machine)] if machine else [])
+    if not usable:
+        way_out = "install the client programs of PostgreSQL, or pip install 'girih[server]'"
+        raise Unavailable(f"there is no `{name}` on this machine", help=way_out)
+    return usable[0]
 
 
 def valkey_binary() -> Path:

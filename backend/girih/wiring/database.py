@@ -14,6 +14,7 @@ from girih.db.health import NEVER_MIGRATED, DatabaseHealth, examine
 from girih.db.revisions import head
 from girih.errors import InvalidInput, Unavailable
 from girih.settings import Settings
+from girih.wiring.floors import require_database_floor
 
 _DATABASE_URL = "set GIRIH_DATABASE_URL to `postgresql://user:password@host:port/name`, or use `girih dev`"
 
@@ -34,7 +35,8 @@ async def open_database(settings: Settings) -> AsyncIterator[AsyncEngine]:
 
 
 def require_usable(found: DatabaseHealth, head: str) -> None:
-    """Refuse a database that is not migrated to `head`, or a role that could see beyond its organization."""
+    """Refuse a server that is too old, a database not migrated to `head`, or a role that sees too much."""
+    require_database_floor(found)
     if found.superuser or found.bypasses:
         what = "is a superuser" if found.superuser else "may bypass row-level security"
         raise Unavailable(

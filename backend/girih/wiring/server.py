@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -51,6 +52,7 @@ from girih.wiring.dependents import ProjectDependents
 from girih.wiring.documents import open_shelves
 from girih.wiring.environment import dispatch_of, names_of, origins_of, provider_of, require_no_crash
 from girih.wiring.facilities import InstalledFacilities
+from girih.wiring.floors import require_queue_floor
 from girih.wiring.gating import ServerTrials
 from girih.wiring.ingestion import open_news
 from girih.wiring.keys import make_identity
@@ -148,6 +150,7 @@ async def open_girih(settings: Settings) -> AsyncIterator[Girih]:
     facts = Facts(version("girih"), settings.max_upload_mb * 2**20, origins_of(settings), *names_of(settings))
     require_no_crash(settings)
     require_production(settings, "api")
+    await asyncio.to_thread(require_queue_floor, settings.redis_url)
     async with AsyncExitStack() as stack:
         engine = await stack.enter_async_context(open_database(settings))
         uow = UnitOfWork(make_sessions(engine), dispatch_of(settings))

@@ -7,6 +7,7 @@ import sys
 from girih.errors import GirihError
 from girih.launch import launch
 from girih.wiring.environment import read_settings, require_no_crash, worker_roles
+from girih.wiring.floors import require_queue_floor
 from girih.wiring.knowledge import require_worker_settings
 from girih.wiring.production import require_production
 from girih.worker.crew import Crew
@@ -21,6 +22,7 @@ def main() -> int:
         require_production(settings, "worker")
         require_worker_settings(settings)
         require_no_crash(settings)
+        require_queue_floor(settings.redis_url)
         roles = worker_roles(settings)
     except GirihError as fault:
         sys.stderr.write(f"girih: {fault.message}\n" + (f"  {fault.help}\n" if fault.help else ""))
