@@ -47,6 +47,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "create_key": {"json": {"name": "x", "permissions": ["agents:read"]}},
     "trust_issuer": {"json": {"issuer": ISSUER, "audience": "girih", "role": "viewer"}},
     "exchange_sign_in_code": {"json": {"code": "x"}},
+    "join_by_invitation": {"json": {"token": "x"}},
     "link_identity": {"json": {"code": "x"}},
     "set_budget": {"json": {"target": "project", "period": "month", "tokens": 1_000_000_000}},
     "answer_interrupt": {"json": {"answer": {"answer": "x"}}},

@@ -248,6 +248,20 @@ async def test_an_identity_is_linked_by_hand_and_to_one_account_only(place: Plac
     assert (await ann.delete(f"/v1/account/identities/{linked.json()['id']}")).status_code == 204
 
 
+async def test_whoever_has_no_password_joins_by_an_invitation(place: Place) -> None:
+    email = place.somebody()
+    person = await place.signed_in()
+    is_problem(await person.get("/v1/agents"), 403, "forbidden")
+    elsewhere = (await place.key.post("/v1/invitations", json={"email": "x@example.com", "role": "viewer"})).json()
+    is_problem(await person.post("/v1/account/invitations", json={"token": elsewhere["token"]}), 403, "forbidden")
+    invited = (await place.key.post("/v1/invitations", json={"email": email.upper(), "role": "viewer"})).json()
+    joined = await person.post("/v1/account/invitations", json={"token": invited["token"]})
+    assert [one["roles"] for one in joined.json()["places"]] == [["viewer"]]
+    assert (await person.get("/v1/agents")).status_code == 200
+    is_problem(await person.post("/v1/account/invitations", json={"token": invited["token"]}), 401, "unauthorized")
+    is_problem(await place.key.post("/v1/account/invitations", json={"token": "x"}), 401, "unauthorized")
+
+
 LIES: dict[str, tuple[dict[str, Any], str]] = {
     "another nonce": ({"claims": {"nonce": "x"}}, "made for another sign-in"),
     "no nonce": ({"claims": {"nonce": None}}, "made for another sign-in"),

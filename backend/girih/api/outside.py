@@ -14,7 +14,7 @@ from girih.api.deps import GuardedRoute, Person, Wired, public
 from girih.api.routers import Router
 from girih.api.shapes import Body, Page
 from girih.services.identity.outside import OPEN, Returned
-from girih.services.identity.people_schemas import IdentityOut, IdentityProviderOut, SignedIn
+from girih.services.identity.people_schemas import AccountOut, IdentityOut, IdentityProviderOut, SignedIn
 
 
 class ComingBack(GuardedRoute):
@@ -49,6 +49,12 @@ class CodeIn(Body):
     def shown(self) -> tuple[str, str | None]:
         """Both, in the clear."""
         return self.code.get_secret_value(), self.verifier.get_secret_value() if self.verifier else None
+
+
+class InvitedIn(Body):
+    """An invitation."""
+
+    token: Secret
 
 
 @router.get("/auth/oidc", operation_id="list_identity_providers", dependencies=[public])
@@ -105,6 +111,12 @@ async def finish_outside_sign_in(
 async def exchange_sign_in_code(girih: Wired, body: CodeIn, client: Client = "") -> SignedIn:
     """Begin a session with the code that a sign-in elsewhere ended with. It is good once, for a minute."""
     return await girih.people.links.sign_in(*body.shown, client)
+
+
+@router.post("/account/invitations", operation_id="join_by_invitation")
+async def join_by_invitation(girih: Wired, person: Person, body: InvitedIn) -> AccountOut:
+    """Become a member by an invitation to the address of the person who calls, who needs no password for it."""
+    return await girih.people.members.join(person, body.token.get_secret_value())
 
 
 @router.get("/account/identities", operation_id="list_identities")

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import UnitOfWork, Work
-from girih.errors import Conflict, InvalidInput, NotFound, Unauthorized
+from girih.errors import Conflict, Forbidden, InvalidInput, NotFound, Unauthorized
 from girih.language.spec.suggest import hint
 from girih.services.audit.service import record
 from girih.services.identity import member_repository as repository
@@ -23,6 +23,7 @@ from girih.services.identity.keys import read_key
 from girih.services.identity.member_repository import Grant
 from girih.services.identity.names import person_name
 from girih.services.identity.people_schemas import (
+    AccountOut,
     GrantOut,
     InvitationOut,
     MemberOut,
@@ -34,6 +35,7 @@ from girih.services.identity.post import Post
 from girih.services.identity.roles import OWNER, POLICY, permissions_of
 from girih.services.identity.schemas import PERMISSIONS
 from girih.services.identity.tables import Invitation
+from girih.services.identity.tokens import Holder
 
 OPEN: Final = timedelta(days=7)
 """How long an invitation holds."""
@@ -114,17 +116,37 @@ class MemberService:
 
         Raises `Unauthorized` for an invitation that does not hold, always with the same words.
         """
-        shown, name = read_key(token), person_name(name)
+        name, row = person_name(name), await self._invitation(token)
+        account_id = await self._accounts.register(row.email, name, password)
+        await self._join(row, account_id)
+        return await self._accounts.begin(account_id, client)
+
+    async def join(self, holder: Holder, token: str) -> AccountOut:
+        """Let somebody who has signed in become a member by an invitation to his own address.
+
+        Raises `Unauthorized` as `accept` does, `Forbidden` for an invitation to another address.
+        """
+        row, person = await self._invitation(token), await self._accounts.me(holder)
+        if row.email != person.email:
+            raise Forbidden("this invitation is for another address", help="ask for one to your own address")
+        await self._join(row, person.id)
+        return await self._accounts.me(holder)
+
+    async def _invitation(self, token: str) -> Invitation:
+        """The invitation that a token is for. Raises `Unauthorized` for one that does not hold."""
+        shown = read_key(token)
         if shown is None:
             raise _refused()
         async with self._uow.reading_for("invitation", row=shown.id) as work:
             row = await repository.invitation(work, shown.id)
         if row is None or not hmac.compare_digest(row.hash, shown.hash) or not _is_open(row):
             raise _refused()
-        account_id = await self._accounts.register(row.email, name, password)
+        return row
+
+    async def _join(self, row: Invitation, account_id: UUID) -> None:
         scope = OrgScope(row.org_id, row.org_id, actor=f"user:{account_id}")
         async with self._uow(scope) as work, keeping_an_owner(work):
-            held = await repository.invitation(work, shown.id, held=True)
+            held = await repository.invitation(work, row.id, held=True)
             if held is None or not _is_open(held):
                 raise _refused()
             held.accepted_at = datetime.now(UTC)
@@ -132,7 +154,6 @@ class MemberService:
             await repository.set_grant(work, account_id, held.role, held.project_id)
             await record(work, "member.joined", f"user:{account_id}", org_wide=True, role=held.role)
         self._accounts.forget(account_id)
-        return await self._accounts.begin(account_id, client)
 
     async def set_roles(self, scope: OrgScope, account_id: UUID, roles: Sequence[Wanted]) -> MemberOut:
         """Give a member these roles in place of all that he has. Raises as `invite` does, and for the last owner."""
