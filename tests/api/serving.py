@@ -11,6 +11,8 @@ from typing import Literal
 import uvicorn
 from fastapi import FastAPI
 
+from girih.api.heads import BoundedHttp
+
 
 @asynccontextmanager
 async def served(app: FastAPI, ws: Literal["none", "auto"] = "none", *, started: bool = False) -> AsyncIterator[str]:
@@ -22,6 +24,7 @@ async def served(app: FastAPI, ws: Literal["none", "auto"] = "none", *, started:
         log_config=None,
         access_log=False,
         ws=ws,
+        http=BoundedHttp,
         lifespan="off" if started else "auto",
         timeout_graceful_shutdown=3,
     )

@@ -18,7 +18,7 @@ from girih.api.errors import BodyTooLarge
 from girih.api.open_streams import Streams
 from girih.api.sse import EventStream
 from girih.db.tenancy import OrgScope
-from girih.errors import Forbidden, InvalidInput, TooManyAtOnce, Unauthorized
+from girih.errors import Forbidden, InvalidInput, TooManyAtOnce, Unauthorized, Unsupported
 from girih.services.identity.tokens import Holder, is_token
 from girih.wiring.server import Girih
 
@@ -131,6 +131,7 @@ class GuardedRoute(APIRoute):
             unknown = sorted(set(request.query_params) - parameters)
             if unknown and not self.any_parameters:
                 raise _unknown_parameter(unknown[0], parameters)
+            _require_plain(request)
             incoming = limited(request, self.limit(request))
             return await placed(request, await given(request, incoming))
 
@@ -173,6 +174,13 @@ def _parameters(dependant: Dependant) -> Iterator[str]:
 def _unknown_parameter(name: str, known: Collection[str]) -> InvalidInput:
     taken = f"this address takes: {', '.join(sorted(known))}" if known else "this address takes no parameters"
     return InvalidInput(f"unknown query parameter '{name}'", help=taken)
+
+
+def _require_plain(request: Request) -> None:
+    """Refuse a body that is compressed: nobody knows how large it is before it is too late."""
+    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    if encoding not in ("", "identity"):
+        raise Unsupported("bodies are taken as they are, not compressed", help="leave out `Content-Encoding`")
 
 
 def limited(request: Request, limit: int) -> Request:

@@ -16,6 +16,7 @@ from fastapi import FastAPI
 from uvicorn.loops.auto import auto_loop_factory
 
 from girih.api.app import create_app
+from girih.api.heads import BoundedHttp
 from girih.api.open_streams import HEARTBEAT
 from girih.api.ws import LONGEST_MESSAGE
 from girih.errors import Conflict, GirihError, Unavailable
@@ -68,6 +69,7 @@ async def serve() -> None:
             create_app(girih),
             log_config=None,
             access_log=False,
+            http=BoundedHttp,
             server_header=False,
             # Else whoever calls could name another address for himself.
             proxy_headers=bool(settings.trusted_proxies),
