@@ -148,9 +148,7 @@ async def open_girih(settings: Settings) -> AsyncIterator[Girih]:
     Raises `InvalidInput` for settings that cannot work, and what `open_database` raises.
     """
     facts = Facts(version("girih"), settings.max_upload_mb * 2**20, origins_of(settings), *names_of(settings))
-    require_no_crash(settings)
-    require_production(settings, "api")
-    await asyncio.to_thread(require_queue_floor, settings.redis_url)
+    await _require_fit(settings)
     async with AsyncExitStack() as stack:
         engine = await stack.enter_async_context(open_database(settings))
         uow = UnitOfWork(make_sessions(engine), dispatch_of(settings))
@@ -180,21 +178,15 @@ async def open_girih(settings: Settings) -> AsyncIterator[Girih]:
         tools = make_tool_service(stack, settings, uow, registry, secrecy.secrets)
         shelf = make_shelf(uow, retention, registry, knowledge, agents.marking)
         organizations = await open_organizations(stack, settings, uow, identity, people.accounts)
-        last, warm = (secrecy.secrets, shelf, models, tools), partial(warm_up, *loads)
-        yield Girih(
-            *nouns,
-            *more,
-            *shelves,
-            sources,
-            jobs,
-            facts,
-            readiness,
-            warm,
-            people,
-            limits,
-            *last,
-            organizations=organizations,
-        )
+        rest = sources, jobs, facts, readiness, partial(warm_up, *loads), people, limits
+        yield Girih(*nouns, *more, *shelves, *rest, secrecy.secrets, shelf, models, tools, organizations)
+
+
+async def _require_fit(settings: Settings) -> None:
+    """Refuse what should not be started, before anything is opened."""
+    require_no_crash(settings)
+    require_production(settings, "api")
+    await asyncio.to_thread(require_queue_floor, settings.redis_url)
 
 
 def _agents(
