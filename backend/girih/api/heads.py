@@ -54,6 +54,6 @@ class BoundedHttp(HttpToolsProtocol):
         super().on_message_complete()
 
     def _refuse(self) -> None:
-        if self.cycle is None or self.cycle.response_complete:
+        if not self.tasks:  # else an answer is under way already
             self.transport.write(_REFUSAL % (len(_WORDS), _WORDS))
         self.transport.close()

@@ -235,14 +235,31 @@ async def test_alerts_are_published_once(desk: Desk) -> None:
     await desk.run()
     await desk.usage.allowances.close()
     published = await desk.office.sql("SELECT type, data FROM domain_events ORDER BY at")
-    assert [row.type for row in published] == ["budget.warning"]
-    assert (published[0].data["budget_id"], published[0].data["percent"]) == (str(budget.id), 80)
+    assert [row.type for row in published] == ["budget.warning", "budget.warning"]
+    assert [(row.data["budget_id"], row.data["percent"]) for row in published] == [
+        (str(budget.id), 50),
+        (str(budget.id), 80),
+    ]
     await desk.run()
     with pytest.raises(BudgetExceeded):
         await desk.run()
     await desk.usage.allowances.close()
     published = await desk.office.sql("SELECT type FROM domain_events ORDER BY at")
-    assert [row.type for row in published] == ["budget.warning", "budget.exceeded"]
+    assert [row.type for row in published] == ["budget.warning", "budget.warning", "budget.exceeded"]
+
+
+async def test_a_budget_says_when_it_wants_to_be_heard_of(desk: Desk) -> None:
+    asked = BudgetIn(target="project", period="day", tokens=125, alerts=[70, 100, 70])
+    assert (await desk.usage.set_budget(desk.scope, asked)).alerts == [70, 100]
+    await desk.run()
+    await desk.usage.allowances.close()
+    published = await desk.office.sql("SELECT data FROM domain_events ORDER BY at")
+    assert [row.data["percent"] for row in published] == [70]
+    quiet = await desk.usage.set_budget(desk.scope, BudgetIn(target="project", period="day", tokens=210, alerts=[]))
+    assert quiet.alerts == []
+    await desk.run()
+    await desk.usage.allowances.close()
+    assert len(await desk.office.sql("SELECT data FROM domain_events")) == 1
 
 
 async def test_what_is_never_recorded_is_not_held_against_a_budget(desk: Desk) -> None:

@@ -30,9 +30,6 @@ CLOSE = 0.9
 LARGER = 4
 """A limit is close, too, when this many calls as large as the largest so far would use it up."""
 MOST_KNOWN = 10_000
-ALERTS = (80, 100)
-"""Percentages at which an event is published, once in each period."""
-
 Level = tuple[str, UUID]
 Tell = Callable[[OrgScope, str, JsonObject, str], Awaitable[object]]
 """Publishes a domain event: whose, its type, its data, and the key under which it is published once."""
@@ -173,7 +170,7 @@ class Allowances:
     async def _alert(self, scope: OrgScope, known: _Known) -> None:
         for state in known.states:
             share = _share(state, self._spent(known, state))
-            for percent in ALERTS:
+            for percent in state.alerts:
                 once = state.id, period_of(state)[0], percent
                 if share * 100 >= percent and once not in self._told and self._tell is not None:
                     self._told.add(once)

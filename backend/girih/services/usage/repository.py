@@ -43,6 +43,8 @@ class BudgetState:
     spent_tokens: int
     today: date
     """The day (UTC) at the database."""
+    alerts: tuple[int, ...] = ()
+    """The percentages at which an event is published, once in each period."""
 
 
 async def used(
@@ -86,7 +88,8 @@ async def add(work: Work, row: dict[str, Any]) -> None:
 
 async def put(work: Work, scope: OrgScope, values: dict[str, Any]) -> UUID:
     """Set the budget of a target and period, in the place of the one before."""
-    row = {"cost_usd": _decimal(values["cost_usd"]), "tokens": values["tokens"], "created_by": scope.actor}
+    limits = {"cost_usd": _decimal(values["cost_usd"]), "tokens": values["tokens"], "alerts": values["alerts"]}
+    row = {**limits, "created_by": scope.actor}
     statement = insert(SpendingBudget).values(id=new_id(), org_id=scope.org_id, **(values | row))
     kept = statement.on_conflict_do_update(
         index_elements=["org_id", "target", "subject", "period"], set_=row
@@ -170,6 +173,7 @@ def _state(row: Any, cost: Decimal, tokens: Decimal, today: date) -> BudgetState
         spent_usd=float(cost),
         spent_tokens=int(tokens),
         today=today,
+        alerts=tuple(row.alerts),
     )
 
 

@@ -55,6 +55,8 @@ class BudgetIn(BaseModel):
     period: Period
     cost_usd: Annotated[float | None, Field(ge=0, le=1e9, allow_inf_nan=False)] = None
     tokens: Annotated[int | None, Field(ge=0, le=10**15)] = None
+    alerts: Annotated[list[Annotated[int, Field(ge=1, le=100)]], Field(max_length=10)] = [50, 80, 100]
+    """Percentages at which an event is published, once in each period: `budget.warning`, at 100 `budget.exceeded`."""
 
     @model_validator(mode="after")
     def _whole(self) -> BudgetIn:
@@ -75,6 +77,8 @@ class BudgetOut(BaseModel):
     period: Period
     cost_usd: float | None
     tokens: int | None
+    alerts: list[int]
+    """The percentages at which an event is published, once in each period."""
     spent_usd: float
     spent_tokens: int
     frees_at: datetime

@@ -77,7 +77,8 @@ class UsageService:
             if body.key_id is not None and not await keys.has_key(work, scope, body.key_id):
                 raise NotFound(f"no key `{body.key_id}`", help="list the keys to find its id")
             values = {"project_id": project, "target": body.target, "subject": subject, "period": body.period}
-            made = await repository.put(work, scope, values | {"cost_usd": body.cost_usd, "tokens": body.tokens})
+            limits = {"cost_usd": body.cost_usd, "tokens": body.tokens, "alerts": sorted(set(body.alerts))}
+            made = await repository.put(work, scope, values | limits)
             states = await repository.states(work, scope, every=True)
             whole = body.target == "organization"
             told = body.model_dump(mode="json", exclude_none=True)
@@ -152,6 +153,7 @@ def _out(state: BudgetState) -> BudgetOut:
         period=state.period,
         cost_usd=state.cost_usd,
         tokens=state.tokens,
+        alerts=list(state.alerts),
         spent_usd=state.spent_usd,
         spent_tokens=state.spent_tokens,
         frees_at=moment(period_of(state)[1]),

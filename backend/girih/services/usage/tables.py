@@ -7,12 +7,14 @@ from decimal import Decimal
 from uuid import UUID
 
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     CheckConstraint,
     Date,
     DateTime,
     ForeignKey,
     Index,
+    Integer,
     Numeric,
     SmallInteger,
     Text,
@@ -72,6 +74,8 @@ class SpendingBudget(OrgOwned, Base):
     period: Mapped[str] = mapped_column(Text)
     cost_usd: Mapped[Decimal | None] = mapped_column(Numeric)
     tokens: Mapped[int | None] = mapped_column(BigInteger)
+    alerts: Mapped[list[int]] = mapped_column(ARRAY(Integer), server_default="{50,80,100}")
+    """The percentages at which an event is published, once in each period."""
     created_by: Mapped[str] = mapped_column(Text)
 
 
