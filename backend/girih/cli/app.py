@@ -58,6 +58,7 @@ COMMANDS: Mapping[str, str] = {
     "secrets": "Set, list and delete secrets, and rotate the keys they are kept under.",
     "keys": "List, make, rotate and revoke API keys, and limit what each may do.",
     "members": "List and invite the members of the organization, and say what they may do.",
+    "issuers": "Let the users of an app call with the tokens that its own provider gives them.",
     "service-accounts": "Give programs roles, and keys that may do no more than these.",
     "organization": "Show, export, divide or end the organization; suspend one as the operator.",
     "audit": "Show who did what in the organization, and verify the log.",

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-import sys
-from collections.abc import AsyncIterator
+from collections.abc import Iterator
 
 import httpx
 import pytest
+from tests.providers.oidc.mocked import mocked_provider
 
 from girih.providers.oidc.issuers import LARGEST, Issuer, Issuers
 from girih.providers.oidc.provider import Provider, Registration, Request
@@ -16,24 +15,12 @@ from girih.providers.outbound import OutboundClient
 
 CALLBACK = "http://girih.test/v1/auth/oidc/mock/callback"
 REQUEST = Request("the state", "the nonce", "v" * 43)
-SERVER = """
-import sys, oidc_provider_mock as mock
-ann = mock.User(sub="ann", claims={"email": "Ann@example.com", "email_verified": True, "name": "Ann"})
-with mock.run_server_in_thread(require_nonce=True, user_claims=[ann]) as server:
-    print(server.server_port, flush=True)
-    sys.stdin.read()
-"""
 
 
-@pytest.fixture
-async def url() -> AsyncIterator[str]:
-    pipes = {"stdin": asyncio.subprocess.PIPE, "stdout": asyncio.subprocess.PIPE, "stderr": asyncio.subprocess.DEVNULL}
-    process = await asyncio.create_subprocess_exec(sys.executable, "-W", "ignore", "-c", SERVER, **pipes)
-    assert process.stdin is not None and process.stdout is not None
-    port = int(await process.stdout.readline())
-    yield f"http://localhost:{port}"
-    process.stdin.close()
-    await process.wait()
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    with mocked_provider() as url:
+        yield url
 
 
 async def signed_in(provider: Provider, **form: str) -> httpx.URL:
