@@ -12,7 +12,7 @@ from tests.services.agents.workspaces import ASKING, BOOK, HELLO, LOOKUP, SMALL
 from girih.db.engine import make_engine
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import UnitOfWork
-from girih.errors import NotFound, SpecInvalid
+from girih.errors import SpecInvalid
 from girih.services.agents.schemas import ApplyOut
 from girih.services.agents.service import AgentService
 from girih.services.registry.service import RegistryService
@@ -184,10 +184,13 @@ async def refuse_owner(url: str, scope: OrgScope, statement: str) -> None:
     await engine.dispose()
 
 
-async def test_versions_go_with_their_organization(agents: AgentService, scope: OrgScope, uow: UnitOfWork) -> None:
+async def test_the_application_cannot_remove_an_organization_with_its_versions(
+    agents: AgentService, scope: OrgScope, uow: UnitOfWork
+) -> None:
+    """One row would take along all that never changes."""
     await agents.apply(scope, {"hello.yaml": HELLO})
-    async with uow(scope) as work:
-        await work.session.execute(text("DELETE FROM organizations"))
-    assert await rows(uow, scope, "agent_versions") == 0
-    with pytest.raises(NotFound):
-        await agents.agent(scope, "hello")
+    with pytest.raises(DBAPIError, match="permission denied"):
+        async with uow(scope) as work:
+            await work.session.execute(text("DELETE FROM organizations"))
+    assert await rows(uow, scope, "agent_versions") == 1
+    assert (await agents.agent(scope, "hello")).source == HELLO
