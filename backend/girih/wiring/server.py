@@ -178,8 +178,8 @@ async def open_girih(settings: Settings) -> AsyncIterator[Girih]:
         tools = make_tool_service(stack, settings, uow, registry, secrecy.secrets)
         shelf = make_shelf(uow, retention, registry, knowledge, agents.marking)
         organizations = await open_organizations(stack, settings, uow, identity, people.accounts)
-        rest = sources, jobs, facts, readiness, partial(warm_up, *loads), people, limits
-        yield Girih(*nouns, *more, *shelves, *rest, secrecy.secrets, shelf, models, tools, organizations)
+        last, warm = (secrecy.secrets, shelf, models, tools, organizations), partial(warm_up, *loads)
+        yield Girih(*nouns, *more, *shelves, sources, jobs, facts, readiness, warm, people, limits, *last)
 
 
 async def _require_fit(settings: Settings) -> None:
