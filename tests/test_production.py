@@ -51,6 +51,7 @@ BAD: dict[str, list[dict[str, Any]]] = {
     ],
     "GIRIH_STORAGE_SECRET_KEY": [{"storage_secret_key": ""}, {"storage_secret_key": "minioadmin"}],
     "GIRIH_VAULT_URL": [{"GIRIH_VAULT_URL": "http://vault.example"}],
+    "GIRIH_SMTP_URL": [{"smtp_url": "file:///srv/outbox"}, {"smtp_url": "smtp://evil.example?starttls=never"}],
     "GIRIH_TEST_BUILD": [{"test_build": True}, {"crash_at": "anywhere"}],
     "GIRIH_PRODUCTION": [{}],
 }
@@ -65,6 +66,8 @@ FINE: list[dict[str, Any]] = [
     {"cors_origins": []},
     {"cors_origins": ["http://localhost:3000"]},
     {"master_key": "aws-kms:alias/girih"},
+    {"smtp_url": "smtp://127.0.0.1:25?starttls=never"},
+    {"smtp_url": f"smtps://girih:{PASSWORD}@mail.example"},
     {"GIRIH_VAULT_URL": "", "storage_access_key": "", "storage_secret_key": ""},
 ]
 
@@ -107,6 +110,7 @@ WRONG = {
     "GIRIH_STORAGE_ACCESS_KEY": "minioadmin",
     "GIRIH_STORAGE_SECRET_KEY": "minioadmin",
     "GIRIH_VAULT_URL": "http://vault.example",
+    "GIRIH_SMTP_URL": "file:///srv/outbox",
     "GIRIH_TEST_BUILD": "1",
 }
 

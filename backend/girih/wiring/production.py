@@ -93,6 +93,17 @@ def _vault(settings: Settings) -> Fault:
     return "is not https: the token for it would travel readable" if is_open else None
 
 
+def _mail(settings: Settings) -> Fault:
+    try:
+        parts = urlsplit(settings.smtp_url.get_secret_value())
+    except ValueError:
+        return None  # no URL at all: whoever opens it says so
+    if parts.scheme == "file":
+        return "is a folder, and whoever reads it could take anybody's account"
+    is_open = "starttls=never" in parts.query and (parts.hostname or "") not in _LOCAL
+    return "lets mails travel readable, with tokens in them" if is_open else None
+
+
 def _test_build(settings: Settings) -> Fault:
     return "is set, and lets a process be ended on purpose" if settings.test_build or settings.crash_at else None
 
@@ -109,6 +120,7 @@ NEEDS: tuple[Need, ...] = (
     Need("GIRIH_CORS_ORIGINS", ("api",), _origins, "name each origin, with https"),
     Need("GIRIH_STORAGE_SECRET_KEY", SERVERS, _bucket, "take the one that the bucket's server made"),
     Need("GIRIH_VAULT_URL", SERVERS, _vault, "reach it over https"),
+    Need("GIRIH_SMTP_URL", ("api",), _mail, "smtps://user:PASSWORD@host:465, or leave out starttls=never"),
     Need("GIRIH_TEST_BUILD", SERVERS, _test_build, "unset it, and GIRIH_CRASH_AT"),
     Need("GIRIH_PRODUCTION", ("dev",), _dev, "start `python -m girih.api` and `python -m girih.worker`, or unset it"),
 )
