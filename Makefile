@@ -5,7 +5,7 @@ SERVER := $(VENV)/.installed-server
 DEV := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check lint types imports fix migration bench docs clean
+.PHONY: help run demo test check lint types imports fix migration bench docs lock sbom clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -44,6 +44,15 @@ bench: $(DEV) ## measure against raw LangGraph in one run
 
 docs: $(DEV) ## write the generated reference pages
 	@$(BIN)/python docs/generate.py
+
+lock: $(DEV) ## pin what the image installs, each package with its hashes
+	@$$(command -v uv || echo $(BIN)/uv) pip compile --quiet --universal --upgrade --python-version 3.13 --extra server \
+		--extra s3 --generate-hashes --no-header --no-annotate --output-file requirements.lock pyproject.toml
+
+sbom: $(DEV) ## list what the image is made of, as CycloneDX, in dist/
+	@mkdir -p dist
+	@$(BIN)/python -W ignore -m cyclonedx_py requirements requirements.lock --pyproject pyproject.toml \
+		--output-reproducible --output-file dist/girih.cdx.json
 
 clean: ## remove the environment and caches; databases in .girih stay
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

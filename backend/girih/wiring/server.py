@@ -177,9 +177,9 @@ async def open_girih(settings: Settings) -> AsyncIterator[Girih]:
         models = make_model_service(stack, settings, uow, registry, provider, secrecy.secrets, usage.allowances, events)
         tools = make_tool_service(stack, settings, uow, registry, secrecy.secrets)
         shelf = make_shelf(uow, retention, registry, knowledge, agents.marking)
-        organizations = await open_organizations(stack, settings, uow, identity, people.accounts)
-        last, warm = (secrecy.secrets, shelf, models, tools, organizations), partial(warm_up, *loads)
-        yield Girih(*nouns, *more, *shelves, sources, jobs, facts, readiness, warm, people, limits, *last)
+        orgs = await open_organizations(stack, settings, uow, identity, people.accounts)
+        first, warm, secrets = (*nouns, *more, *shelves), partial(warm_up, *loads), secrecy.secrets
+        yield Girih(*first, sources, jobs, facts, readiness, warm, people, limits, secrets, shelf, models, tools, orgs)
 
 
 async def _require_fit(settings: Settings) -> None:
