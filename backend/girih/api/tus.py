@@ -13,7 +13,7 @@ import orjson
 from fastapi import Request, Response
 
 from girih.api.deps import Wired, public, requires
-from girih.api.errors import MEDIA_TYPE
+from girih.api.errors import MEDIA_TYPE, request_id
 from girih.api.given import given_of
 from girih.api.routers import Router
 from girih.api.uploads import UploadRoute, largest
@@ -41,10 +41,10 @@ class TusRoute(UploadRoute):
                     _require_version(request)
                 response = await answer(request)
             except _Unspoken as fault:
-                response = _problem(fault, 412, "Precondition Failed")
+                response = _problem(request, fault, 412, "Precondition Failed")
                 response.headers.update(_HEAD | {"tus-version": VERSION, "x-reason": fault.message})
             except ChecksumMismatch as fault:
-                response = _problem(fault, _MISMATCH, "Checksum Mismatch")
+                response = _problem(request, fault, _MISMATCH, "Checksum Mismatch")
             except GirihError as fault:
                 response = request.app.exception_handlers[GirihError](request, fault)
             response.headers["tus-resumable"] = VERSION
@@ -53,9 +53,11 @@ class TusRoute(UploadRoute):
         return handle
 
 
-def _problem(fault: GirihError, status: int, title: str) -> Response:
-    body = {"type": "about:blank", "title": title, "status": status, "code": fault.code}
-    return Response(orjson.dumps(body | {"detail": fault.message, "help": fault.help}), status, media_type=MEDIA_TYPE)
+def _problem(request: Request, fault: GirihError, status: int, title: str) -> Response:
+    """A problem whose status has another name here than elsewhere, or none."""
+    body = {"type": "about:blank", "title": title, "status": status, "detail": fault.message, "code": fault.code}
+    body |= {"error_id": request_id(request.scope)} | ({"help": fault.help} if fault.help else {})
+    return Response(orjson.dumps(body), status, media_type=MEDIA_TYPE)
 
 
 router = Router(prefix="/uploads", tags=["knowledge"], route_class=TusRoute)

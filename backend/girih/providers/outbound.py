@@ -99,7 +99,7 @@ class OutboundClient:
                 return await self._exchange(method, target, dict(headers or {}), content, discard)
         except (TimeoutError, httpx.TimeoutException) as error:
             raise OutboundError("timeout", f"{target.host} did not answer within {timeout:g} s") from error
-        except (httpx.DecodingError, httpx.TransportError, OSError) as error:
+        except (httpx.DecodingError, httpx.InvalidURL, httpx.TransportError, OSError) as error:
             raise _lost(target.host, error) from error
 
     @asynccontextmanager
@@ -111,7 +111,7 @@ class OutboundClient:
                 yield OutboundStream(response.status_code, response.headers, _bounded(response, max_bytes))
         except httpx.TimeoutException as error:
             raise OutboundError("timeout", f"{target.host} was silent for 60 s") from error
-        except (httpx.DecodingError, httpx.TransportError) as error:
+        except (httpx.DecodingError, httpx.InvalidURL, httpx.TransportError) as error:
             raise _lost(target.host, error) from error
 
     async def _exchange(
@@ -160,7 +160,7 @@ def _lost(host: str, error: Exception) -> OutboundError:
         found = found.__cause__ or found.__context__
     if isinstance(error, httpx.RemoteProtocolError) and any(word in str(error) for word in _CLOSED):
         return OutboundError("unreachable", f"{host} closed the connection before its answer was whole")
-    if isinstance(error, httpx.DecodingError | httpx.RemoteProtocolError):
+    if isinstance(error, httpx.DecodingError | httpx.InvalidURL | httpx.RemoteProtocolError):
         return OutboundError("unreadable", f"{host} sent an answer that is not HTTP")
     return OutboundError("unreachable", f"no connection to {host}")
 

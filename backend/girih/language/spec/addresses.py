@@ -31,7 +31,7 @@ def is_local_name(host: str) -> bool:
     The host is read as resolvers would: other letters for the same digits and dots count as these, and what ends in a
     number is an IPv4 address in a spelling that nobody needs, unless it is a plain one.
     """
-    plain = unicodedata.normalize("NFKC", host).strip("[]").rstrip(".").lower()
+    plain = unicodedata.normalize("NFKC", host).replace("。", ".").strip("[]").rstrip(".").lower()
     if "%" in plain or any(plain == name or plain.endswith(f".{name}") for name in _LOCAL_NAMES):
         return True
     try:
