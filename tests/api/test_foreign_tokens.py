@@ -280,6 +280,16 @@ async def test_runs_are_for_the_user_of_the_token_alone(place: Place) -> None:
     assert (await user.patch(f"/v1/runs/{made['id']}", json={"metadata": {"x": 1}})).status_code == 200
 
 
+async def test_memories_are_those_about_the_user_of_the_token(place: Place) -> None:
+    await place.trust()
+    user = place.user(sub="ann")
+    for params in ({}, {"user": "ann"}):
+        assert (await user.get("/v1/memories", params=params)).json()["items"] == []
+        assert (await user.delete("/v1/memories", params=params)).json() == {"deleted": 0}
+    is_problem(await user.get("/v1/memories", params={"user": "bob"}), 403, "forbidden")
+    is_problem(await user.delete("/v1/memories", params={"user": "bob"}), 403, "forbidden")
+
+
 def test_groups_are_names_in_a_claim() -> None:
     claims = {"groups": ["a", "b", "a", 7, "", "x" * 300, "no\nline"], "one": "c", "a.b": ["d"], "deep": {"er": ["e"]}}
     assert groups_in(claims, "groups") == ("a", "b")

@@ -9,7 +9,7 @@ from uuid import UUID
 from girih.db.base import new_id
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import UnitOfWork
-from girih.errors import BadCursor, InvalidInput, NodeError, RunErrorKind, Unavailable
+from girih.errors import BadCursor, Forbidden, InvalidInput, NodeError, RunErrorKind, Unavailable
 from girih.language.nodes.memories import Recollection
 from girih.language.nodes.namespaces import namespace_of, parts_of
 from girih.language.nodes.remember import OWN_KEY
@@ -52,7 +52,7 @@ class MemoryService:
 
         With `user` those about one user; with `namespace` alone the shared ones of that name.
         """
-        before = _cursor(cursor)
+        user, before = _own(scope, user), _cursor(cursor)
         async with self._uow(scope) as work:
             rows = await repository.entries(work, scope, _filters(user, namespace), before=before, limit=limit + 1)
             shown = [_out(row) for row in rows[:limit]]
@@ -60,7 +60,7 @@ class MemoryService:
 
     async def forget(self, scope: OrgScope, *, user: str | None, namespace: str | None, key: str | None) -> Forgotten:
         """Delete memories for good: all about a user, or those of a namespace, or one. Raises `InvalidInput`."""
-        filters = _filters(user, namespace)
+        filters = _filters(_own(scope, user), namespace)
         if not filters or (key is not None and namespace is None):
             raise InvalidInput("nothing says what to delete", help="give user, namespace, or a namespace and a key")
         if key is not None:
@@ -136,6 +136,15 @@ class ProjectMemory:
             return await asyncio.to_thread(self._embedders.get, "default")  # making one may read a model's files
         except Unavailable as fault:
             raise NodeError("unavailable", fault.message, help=fault.help) from fault
+
+
+def _own(scope: OrgScope, user: str | None) -> str | None:
+    """Whose memories are meant. Raises `Forbidden` for somebody else's where the credential says who asks."""
+    if scope.end_user is None:
+        return user
+    if user not in (None, scope.end_user.name):
+        raise Forbidden("these are the memories about somebody else", help="leave `user` out; or ask with an API key")
+    return scope.end_user.name
 
 
 async def _embedded(embedder: Embedder, texts: list[str]) -> list[list[float]]:
