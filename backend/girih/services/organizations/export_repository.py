@@ -101,7 +101,7 @@ async def lines(work: Work, table: Table, columns: Sequence[str]) -> AsyncIterat
     named = ", ".join(_quoted(column) for column in columns)
     place = f"{_quoted(table.schema)}.{_quoted(table.name)}"
     statement = text(
-        f"SELECT row_to_json(x)::text FROM (SELECT {named} FROM {place} WHERE org_id = :org) x"  # noqa: S608 - names from the database's catalog, quoted
+        f"SELECT row_to_json(whole_row)::text FROM (SELECT {named} FROM {place} WHERE org_id = :org) whole_row"  # noqa: S608 - names from the database's catalog, quoted
     )
     found = await work.session.stream(
         statement, {"org": work.speaks_for.org_id}, execution_options={"yield_per": AT_ONCE}

@@ -53,7 +53,7 @@ async def removal_order(work: Work) -> list[Table]:
     """All that hold rows themselves, parts among them: what refers to a table stands before it."""
     rows = {row["oid"]: row for row in (await work.session.execute(_TABLES)).mappings()}
     above: dict[int, set[int]] = {oid: set() for oid in rows}
-    for referring, referred in (await work.session.execute(_REFERENCES)).tuples():
+    for referring, referred in (await work.session.execute(_REFERENCES)).all():
         if referring in rows and referred in rows:
             above[referred].add(referring)
     order: list[int] = []
