@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from socketserver import BaseRequestHandler, ThreadingTCPServer
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from sqlalchemy.engine import make_url
@@ -169,3 +170,18 @@ def test_a_redis_that_is_too_old_is_refused_in_words(version: str, is_fit: bool)
         server.shutdown()
     require_queue_floor("")
     require_queue_floor("redis://127.0.0.1:1/0")
+
+
+async def test_what_runs_goes_on_while_the_database_is_migrated_further(database_apart: str, tmp_path: Path) -> None:
+    """Else all of the former release would be taken out at once, before one of the next is there."""
+    newer, own = replace(GOOD, revision="0043"), replace(GOOD, revision="0041")
+    require_usable(newer, "0042", is_running=True)
+    for found, is_running in ((newer, False), (own, True), (replace(GOOD, revision=None), True)):
+        with pytest.raises(Unavailable):
+            require_usable(found, "0042", is_running=is_running)
+    async with open_girih(settings_for(database_apart, tmp_path)) as girih:
+        assert (await girih.readiness()).status != "unavailable"
+        with patch("girih.wiring.server.head", lambda: "0001"):
+            assert (await girih.readiness()).migrations == "ok"
+        with patch("girih.wiring.server.head", lambda: "9999"):
+            assert "this release needs 9999" in (await girih.readiness()).migrations

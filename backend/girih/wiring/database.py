@@ -34,8 +34,17 @@ async def open_database(settings: Settings) -> AsyncIterator[AsyncEngine]:
         await engine.dispose()
 
 
-def require_usable(found: DatabaseHealth, head: str) -> None:
-    """Refuse a server that is too old, a database not migrated to `head`, or a role that sees too much."""
+def is_newer(revision: str, head: str) -> bool:
+    """Whether a database was migrated further than this release knows. Revisions are numbers that count on."""
+    return revision.isdecimal() and head.isdecimal() and int(revision) > int(head)
+
+
+def require_usable(found: DatabaseHealth, head: str, *, is_running: bool = False) -> None:
+    """Refuse a server that is too old, a database not migrated to `head`, or a role that sees too much.
+
+    For what `is_running` already a database may have been migrated further since: a release works with the schema of
+    the next, so that the processes of both serve side by side while they are exchanged.
+    """
     require_database_floor(found)
     if found.superuser or found.bypasses:
         what = "is a superuser" if found.superuser else "may bypass row-level security"
@@ -50,7 +59,7 @@ def require_usable(found: DatabaseHealth, head: str) -> None:
         )
     if found.revision is None:
         raise Unavailable("the database has never been migrated", help=NEVER_MIGRATED)
-    if found.revision != head:
+    if found.revision != head and not (is_running and is_newer(found.revision, head)):
         raise Unavailable(
             f"the database is at revision {found.revision}, this release needs {head}",
             help="migrate it as its owner: `alembic upgrade head`; or start the release that fits it",

@@ -237,7 +237,7 @@ def _readiness(engine: AsyncEngine, redis_url: str) -> Callable[[], Awaitable[Re
             # Its address is nothing for everybody to read.
             return Readiness("does not answer", "unknown", queue)
         try:
-            require_usable(found, head())
+            require_usable(found, head(), is_running=True)
         except Unavailable as fault:
             return Readiness("ok", fault.message, queue)
         return Readiness("ok", "ok", queue)
