@@ -71,7 +71,7 @@ def parameter_row(parameter: Any) -> list[str]:
 
 def api_page() -> str:
     """Every route by resource, with the permission it asks for."""
-    facts = SimpleNamespace(version="", cors_origins=[])
+    facts = SimpleNamespace(version="", cors_origins=(), hosts=(), is_secure=False)
     document = create_app(cast("Any", SimpleNamespace(facts=facts, telemetry=None))).openapi()
     page = "# HTTP API\n\nThe full description is served as OpenAPI at `/openapi.json`.\n"
     page += "Every fault is `application/problem+json` (RFC 9457).\n"
