@@ -6,6 +6,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from types import FrameType
 
@@ -31,13 +32,18 @@ EXECUTING = (
 CONNECTING = ("socket.connect",)
 
 
+WITHIN: ContextVar[str] = ContextVar("within", default="")
+"""What a test knows the code to be within: tasks begun there take it along, although their own frames do not show it."""
+
+
 @dataclass(frozen=True)
 class Event:
-    """One event: its name, what it was about, and the files of those who asked for it, the nearest first."""
+    """One event: its name, what it was about, the files of those who asked for it, the nearest first, and `WITHIN`."""
 
     name: str
     about: str
     files: tuple[str, ...]
+    within: str
 
 
 @dataclass
@@ -73,7 +79,7 @@ def _note(name: str, about: tuple[object, ...]) -> None:
     try:
         for watch in _open:
             if name.startswith(watch.names):
-                watch.seen.append(Event(name, repr(about)[:300], tuple(_files(sys._getframe(1)))))
+                watch.seen.append(Event(name, repr(about)[:300], tuple(_files(sys._getframe(1))), WITHIN.get()))
     finally:
         _within.noting = False
 
