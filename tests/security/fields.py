@@ -111,12 +111,15 @@ REFERS: dict[str, str] = {
     "agent": "hello",
     "checkpoint_id": "checkpoint_id",
     "collection": "shelf",
-    "fallbacks": "model://writer",
+    "fallbacks": "writer",
     "id": "thread_id",
     "ids": "document_id",
     "key_id": "key_id",
+    "member": "member_id",
     "model": "writer",
     "old": "hello",
+    "organization": "organization",
+    "parent": "unit_id",
     "project": "project",
     "project_id": "project_id",
     "role": "caller",
@@ -125,6 +128,7 @@ REFERS: dict[str, str] = {
     "source": "data_store_id",
     "state_id": "state_id",
     "target": "key_id",
+    "unit": "unit_id",
     "thread": "thread_id",
     "thread_id": "thread_id",
     "access_key": "secret://crm.key",
@@ -133,6 +137,23 @@ REFERS: dict[str, str] = {
     "token": "secret://crm.key",
 }
 """What a field of that name refers to: a parameter of paths, or a name of the shared words."""
+
+PLAIN = {
+    "answer": "what somebody says",
+    "bundle": "the bytes of a file",
+    "call_id": "a model's own number of a call, in the same body",
+    "content": "a text, or how a source is read",
+    "file": "a file that the operator has put there",
+    "confirm": "yes or no",
+    "email": "the address of somebody, who need not be known here",
+    "key": "the caller's own name for what is stored under it",
+    "namespace": "likewise",
+    "provider": "a kind of model server",
+    "run": "a body of its own, whose fields are all asked",
+    "state": "values",
+    "webhook": "a URL; the proofs of guarded URLs are elsewhere",
+}
+"""What only looks as if it named a thing."""
 
 _NOUNS = re.compile(r"/([a-z-]+?)s?(?=/|$)|{(\w+)}")
 

@@ -31,8 +31,8 @@ WORDS = ("hello", "curious", "shelf", "careful", "lookup", "writer", "caller", "
 LETTERS = {"home": "abcd", "cellar": "jkmn", "away": "wxyz"}
 """What the names of a place are made of: no name of one is like one of another, so that none is guessed at."""
 
-NOTHING = "qrst-qrst-qrst"
-"""A name that nothing has."""
+NOTHING = "qrstqrst-qqqq-rrrr"
+"""A name that nothing has, as long as those are."""
 
 
 class Speaker(httpx.AsyncClient):
@@ -79,7 +79,7 @@ class Place:
 
     def absent(self) -> dict[str, str]:
         """Ids and names that nothing has, of the same form, for the same parameters."""
-        ids = {name: re.sub(_NUMBER, lambda found: _random(found[0]), id) for name, id in self.ids.items()}
+        ids = {name: re.sub(_NUMBER, lambda found: _random(found[0]), known) for name, known in self.ids.items()}
         return {**ids, "secret": NOTHING, "role": NOTHING, "alias": NOTHING, "session_id": str(uuid4())}
 
     def says(self, text: str) -> bool:
@@ -111,8 +111,8 @@ class World:
 _NUMBER = re.compile(r"[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}")
 
 
-def _random(id: str) -> str:
-    return str(uuid4()) if "-" in id else uuid4().hex
+def _random(like: str) -> str:
+    return str(uuid4()) if "-" in like else uuid4().hex
 
 
 def words_of(name: str, mark: str) -> dict[str, str]:
@@ -148,6 +148,15 @@ async def _filled(girih: Girih, app: FastAPI, name: str, scope: OrgScope) -> Pla
     assert (await owner.post("/v1/workspace/apply", json={"files": WORKSPACE})).is_success
     ids = await things(owner, ingesting(girih))
     await _mark(owner, ids, mark)
+    run = (await owner.post("/v1/runs/wait", json={"agent": "hello", "inputs": {"question": mark}})).json()
+    checkpoints = (await owner.get(f"/v1/runs/{run['id']}/checkpoints")).json()
+    state = (await owner.get(f"/v1/threads/{ids['thread_id']}/state")).json()
+    ids |= {
+        "checkpoint_id": checkpoints["items"][0]["id"],
+        "state_id": state["id"],
+        "project": name,
+        "organization": str(scope.org_id),
+    }
     return Place(name, scope, mark, words, owner, {**ids, "secret": words["crm.key"], "role": words["caller"]})
 
 
