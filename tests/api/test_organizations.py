@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import io
 import json
@@ -23,12 +24,14 @@ from tests.conftest import fresh_database, make_scope
 from tests.services.identity.people import PASSWORD
 
 from girih.api.app import create_app
+from girih.api.credentials import Credential, Held
+from girih.cli.organization_operation import operate
 from girih.db.base import new_id
 from girih.db.engine import make_engine, make_sessions
 from girih.db.migrations import upgrade
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import UnitOfWork
-from girih.errors import Conflict, NotFound
+from girih.errors import Conflict, Forbidden, NotFound
 from girih.providers.storage.local import LocalStorage
 from girih.services.identity.callers import Callers
 from girih.services.identity.schemas import PERMISSIONS
@@ -55,6 +58,7 @@ class Installation:
     uow: UnitOfWork
     folder: Path
     owner_url: str
+    app_url: str
 
     async def organization(self, *, full: bool = False) -> tuple[OrgScope, Client]:
         """One with an agent, or with something in every place, and the client of a key that may do everything."""
@@ -108,7 +112,7 @@ async def place(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Insta
             app = create_app(girih)
             async with app.router.lifespan_context(app):
                 uow = UnitOfWork(make_sessions(engine), lambda *_: None)
-                yield Installation(girih, app, uow, folder, database.owner)
+                yield Installation(girih, app, uow, folder, database.owner, database.app)
         await engine.dispose()
 
 
@@ -234,7 +238,13 @@ async def test_a_suspended_organization_waits_and_goes_on_whole(place: Installat
     made = await client.post("/v1/runs", json={"agent": "hello", "inputs": {"question": "x"}, "background": True})
     assert made.is_success, made.text
     names = f"org-{mine.org_id}"
+    shown = client.headers["authorization"].removeprefix("Bearer ")
+    credential = Credential(shown, None, None, None)
+    stream = Held(credential, await credential.speaks_for(place.girih))
+    assert await stream.still_holds(place.girih)
     await place.girih.organizations.organizations.operate(names, suspended=True)
+    with pytest.raises(Forbidden, match="suspended"):
+        await stream.still_holds(place.girih)
     assert is_problem(await client.get("/v1/agents"), 403, "forbidden")["detail"] == "the organization is suspended"
     async with place.uow.reading_for("reconcile") as work:
         assert mine.org_id not in {due.scope.org_id for due in await runs.due_runs(work, limit=1000)}
@@ -251,6 +261,28 @@ async def test_a_suspended_organization_waits_and_goes_on_whole(place: Installat
     assert {name for name in before if after[name][0] < before[name][0]} <= {"public.ingest_jobs"}
     with pytest.raises(NotFound):
         await place.girih.organizations.organizations.operate("nobody has this name", suspended=True)
+
+
+async def test_operators_suspend_and_restore_on_the_database_itself(
+    place: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine, client = await place.organization()
+    monkeypatch.setenv("GIRIH_DATABASE_URL", place.app_url)
+    name = f"org-{mine.org_id}"
+    said = await asyncio.to_thread(operate, "suspend", name)
+    assert said.startswith(f"{name} is suspended")
+    await asyncio.to_thread(operate, "resume", name)
+    await client.delete("/v1/organization", params={"name": name})
+    is_problem(await client.get("/v1/agents"), 403, "forbidden")
+    await asyncio.to_thread(operate, "restore", name)
+    place.girih.organizations.callers.forget(mine.org_id)  # as after five seconds
+    assert (await client.get("/v1/agents")).is_success
+    with pytest.raises(Conflict, match="not being deleted"):
+        await asyncio.to_thread(operate, "restore", name)
+    entries = (await client.get("/v1/audit", params={"actor": "operator"})).json()["items"]
+    assert [entry["action"] for entry in entries] == [
+        "organization.kept", "organization.resumed", "organization.suspended",
+    ]  # fmt: skip
 
 
 async def archive_of(place: Installation, client: Client) -> tuple[zipfile.ZipFile, bytes, str]:
