@@ -65,8 +65,9 @@ def test_every_route_declares_what_it_needs(app: FastAPI) -> None:
     assert len(declared) > 25
     public = {route for route, permission in declared.items() if permission == PUBLIC}
     door = {"GET /langgraph/ok", "GET /langgraph/info", "POST /feedback/{token}", "OPTIONS /v1/uploads"}
-    paths = ("sign-in", "refresh", "accept", "password/forgot", "password/reset", "email/confirm")
-    people = {f"POST /v1/auth/{path}" for path in paths} | {"GET /.well-known/jwks.json", "POST /v1/setup"}
+    paths = ("sign-in", "refresh", "accept", "password/forgot", "password/reset", "email/confirm", "oidc/token")
+    elsewhere = {f"GET /v1/auth/oidc{path}" for path in ("", "/{provider}/start", "/{provider}/callback")}
+    people = {f"POST /v1/auth/{path}" for path in paths} | elsewhere | {"GET /.well-known/jwks.json", "POST /v1/setup"}
     system = {"GET /healthz", "GET /readyz", "GET /version", "GET /openapi.json"}
     assert public == system | door | people
     assert {permission for route, permission in declared.items() if route not in public} <= PERMISSIONS | {ACCOUNT}

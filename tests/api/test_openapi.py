@@ -58,6 +58,10 @@ SIGNING_IN = {"/v1/auth/sign-in", "/v1/auth/refresh", "/v1/auth/accept"} | {
     "/v1/auth/oidc/{provider}/start",
     "/v1/auth/oidc/{provider}/callback",
     "/v1/auth/oidc/token",
+    "/v1/auth/password/forgot",
+    "/v1/auth/password/reset",
+    "/v1/auth/email/confirm",
+    "/v1/setup",
 }
 """What whoever calls has to show is in the body."""
 

@@ -116,7 +116,7 @@ async def test_members_and_roles_over_http(place: Place) -> None:
     roles = {"roles": [{"role": "editor"}]}
     is_problem(await person.put(f"/v1/members/{me}/roles", json=roles), 403, "forbidden")
     assert (await place.client.put(f"/v1/members/{me}/roles", json=roles)).json()["roles"] == [
-        {"role": "editor", "project": None}
+        {"role": "editor", "project": None, "unit": None}
     ]
     made = await place.client.put("/v1/roles/caller", json={"permissions": ["runs:create"]})
     assert made.json() == {"name": "caller", "permissions": ["runs:create"], "custom": True}
