@@ -13,11 +13,15 @@ from girih.cli.client import fail
 from girih.cli.output import USAGE, note
 
 
+_DATABASES = ("GIRIH_DATABASE_URL", "GIRIH_MIGRATION_DATABASE_URL", "GIRIH_BACKUP_DATABASE_URL", "GIRIH_STORAGE_URL")
+
+
 def backup(
     action: Annotated[Literal["write", "check", "restore"], typer.Argument(help="What to do.")],
     file: Annotated[Path, typer.Argument(help="The file of the backup.")],
     data_dir: Annotated[
-        Path | None, typer.Option("--data-dir", help="The data folder. Default: GIRIH_DATA_DIR, else .girih.")
+        Path | None,
+        typer.Option("--data-dir", help="The data folder of a `girih dev`, whose own database it is, whatever is set."),
     ] = None,
 ) -> None:
     """Write all of an installation into one file, check one, or restore one into an empty database.
@@ -29,7 +33,7 @@ def backup(
     if action != "write" and not file.is_file():
         fail(f"there is no file {file}", f"girih backup {action} FILE", code=USAGE)
     if data_dir is not None:
-        os.environ["GIRIH_DATA_DIR"] = str(data_dir.absolute())
+        os.environ |= {"GIRIH_DATA_DIR": str(data_dir.absolute())} | dict.fromkeys(_DATABASES, "")
     try:
         # Only now: it needs what a command of a client does not have.
         work = import_module("girih.cli.backup_work")
