@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
 import httpx
@@ -101,6 +101,69 @@ async def test_a_revoked_key_has_no_streams(girih: Girih, reader_of: ReaderMaker
     await asyncio.wait_for(gone, 20)
     assert (await mine.http.get(f"/v1/runs/{run}/events")).status_code == 401
     assert not stays.done()
+
+
+PATIENT = """\
+kind: graph/v1
+name: patient
+inputs: { message: { type: string } }
+chat: { input: message, output: text }
+nodes:
+  rest: { wait: 60, next: last }
+  last: { set: { text: "${ inputs.message }" }, next: $end }
+outputs: { text: "${ last.text }" }
+"""
+FOLLOWED = (
+    "/v1/runs/{run}/events",
+    "/langgraph/runs/{run}/stream",
+    "/langgraph/threads/{thread}/runs/{run}/stream",
+    "/langgraph/threads/{thread}/stream",
+)
+SAID = {"id": "m", "role": "user", "content": "x"}
+BEGUN = (
+    ("/v1/runs/stream", {"agent": "patient", "inputs": {"message": "x"}}),
+    ("/langgraph/runs/stream", {"assistant_id": "patient", "input": {"message": "x"}}),
+    ("/openai/v1/responses", {"model": "patient", "input": "x", "stream": True}),
+    (
+        "/openai/v1/chat/completions",
+        {"model": "patient", "messages": [{"role": "user", "content": "x"}], "stream": True},
+    ),
+    ("/ag-ui/patient", {"threadId": "t", "runId": "r", "messages": [SAID], "tools": [], "context": [], "state": {}}),
+)
+"""Where streams are opened: that follow a run, and that begin one."""
+
+
+async def test_a_revoked_key_has_no_streams_at_any_door(girih: Girih, reader_of: ReaderMaker, scope: OrgScope) -> None:
+    made = await girih.identity.create_key(scope, "a", PERMISSIONS)
+    http = reader_of(made.key).http
+    assert (await http.post("/v1/workspace/apply", json={"files": {"patient.yaml": PATIENT}})).is_success
+    thread = (await http.post("/v1/threads", json={})).json()["id"]
+    run = (await http.post(f"/v1/threads/{thread}/runs", json=BEGUN[0][1])).json()["id"]
+    asked: list[tuple[str, str, object]] = [("GET", path.format(run=run, thread=thread), None) for path in FOLLOWED]
+    asked += [("POST", path, body) for path, body in BEGUN]
+    opened, gone = asyncio.Event(), []
+    begun: set[str] = set()
+
+    async def read(method: str, path: str, body: object) -> None:
+        async with http.stream(method, path, json=body) as answer:
+            assert answer.status_code == 200, (path, await answer.aread())
+            begun.add(path)
+            if len(begun) == len(asked):
+                opened.set()
+            with suppress(httpx.RemoteProtocolError):
+                async for _ in answer.aiter_bytes():
+                    pass
+        gone.append(path)
+
+    async with asyncio.timeout(60), asyncio.TaskGroup() as readers:
+        for one in asked:
+            readers.create_task(read(*one))
+        await opened.wait()
+        still = set(begun) - set(gone)
+        await girih.identity.revoke_key(scope, made.id)
+    assert len(still) > 6, f"most of them were open: {still}"
+    for method, path, body in asked:
+        assert (await http.request(method, path, json=body)).status_code == 401
 
 
 async def test_a_member_who_is_suspended_has_no_streams(girih: Girih, reader_of: ReaderMaker, scope: OrgScope) -> None:

@@ -78,7 +78,8 @@ async def once(
         return Answer(response.status_code, headers, b"" if operation in SHOWN_ONCE else bytes(response.body))
 
     where = f"POST {request.url.path}?{request.url.query}".removesuffix("?")
-    body = hashlib.sha256(await request.body()).hexdigest()
+    # What was answered to one who sees every agent is no answer for one who does not.
+    body = hashlib.sha256(scope.agents_pattern.encode() + await request.body()).hexdigest()
     answer = await requests.once(scope, key, where, body, do)
     if made:
         return made[0]
