@@ -83,6 +83,14 @@ async def test_a_whole_folder_of_keys_goes_and_its_neighbours_stay(storage: Stor
     assert await storage.get_bytes("uploads/one-more/1") == b"y"
 
 
+async def test_keys_below_a_prefix_are_listed(storage: Storage) -> None:
+    wanted = {"blobs/one/ab/abcd", "blobs/one/cd/cdef", "blobs/one/cd/cdff"}
+    for key in (*wanted, "blobs/one-more/ab/abcd"):
+        await storage.put_bytes(key, b"x")
+    assert {key async for key in storage.keys("blobs/one/")} == wanted
+    assert [key async for key in storage.keys("blobs/nobody/")] == []
+
+
 async def test_what_is_not_there_is_said(storage: Storage) -> None:
     with pytest.raises(NotFound):
         await all_of(storage.read("nothing/here"))
