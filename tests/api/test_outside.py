@@ -353,6 +353,19 @@ async def test_a_file_that_cannot_work_is_named(database_url: str, tmp_path: Pat
     assert words in refusal.value.message
 
 
+async def test_the_file_in_the_documentation_works(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = (Path(__file__).parents[2] / "docs/howto/sign-in-elsewhere.md").read_text()
+    (tmp_path / "oidc.yaml").write_text(page.partition("```yaml file=oidc.yaml\n")[2].partition("```")[0])
+    for name in ("GOOGLE", "KEYCLOAK", "CLERK", "ENTRA"):
+        monkeypatch.setenv(f"{name}_CLIENT_SECRET", "x")
+    more = {"oidc_file": tmp_path / "oidc.yaml", "public_url": "https://girih.test"}
+    async with open_girih(settings_for(database_url, tmp_path, **more)) as girih:
+        names = [one.name for one in girih.people.outside.providers()]
+        assert names == ["google", "keycloak", "clerk", "entra", "partners"]
+
+
 async def test_apps_are_called_origins(database_url: str, tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="GIRIH_SIGN_IN_ORIGINS"):
         async with open_girih(settings_for(database_url, tmp_path, sign_in_origins=["*"])):

@@ -4,16 +4,28 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from joserfc.jwk import ECKey, OctKey, RSAKey
-from tests.providers.oidc.issuing import CLIENT, Issuing, confused, issuing, keys_of_all_kinds, rsa_key, unsigned
+from tests.providers.oidc.issuing import (
+    CLIENT,
+    SECRET,
+    Issuing,
+    confused,
+    issuing,
+    keys_of_all_kinds,
+    rsa_key,
+    unsigned,
+)
 
 from girih.errors import Unavailable
 from girih.providers.oidc.issuers import LARGEST, Issuer, Issuers
+from girih.providers.oidc.provider import TENANT, Identity, Provider, Registration, Request
 from girih.providers.oidc.tokens import (
     ALGORITHMS,
     Expected,
@@ -219,3 +231,34 @@ def test_garbage_is_no_token(text: str) -> None:
     with pytest.raises(TokenFault):
         header_of(text)
     assert claimed_issuer(text) is None
+
+
+async def test_an_issuer_with_a_place_for_the_tenant(issuers: Issuers, provider: Issuing) -> None:
+    name = f"{provider.url}/{TENANT}/v2.0"
+    provider.description = {"issuer": name}
+    one = Registration("entra", "Microsoft", Issuer(name, provider.url), CLIENT, SECRET, tenants=("a", "b"))
+    microsoft = Provider(one, issuers._client, issuers, "https://girih.test/back")
+    request = Request("s", "n", "v" * 43)
+
+    async def signed_in(**claims: str) -> Identity:
+        provider.user = {"email": "ann@example.com", **claims}
+        code = parse_qs(urlsplit(provider.authorized(asked(await microsoft.address(request)))).query)["code"][0]
+        return await microsoft.identity(code, request)
+
+    found = await signed_in(iss=f"{provider.url}/a/v2.0", tid="a")
+    assert (found.issuer, found.email) == (f"{provider.url}/a/v2.0", None)
+    microsoft.registration = replace(one, emails_verified=True)
+    assert (await signed_in(iss=f"{provider.url}/b/v2.0", tid="b")).email == "ann@example.com"
+    for claims, words in (
+        ({"iss": f"{provider.url}/c/v2.0", "tid": "c"}, "tenant that is not allowed"),
+        ({"iss": f"{provider.url}/a/v2.0"}, "tenant that is not allowed"),
+        ({"iss": f"{provider.url}/a/v2.0", "tid": "b"}, "another issuer"),
+        ({"iss": name, "tid": "a"}, "another issuer"),
+    ):
+        with pytest.raises(TokenFault, match=words):
+            await signed_in(**claims)
+
+
+def asked(address: str) -> dict[str, str]:
+    """What stands in the query of an address."""
+    return {name: values[0] for name, values in parse_qs(urlsplit(address).query).items()}
