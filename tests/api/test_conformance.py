@@ -26,7 +26,7 @@ from schemathesis.specs.openapi.checks import (
 from tests.api.brief import Brief
 from tests.api.conftest import CURIOUS, WORKSPACE, Client, upload
 
-EXAMPLES = int(os.environ.get("CONFORMANCE_EXAMPLES", "3"))
+EXAMPLES = int(os.environ.get("CONFORMANCE_EXAMPLES", "2"))
 """Requests for each operation, half of them such as the description allows and half such as it does not."""
 CHECKS: list[Any] = [
     not_a_server_error,
