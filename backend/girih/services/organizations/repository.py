@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import delete, func, select, text, update
+from sqlalchemy.exc import IntegrityError
 
 from girih.db.base import Organization
 from girih.db.unit_of_work import Work
@@ -37,6 +38,16 @@ async def set_state(work: Work, **values: Any) -> None:
     """Write when the organization was suspended, or is deleted."""
     mine = Organization.id == work.speaks_for.org_id
     await work.session.execute(update(Organization).where(mine).values(**values))
+
+
+async def rename(work: Work, name: str) -> bool:
+    """Call it otherwise; `False` if another one is called so."""
+    try:
+        async with work.session.begin_nested():
+            await set_state(work, name=name)
+    except IntegrityError:
+        return False
+    return True
 
 
 async def now(work: Work) -> datetime:

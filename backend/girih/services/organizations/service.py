@@ -49,12 +49,11 @@ class OrganizationService:
     async def rename(self, scope: OrgScope, name: str) -> OrganizationOut:
         """Call it otherwise. Raises `Conflict` where another one is called so."""
         name = name_of("organization", name)
-        if await self._named(name) not in (None, scope.org_id):
-            raise Conflict(f"there is an organization `{name}` already", help="take another name")
         async with self._uow(scope) as work:
             row = await _held(work)
             former = row.name
-            await repository.set_state(work, name=name)
+            if not await repository.rename(work, name):
+                raise Conflict(f"there is an organization `{name}` already", help="take another name")
             await record(
                 work, "organization.renamed", f"organization:{row.id}", org_wide=True, name=name, former=former
             )
