@@ -17,6 +17,8 @@ from girih.services.identity.schemas import PERMISSIONS
 from girih.services.identity.service import IdentityService
 from girih.services.identity.service_accounts import ServiceAccountService
 from girih.services.organizations.units import UnitService
+from girih.services.usage.schemas import BudgetIn
+from girih.services.usage.service import UsageService
 
 
 class Robots:
@@ -145,3 +147,17 @@ async def test_the_log_names_the_account(robots: Robots, scope: OrgScope, uow: U
     await robots.identity.create_key(caller, "two", ["runs:read"])
     page = await AuditService(uow).entries(scope, AuditSearch(actor=f"service:{made.id}"), cursor=None, limit=10)
     assert [entry.action for entry in page.items] == ["key.created"]
+
+
+async def test_a_budget_of_its_key_would_bound_nothing_and_is_refused(
+    robots: Robots, scope: OrgScope, uow: UnitOfWork
+) -> None:
+    """What it spends counts for the account, whichever key it comes with."""
+    made = await robots.accounts.create(scope, "nightly", [Wanted("editor")])
+    key = await robots.accounts.create_key(scope, made.id, "one", PERMISSIONS)
+    body = BudgetIn(target="key", key_id=key.id, period="month", tokens=10)
+    with pytest.raises(InvalidInput, match="service account"):
+        await UsageService(uow).set_budget(scope, body)
+    plain = await robots.identity.create_key(scope, "plain", ["runs:read"])
+    made_budget = await UsageService(uow).set_budget(scope, body.model_copy(update={"key_id": plain.id}))
+    assert made_budget.target == "key"

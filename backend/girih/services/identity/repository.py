@@ -57,6 +57,12 @@ async def has_key(work: Work, scope: OrgScope, id: UUID) -> bool:
     return await work.session.scalar(select(ApiKey.id).where(*_of(scope), ApiKey.id == id)) is not None
 
 
+async def is_of_service_account(work: Work, id: UUID) -> bool:
+    """Whether the organization's key of that id is a service account's."""
+    mine = ApiKey.org_id == work.speaks_for.org_id, ApiKey.id == id
+    return await work.session.scalar(select(ApiKey.service_account_id).where(*mine)) is not None
+
+
 async def has_live_key(work: Work, scope: OrgScope, name: str) -> bool:
     """Whether the project has a key of that name that still holds."""
     query = select(ApiKey.id).where(*_of(scope), ApiKey.name == name, *_LIVE).limit(1)

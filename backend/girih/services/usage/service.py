@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from girih.db.tenancy import OrgScope
-from girih.db.unit_of_work import UnitOfWork
+from girih.db.unit_of_work import UnitOfWork, Work
 from girih.errors import BadCursor, InvalidInput, NotFound
 from girih.services.audit.service import record
 from girih.services.identity import repository as keys
@@ -74,8 +74,8 @@ class UsageService:
         subject = body.key_id or (scope.org_id if body.target == "organization" else scope.project_id)
         project = None if body.target == "organization" else scope.project_id
         async with self._uow(scope) as work:
-            if body.key_id is not None and not await keys.has_key(work, scope, body.key_id):
-                raise NotFound(f"no key `{body.key_id}`", help="list the keys to find its id")
+            if body.key_id is not None:
+                await _require_bounded(work, scope, body.key_id)
             values = {"project_id": project, "target": body.target, "subject": subject, "period": body.period}
             limits = {"cost_usd": body.cost_usd, "tokens": body.tokens, "alerts": sorted(set(body.alerts))}
             made = await repository.put(work, scope, values | limits)
@@ -143,6 +143,16 @@ def _read_cursor(cursor: str | None, group: list[str]) -> tuple[Any, ...] | None
         return tuple(date.fromisoformat(value) if name == "day" else value for name, value in pairs)
     except (ValueError, UnicodeError, binascii.Error, RecursionError) as fault:
         raise BadCursor("this is no cursor of this list", help="send the `next` of the page before") from fault
+
+
+async def _require_bounded(work: Work, scope: OrgScope, key_id: UUID) -> None:
+    """Raise `NotFound` for a key of another project, `InvalidInput` for one whose calls count for somebody else."""
+    if not await keys.has_key(work, scope, key_id):
+        raise NotFound(f"no key `{key_id}`", help="list the keys to find its id")
+    if await keys.is_of_service_account(work, key_id):
+        raise InvalidInput(
+            "this key is a service account's, for which its calls count", help="set a budget of the project"
+        )
 
 
 def _out(state: BudgetState) -> BudgetOut:
