@@ -40,7 +40,7 @@ class Limits:
         """Count one request of a caller. Raises `RateLimited` for one too many; `None` where nothing is counted."""
         asks = []
         if scope.requests_per_minute is not None:
-            asks.append(Ask(f"{scope.org_id}:{scope.actor}:own", _rate_of(scope.requests_per_minute, self._burst)))
+            asks.append(Ask(f"{scope.org_id}:{scope.key_id}:own", _rate_of(scope.requests_per_minute, self._burst)))
         if self._per_caller is not None:
             asks.append(Ask(f"{scope.org_id}:{scope.actor}", self._per_caller))
         if self._per_organization is not None:
