@@ -12,7 +12,7 @@ from girih.language.spec.tree import JsonObject
 
 
 class AuditEntryOut(BaseModel):
-    """Something that somebody did: `actor` as `key:ID` or `user:ID`, `action` as `key.created`, `target` its object.
+    """Something that somebody did: `actor` as `key:ID`, `user:ID` or `service:ID`, `action` as `key.created`, `target` its object.
 
     `seal` is the SHA-256 of the entry and of the seal before it.
     """
