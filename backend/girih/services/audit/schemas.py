@@ -12,8 +12,9 @@ from girih.language.spec.tree import JsonObject
 
 
 class AuditEntryOut(BaseModel):
-    """Something that somebody did: `actor` as `key:ID`, `user:ID` or `service:ID`, `action` as `key.created`, `target` its object.
+    """Something that somebody did: `action` as `key.created`, `target` its object.
 
+    `actor` is `key:ID`, `user:ID` or `service:ID`; `operator` for who works on the database itself.
     `seal` is the SHA-256 of the entry and of the seal before it.
     """
 
