@@ -47,13 +47,7 @@ def secrets(
     on the database (GIRIH_DATABASE_URL) with the master keys of the servers.
     """
     if action == "rotate":
-        if master == keys:
-            fail(
-                "`girih secrets rotate` needs --master or --data",
-                "`girih secrets --help` says what each does",
-                code=USAGE,
-            )
-        _rotate(master=master)
+        _rotate(master=master, keys=keys)
         return
     if action != "list" and name is None:
         fail(f"`girih secrets {action}` needs the name of a secret", f"girih secrets {action} crm.key", code=USAGE)
@@ -70,7 +64,10 @@ def secrets(
             _list(server.call("GET", "/v1/secrets")["items"], as_json=format == "json")
 
 
-def _rotate(*, master: bool) -> None:
+def _rotate(*, master: bool, keys: bool) -> None:
+    if master == keys:
+        way_out = "`girih secrets --help` says what each does"
+        fail("`girih secrets rotate` needs --master or --data", way_out, code=USAGE)
     try:
         # Only now: it needs what a command of a client does not have.
         rotation = import_module("girih.cli.key_rotation")
