@@ -27,6 +27,7 @@ from girih.engine.serializer import pack
 from girih.errors import GirihError
 from girih.language.nodes.ports import NodeContext
 from girih.services.runs.schemas import ResumeIn
+from girih.services.runs.thread_schemas import StateIn
 
 LINE = plan(
     node("a", "b"), node("b", "c"), node("c", "$end"), inputs={"type": "object"}, outputs={"said": "${ a.value }"}
@@ -199,3 +200,27 @@ async def test_no_blob_of_others_can_be_slipped_under_a_run(office: Office, othe
             await work.session.execute(text(insert), {"org": other_scope.org_id, "run": UUID(made.id)})
     with pytest.raises(DBAPIError, match="foreign key"):
         await office.sql(insert, org=office.scope.org_id, run=new_id())
+
+
+ECHO = plan(node("a", "$end"), inputs={"type": "object"}, outputs={"said": "${ inputs.x }", "more": "${ a.value }"})
+
+
+async def test_what_callers_and_tools_say_stays_what_they_said(office: Office) -> None:
+    """An envelope in the inputs, in a node's result and in the state of a thread is a mapping like any other."""
+    said = [CONSTRUCTOR, SECOND, {"__class__": "os.system"}, {"py/object": "os.system"}, {"$ref": "file:///etc/passwd"}]
+    office.probe.acts["a"] = lambda ctx, values: {"value": said}
+    await office.publish(ECHO)
+    service = office.service()
+    here = await thread(service, office.scope)
+
+    async def echoed() -> None:
+        made = await service.create(office.scope, ask(x=said))
+        assert (await collect(service, office.scope, made.id))[-1].event.type == "run.finished"
+        assert (await service.run(office.scope, made.id)).outputs == {"said": said, "more": said}
+        await service.threads.edit(office.scope, here, StateIn(state={"x": said}))
+        assert (await service.threads.state(office.scope, here)).state["x"] == said
+
+    await echoed()  # so that what is loaded lazily is loaded
+    with watching(*EXECUTING, *CONNECTING) as watch:
+        await echoed()
+    assert nothing_happened(watch.seen)
