@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from girih.cli.client import fail, open_server, segment
+from girih.cli.client import Server, fail, open_server, segment
 from girih.cli.output import USAGE, harmless, note
 from girih.language.spec.tree import JsonObject
 
@@ -53,15 +53,19 @@ def secrets(
         fail(f"`girih secrets {action}` needs the name of a secret", f"girih secrets {action} crm.key", code=USAGE)
     with open_server() as server:
         if action == "set":
-            given: JsonObject = {"value": _value(from_file, from_env)} | ({"hosts": host} if host else {})
-            made = server.call("PUT", f"/v1/secrets/{segment(name or '')}", json=given)
-            note(f"{made['name']} is set, version {made['version']}, for {_hosts(made['hosts'])}")
+            _set(server, name or "", _value(from_file, from_env), host)
         elif action == "delete":
             where = f"/v1/secrets/{segment(name or '')}"
             server.call("DELETE", where, params={"force": "true"} if force else {})
             note(f"{name} is deleted")
         else:
             _list(server.call("GET", "/v1/secrets")["items"], as_json=format == "json")
+
+
+def _set(server: Server, name: str, value: str, hosts: list[str] | None) -> None:
+    given: JsonObject = {"value": value} | ({"hosts": hosts} if hosts else {})
+    made = server.call("PUT", f"/v1/secrets/{segment(name)}", json=given)
+    note(f"{made['name']} is set, version {made['version']}, for {_hosts(made['hosts'])}")
 
 
 def _rotate(*, master: bool, keys: bool) -> None:
