@@ -21,6 +21,7 @@ DECLARED = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PROJECT = DECLARED["project"]
 _BEHIND = (
     "audit",
+    "backup_work",
     "dev",
     "dev_keys",
     "dev_setup",
@@ -28,12 +29,14 @@ _BEHIND = (
     "doctor_server",
     "key_rotation",
     "policies",
+    "setup_token",
     "test",
     "tool_import",
     "tool_pins",
     "trials",
     "trial_text",
     "lone_node",
+    "organization_operation",
     "junit",
     "verify",
 )
