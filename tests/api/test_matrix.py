@@ -192,7 +192,13 @@ async def call(client: Client, path: str, method: str, operation: dict[str, Any]
     return await client.request(method, path.format(**ids), **arguments)
 
 
-async def things(client: Client, work: Callable[[], Awaitable[None]]) -> dict[str, str]:
+@pytest.fixture
+async def asker(client_for: ClientMaker, scope: OrgScope) -> Client:
+    """Somebody else of the same project, who may publish."""
+    return await client_for(scope, frozenset({"agents:publish"}))
+
+
+async def things(client: Client, asker: Client, work: Callable[[], Awaitable[None]]) -> dict[str, str]:
     """Things of an organization by the parameter that names them."""
     files = {"curious.yaml": CURIOUS, "careful.yaml": CAREFUL, "lookup.yaml": LOOKUP}
     assert (await client.post("/v1/workspace/apply", json={"files": files})).is_success
@@ -231,21 +237,16 @@ async def things(client: Client, work: Callable[[], Awaitable[None]]) -> dict[st
         "secret": "crm.key",
     }
     budget = (await client.put("/v1/budgets", **BODIES["set_budget"])).json()
-    proposal = {"proposal_id": await proposed(client)}
+    proposal = {"proposal_id": await proposed(client, asker)}
     return {**ids, **await people(client), **proposal, "alias": "prod", "version": "1.0.0", "budget_id": budget["id"]}
 
 
-async def proposed(client: Client) -> str:
+async def proposed(client: Client, asker: Client) -> str:
     """A move of a protected alias that somebody else asked for, of an agent with a second version."""
     second = {"hello.yaml": WORKSPACE["hello.yaml"].replace("inputs.question }", "inputs.question }!")}
     assert (await client.post("/v1/workspace/apply", json={"files": second})).is_success
     assert (await client.put("/v1/agents/hello/aliases/staging/protection")).is_success
-    other = (await client.post("/v1/keys", json={"name": "o", "permissions": ["agents:publish"]})).json()
-    answer = await client.put(
-        "/v1/agents/hello/aliases/staging",
-        json={"version": "1.0.1"},
-        headers={"authorization": f"Bearer {other['key']}"},
-    )
+    answer = await asker.put("/v1/agents/hello/aliases/staging", json={"version": "1.0.1"})
     assert answer.status_code == 202, answer.text
     return str(answer.json()["id"])
 
@@ -316,11 +317,12 @@ async def test_a_key_without_the_permission_gets_403_everywhere(
 async def test_foreign_things_look_as_if_they_were_not_there(
     app: FastAPI,
     published: Client,
+    asker: Client,
     client_for: ClientMaker,
     other_scope: OrgScope,
     work: Callable[[], Awaitable[None]],
 ) -> None:
-    theirs = await things(published, work)
+    theirs = await things(published, asker, work)
     stranger = await client_for(other_scope)
     nowhere = theirs | dict.fromkeys(IDS, str(uuid4()))
     for path, method, operation in cases(app):
@@ -335,9 +337,13 @@ async def test_foreign_things_look_as_if_they_were_not_there(
 
 
 async def test_lists_and_publishing_show_nothing_foreign(
-    published: Client, client_for: ClientMaker, other_scope: OrgScope, work: Callable[[], Awaitable[None]]
+    published: Client,
+    asker: Client,
+    client_for: ClientMaker,
+    other_scope: OrgScope,
+    work: Callable[[], Awaitable[None]],
 ) -> None:
-    await things(published, work)
+    await things(published, asker, work)
     stranger = await client_for(other_scope)
     for path in ("/v1/agents", "/v1/runs", "/v1/collections"):
         assert (await stranger.get(path)).json()["items"] == []
@@ -346,9 +352,11 @@ async def test_lists_and_publishing_show_nothing_foreign(
     assert {change["action"] for change in plan["changes"]} == {"create"}
 
 
-async def test_the_owner_gets_through(app: FastAPI, published: Client, work: Callable[[], Awaitable[None]]) -> None:
+async def test_the_owner_gets_through(
+    app: FastAPI, published: Client, asker: Client, work: Callable[[], Awaitable[None]]
+) -> None:
     """The matrix would prove nothing if its calls were refused to everybody."""
-    mine = await things(published, work)
+    mine = await things(published, asker, work)
     last = [
         "cancel_run",
         "retry_run",
