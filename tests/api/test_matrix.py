@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import uuid4
 
+import httpx
 import pytest
 from fastapi import FastAPI
 from tests.api.conftest import CURIOUS, WORKSPACE, Client, ClientMaker, client_of, is_problem, upload
@@ -17,6 +18,7 @@ from tests.providers.oidc.issuing import known_already
 
 from girih.db.tenancy import OrgScope
 from girih.services.identity.schemas import PERMISSIONS
+from girih.wiring.server import Girih
 
 CAREFUL = "kind: pipeline/v1\nname: careful\nsplitter: { size: 100 }\n"
 LOOKUP = "kind: tool/v1\nname: lookup\ndescription: Looks up.\nhttp: { endpoint: nowhere }\n"
@@ -300,14 +302,24 @@ async def proposed(client: Client) -> str:
     second = {"hello.yaml": WORKSPACE["hello.yaml"].replace("inputs.question }", "inputs.question }!")}
     assert (await client.post("/v1/workspace/apply", json={"files": second})).is_success
     assert (await client.put("/v1/agents/hello/aliases/staging/protection")).is_success
-    other = (await client.post("/v1/keys", json={"name": "o", "permissions": ["agents:publish"]})).json()
+    other = await of_somebody_else(client, ["agents:publish"])
     answer = await client.put(
         "/v1/agents/hello/aliases/staging",
         json={"version": "1.0.1"},
-        headers={"authorization": f"Bearer {other['key']}"},
+        headers={"authorization": f"Bearer {other}"},
     )
     assert answer.status_code == 202, answer.text
     return str(answer.json()["id"])
+
+
+async def of_somebody_else(client: Client, permissions: list[str]) -> str:
+    """A key of the client's project that was not made with the client's own."""
+    transport = client._transport
+    assert isinstance(transport, httpx.ASGITransport)
+    girih: Girih = transport.app.state.girih  # type: ignore[attr-defined] - it is a FastAPI
+    scope = await girih.identity.authenticate(client.headers["authorization"].removeprefix("Bearer "))
+    somebody = OrgScope(scope.org_id, scope.project_id, "somebody else", scope.permissions)
+    return (await girih.identity.create_key(somebody, "other", permissions)).key
 
 
 async def people(client: Client) -> dict[str, str]:

@@ -118,6 +118,8 @@ def test_a_version_is_verified_here_and_offline(
         assert girih("verify", "greet.girih").code == 2
         assert girih("verify", "greet.girih", "--keys", "bad.girih").code == 2
     assert girih("verify", "greet@9.9.9").code == 1
+    gone = girih("verify", "./greet.bundle")
+    assert (gone.code, "there is no file" in gone.err) == (2, True)
 
 
 async def test_a_bundle_goes_into_another_project(

@@ -9,7 +9,7 @@ import typer
 
 from girih.cli.asking import wanted
 from girih.cli.client import open_server
-from girih.cli.output import harmless
+from girih.cli.output import harmless, note
 from girih.language.spec.tree import JsonObject
 
 
@@ -27,6 +27,8 @@ def approvals(
         return
     for one in found:
         typer.echo(harmless(_line(one)))
+    if not found:
+        note("no move waits for a second person")
 
 
 def _line(proposal: JsonObject) -> str:

@@ -124,6 +124,8 @@ def _list(found: list[JsonObject], *, as_json: bool) -> None:
         return
     for one in found:
         typer.echo(harmless(_line(one)))
+    if not found:
+        note("there are no models")
 
 
 def _line(one: JsonObject) -> str:

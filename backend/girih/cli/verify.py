@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -38,6 +39,8 @@ def verify(
         if trusted is None:
             fail("say whose signature it should have", f"girih verify {what} --keys keys.json", code=USAGE)
         content = Path(what).read_bytes()
+    elif os.sep in what:
+        fail(f"there is no file '{harmless(what)}'", "name a bundle's file, or NAME@VERSION", code=USAGE)
     else:
         with open_server() as server:
             content = _fetched(server, what)

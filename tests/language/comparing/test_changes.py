@@ -130,6 +130,39 @@ def test_texts_of_several_lines_show_the_lines_that_differ() -> None:
     ]
 
 
+def test_prompts_in_files_show_the_lines_that_differ() -> None:
+    def desk(prompt: str, path: str = "ask.md", given: str = 'question: "${ inputs.question }"') -> Plan:
+        text = TEXT[: TEXT.index("    prompt:")] + f"    prompt: {{ file: {path}, with: {{ {given} }} }}\n"
+        text += TEXT[TEXT.index("    retry:") :]
+        return compile_workspace(Workspace({"desk.yaml": text, path: prompt})).plans["desk"]
+
+    old = desk("You are at the desk.\nBe brief.\n{{ question }}\n")
+    found = compare(old, desk("You are at the desk.\nBe kind.\n{{ question }}\n"))
+    assert list(lines(found)) == [
+        "nodes",
+        "  ~ nodes.answer.prompt",
+        "        You are at the desk.",
+        "      - Be brief.",
+        "      + Be kind.",
+        "        {{ question }}",
+    ]
+    renamed = compare(old, desk("You are at the desk.\nBe brief.\n{{ question }}\n", "asked.md"))
+    assert [change.at for change in renamed.changes] == ["nodes.answer.prompt.file"]
+    other = desk("You are at the desk.\nBe brief.\n{{ question }}\n", given='question: "So: ${ inputs.question }"')
+    assert [change.at for change in compare(old, other).changes] == ["nodes.answer.prompt.with"]
+
+
+def test_whatever_is_set_on_a_node_is_compared() -> None:
+    for example in compile_workspace(read_folder(EXAMPLES)).plans.values():
+        written = example.model_dump(mode="json")
+        for number, node in enumerate(written["nodes"]):
+            for part, name in [(one, name) for one in ("settings", "values") for name in node[one]]:
+                nodes = [*written["nodes"]]
+                nodes[number] = {**node, part: {**node[part], name: "something else"}}
+                changed = Plan.model_validate({**written, "nodes": nodes})
+                assert compare(example, changed).changes, (example.name, node["name"], part, name)
+
+
 def test_a_text_with_fences_stays_inside_of_the_block() -> None:
     told = markdown(against({"Be brief.": "```\n      # not a title\n      ```"}))
     assert told.count("````") == 2

@@ -173,7 +173,7 @@ async def test_a_second_key_is_no_second_person(guarded: AgentService, scope: Or
     made_by_key = replace(scope, actor=f"key:{(await identity.create_key(of_ada[0], 'y', ['agents:read'])).id}")
     number = await asked(guarded, of_ada[0])
     for same in (ada, of_ada[1], made_by_key):
-        with pytest.raises(Forbidden, match="the person who made it"):
+        with pytest.raises(Forbidden, match="that made it"):
             await guarded.proposals.approve(same, number)
     of_bob = replace(scope, actor=f"key:{(await identity.create_key(bob, 'z', ['agents:read'])).id}")
     assert (await guarded.proposals.approve(of_bob, number)).state == "approved"
@@ -188,7 +188,13 @@ async def test_two_keys_of_a_server_without_people_are_two(
     one, two = [
         replace(scope, actor=f"key:{(await identity.create_key(boot, 'x', ['agents:read'])).id}") for _ in range(2)
     ]
-    assert (await guarded.proposals.approve(two, await asked(guarded, one))).state == "approved"
+    number = await asked(guarded, one)
+    made_by_one = replace(scope, actor=f"key:{(await identity.create_key(one, 'y', ['agents:read'])).id}")
+    with pytest.raises(Forbidden, match="that made it"):
+        await guarded.proposals.approve(made_by_one, number)
+    with pytest.raises(Forbidden, match="that made it"):
+        await guarded.proposals.approve(boot, number)
+    assert (await guarded.proposals.approve(two, number)).state == "approved"
 
 
 async def test_the_database_holds_that_it_are_two(guarded: AgentService, scope: OrgScope, uow: UnitOfWork) -> None:

@@ -17,7 +17,7 @@ def check(file: GraphFile, plan: Plan, catalog: Catalog) -> Iterator[Diagnostic]
     own = catalog.shelf.get((plan.name, plan.digest))
     if is_new and own is not None and own.mark == "yanked":
         message = f"this is what {plan.name}@{own.version} was, which is yanked: {own.reason}"
-        way_out = f"restore it (girih restore {plan.name}@{own.version}), or change the graph"
+        way_out = f"restore it (girih restore {plan.name}@{own.version} --reason …), or change the graph"
         yield Diagnostic("E405", message, file.tree.at(("name",)), help=way_out)
     for entry in plan.lock:
         shelved = catalog.shelf.get((entry.name, entry.digest or "")) if entry.scheme == "graph" else None

@@ -14,7 +14,7 @@ from girih.services.agents.alias_schemas import ProposalOut, Wanted
 from girih.services.agents.changing import DECIDED, PROPOSED, Change, Changes
 from girih.services.agents.moving import Place, perform
 from girih.services.agents.proposal_repository import Proposed
-from girih.services.agents.second_person import person_behind
+from girih.services.agents.second_person import is_one_person
 
 KEPT = timedelta(days=7)
 """How long a proposal can be decided on where nothing else is said."""
@@ -149,10 +149,9 @@ def _past(found: Proposed) -> str | None:
 
 
 async def _check_second(change: Change, found: Proposed) -> None:
-    asked, decides = found.row.proposed_by, change.scope.actor
-    if await person_behind(change.work, asked) == await person_behind(change.work, decides):
+    if await is_one_person(change.work, found.row.proposed_by, change.scope.actor):
         raise Forbidden(
-            "who asked for a move cannot decide on it; a key counts as the person who made it",
+            "who asked for a move cannot decide on it; a key counts as the person, or the key, that made it",
             help="let somebody else decide",
         )
 

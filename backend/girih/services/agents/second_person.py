@@ -1,4 +1,4 @@
-"""Whether two who act are two people: a key counts as the person who made it."""
+"""Whether two who act are two people: a key counts as the person who made it, and as the key it was made with."""
 
 from __future__ import annotations
 
@@ -12,17 +12,22 @@ _LONGEST = 20
 """So many keys, each made with the one before, are looked back over."""
 
 
-async def person_behind(work: Work, actor: str) -> str:
-    """The person who acts, as far as that is known: who made the key, or the key that this one was made with.
+async def is_one_person(work: Work, one: str, other: str) -> bool:
+    """Whether who acts as `one` may as well act as `other`, as far as that is known.
 
-    A key that no person made, as an operator's first one, stands for itself, and so does one that was made with that.
+    Behind two keys is one person where a person made both, or where one of them was made with the other. Keys that
+    were made with the same third one, which no person made, are two: an operator's first key makes all others.
     """
-    found = actor
-    for _ in range(_LONGEST):
-        if not found.startswith(_KEY):
-            break
-        row = await identity.key(work, UUID(found.removeprefix(_KEY)))
+    first, second = await _behind(work, one), await _behind(work, other)
+    return one in second or other in first or (first[-1] == second[-1] and first[-1].startswith(_USER))
+
+
+async def _behind(work: Work, actor: str) -> list[str]:
+    """Who acts; the key or the person that made it; and so on."""
+    found = [actor]
+    while found[-1].startswith(_KEY) and len(found) <= _LONGEST:
+        row = await identity.key(work, UUID(found[-1].removeprefix(_KEY)))
         if row is None:
             break
-        found = row.created_by
-    return found if found.startswith(_USER) else actor
+        found.append(row.created_by)
+    return found
