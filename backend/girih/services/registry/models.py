@@ -5,14 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeAlias
-from urllib.parse import urlsplit
 
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import UnitOfWork, Work
 from girih.errors import Forbidden, InvalidInput, NodeError, NotFound
 from girih.language.nodes.fallbacks import circle_from, declared
 from girih.language.nodes.ports import Models
-from girih.language.spec.addresses import is_local_name
 from girih.language.spec.logical_models import Capabilities, ModelBinding, PriceList
 from girih.language.spec.suggest import hint
 from girih.language.spec.tree import JsonObject
@@ -145,11 +143,6 @@ class ModelService:
             base_url = base_url_of(binding, self._options, "the binding")
         except NodeError as fault:
             raise InvalidInput(fault.message, help=fault.help) from fault
-        if "url" in binding and is_local_name(urlsplit(base_url).hostname or ""):
-            raise InvalidInput(
-                f"the host of {base_url} is not on the public network",
-                help="ask the operator to bind it as an endpoint (GIRIH_ENDPOINTS), and name that",
-            )
         return origin_of(base_url) if "secret" in binding else None
 
     def _out(
