@@ -16,8 +16,12 @@ from tests.api.test_openapi import operations
 from tests.security.places import Place, Speaker
 
 from girih.api.deps import ACCOUNT, PUBLIC, declarations
+from girih.db.direct import DirectPool
 
 _SAID: ContextVar[list[str] | None] = ContextVar("_SAID", default=None)
+_OPENS = re.compile(r"\bopen_(\w+_)?run\b")
+"""The functions of the database that runs begin with."""
+
 FOLLOWING = frozenset({"follow_run", "follow_collection", "follow_document", "follow_sync", "follow_run_by_socket"})
 """What goes on for as long as there is something to tell."""
 
@@ -80,6 +84,11 @@ class Answer:
     statements: tuple[str, ...]
 
     @property
+    def has_run(self) -> bool:
+        """Whether an agent was made to run."""
+        return any(_OPENS.search(statement) for statement in self.statements)
+
+    @property
     def status(self) -> int:
         """Its status."""
         return self.response.status_code
@@ -97,6 +106,12 @@ def _note(_: Any, __: Any, statement: str, *___: Any) -> None:
 
 
 event.listen(Engine, "before_cursor_execute", _note)
+
+
+async def noted(pool: DirectPool, statement: str, given: Any, _fetch: Any = DirectPool._fetch) -> Any:
+    """What `DirectPool._fetch` does, with the statement noted: it takes the short way past SQLAlchemy."""
+    _note(None, None, statement)
+    return await _fetch(pool, statement, given)
 
 
 async def ask(client: Speaker, operation: Operation, name: str, ids: dict[str, str], **more: Any) -> Answer:
