@@ -12,7 +12,6 @@ import typer
 from girih.cli.client import fail
 from girih.cli.output import USAGE, note
 
-
 _DATABASES = ("GIRIH_DATABASE_URL", "GIRIH_MIGRATION_DATABASE_URL", "GIRIH_BACKUP_DATABASE_URL", "GIRIH_STORAGE_URL")
 
 

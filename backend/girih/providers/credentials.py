@@ -79,7 +79,8 @@ def require_host(name: str, hosts: Sequence[str] | None, to: Destination) -> Non
     found = hosts_of(to.url)
     if found and all(any(_is_for(host, one) for one in hosts) for host in found):
         return
-    advice = f"if it may go there, set it again with that host: girih secrets set {name} --host {(found or ['HOST'])[0]}"
+    wanted = found[0] if found else "HOST"
+    advice = f"if it may go there, set it again with that host: girih secrets set {name} --host {wanted}"
     shown = ", ".join(found) or "an address whose host is not written in plain ASCII"
     told = f"is for {', '.join(hosts)}" if hosts else "is for no host"
     raise NotForThere(f"the secret '{name}' {told}, and is not sent to {shown}", help=advice)
