@@ -79,7 +79,9 @@ def sent(case: Any, chosen: random.Random, ids: dict[str, list[str]]) -> httpx.R
     return httpx.Request(prepared.method or "GET", prepared.url or MINE, headers=headers, content=body or b"")
 
 
-def findings(operation: Any, ask: Callable[[httpx.Request], httpx.Response], ids: dict[str, list[str]]) -> dict[str, str]:
+def findings(
+    operation: Any, ask: Callable[[httpx.Request], httpx.Response], ids: dict[str, list[str]]
+) -> dict[str, str]:
     """What is wrong with the answers of one operation, each once."""
     found: dict[str, str] = {}
     chosen = random.Random(operation.label)
