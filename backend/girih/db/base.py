@@ -55,12 +55,21 @@ class Identified:
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
+def unique_name(table: str, *columns: str, **options: Any) -> Index:
+    """A name is given once. Partial, so that PostgreSQL takes it for nothing that foreign keys could refer to.
+
+    Else whoever changes a name would hold up all who write rows of what is called so.
+    """
+    name = f"uq_{table}_{'_'.join(columns)}"
+    return Index(name, *columns, unique=True, postgresql_where=text("name IS NOT NULL"), **options)
+
+
 class Organization(Identified, Base):
     """A tenant: nobody outside it sees anything of it."""
 
     __tablename__ = "organizations"
     __table_args__ = (
-        UniqueConstraint("name"),
+        unique_name("organizations", "name"),
         Index(
             "ix_organizations_halted",
             "id",
@@ -91,7 +100,7 @@ class Unit(OrgOwned, Base):
     __tablename__ = "units"
     __table_args__ = (
         UniqueConstraint("org_id", "id"),
-        UniqueConstraint("org_id", "parent_id", "name", postgresql_nulls_not_distinct=True),
+        unique_name("units", "org_id", "parent_id", "name", postgresql_nulls_not_distinct=True),
         ForeignKeyConstraint(["org_id", "parent_id"], ["units.org_id", "units.id"], ondelete="CASCADE"),
     )
 
@@ -107,7 +116,7 @@ class Project(OrgOwned, Base):
     __tablename__ = "projects"
     __table_args__ = (
         UniqueConstraint("org_id", "id"),
-        UniqueConstraint("org_id", "name"),
+        unique_name("projects", "org_id", "name"),
         ForeignKeyConstraint(["org_id", "unit_id"], ["units.org_id", "units.id"]),
     )
 

@@ -44,7 +44,9 @@ async def add(work: Work, id: UUID, name: str) -> bool:
 async def rename(work: Work, id: UUID, name: str) -> Former | None:
     """Call a project otherwise, unless another one is called so; `None` where there is no such project."""
     mine = Project.org_id == work.speaks_for.org_id
-    rows = (await work.session.execute(select(Project.id, Project.name).where(mine).with_for_update())).all()
+    rows = (
+        await work.session.execute(select(Project.id, Project.name).where(mine).with_for_update(key_share=True))
+    ).all()
     former = next((row.name for row in rows if row.id == id), None)
     if former is None:
         return None
