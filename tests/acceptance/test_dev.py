@@ -171,10 +171,11 @@ def test_a_setting_that_is_not_usable_is_named_and_only_that_of_this_start(place
     command = ("dev", str(place / "specs"), "--port", "0", "--once", "--data-dir", str(place / "data7"))
     first = girih(*command, GIRIH_MAX_UPLOAD_MB="0")
     second = girih(*command, GIRIH_LOG_LEVEL="loud")
-    assert (first.returncode, second.returncode) == (4, 4)
+    assert (first.returncode, second.returncode) == (1, 1)
     assert "GIRIH_MAX_UPLOAD_MB is not usable" in first.stderr
     assert "GIRIH_LOG_LEVEL is not usable" in second.stderr
     assert "GIRIH_MAX_UPLOAD_MB" not in second.stderr
+    assert not (place / "data7").exists(), "nothing was begun"
 
 
 def test_once_ends_with_what_publishing_said(place: Path) -> None:

@@ -207,7 +207,7 @@ def breaking_proxy(url: str, after: int) -> Iterator[str]:
         listener.close()
 
 
-@pytest.mark.parametrize("after", [900, 1300, 2100])
+@pytest.mark.parametrize("after", [1200, 1500, 2100])
 def test_a_stream_that_breaks_again_and_again_loses_nothing(
     server: ApiProcess, girih: Girih, published: Path, monkeypatch: pytest.MonkeyPatch, after: int
 ) -> None:

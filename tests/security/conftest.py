@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import pytest
+from tests.conftest import fresh_database
 from tests.security.asking import noted
 from tests.security.places import World, open_world
 
 from girih.db.direct import DirectPool
+from girih.db.migrations import upgrade
 
 
-@pytest.fixture(scope="package")
-async def world(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
-    # No longer than these proofs: its reconciler would take over the orphaned runs that tests of other rooms make.
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(DirectPool, "_fetch", noted)
-        async with open_world(database_url, tmp_path_factory.mktemp("world")) as world:
-            yield world
+@pytest.fixture(scope="session")
+async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
+    # On a database of its own: its background would take over what tests of other rooms leave, and sweep for them.
+    async with fresh_database() as database:
+        await upgrade(database.owner)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(DirectPool, "_fetch", noted)
+            async with open_world(database.app, tmp_path_factory.mktemp("world")) as world:
+                yield world

@@ -64,9 +64,9 @@ def dev(
     PostgreSQL and Valkey come along unless GIRIH_DATABASE_URL and GIRIH_REDIS_URL name others. What lives in the data
     folder survives; DATA_DIR/dev.json tells other commands where this server is while it runs. Ctrl-C stops all.
     """
-    require_production(read_settings(), "dev")
     folder = _workspace(workspace, example=demo)
     endpoints = _endpoints(os.environ.get("GIRIH_ENDPOINTS") or "{}")
+    require_production(read_settings(), "dev")
     code = 0
     try:
         with _signals(), held_lock(data_dir.absolute() / "dev.lock"):

@@ -131,6 +131,7 @@ def by_header(**header: Any) -> Callable[[Issuing], str]:
 
 
 NOW = int(time.time())
+"""When this was loaded, which may be long before it is tried."""
 LIES: dict[str, tuple[Callable[[Issuing], str], str]] = {
     "alg none": (lambda provider: unsigned({"iss": provider.url, "aud": CLIENT}), "signed in a way"),
     "HS256 with the public key": (
@@ -154,8 +155,8 @@ LIES: dict[str, tuple[Callable[[Issuing], str], str]] = {
     "no number at all": (by_claims(exp=float("nan")), "does not say `exp`"),
     "for a year": (by_claims(exp=NOW + 365 * 86_400), "holds for too long"),
     "no beginning": (by_claims(iat=None), "does not say `iat`"),
-    "from the future": (by_claims(iat=NOW + 600), "from the future"),
-    "not yet": (by_claims(nbf=NOW + 600), "from the future"),
+    "from the future": (by_claims(iat=NOW + 86_400), "from the future"),
+    "not yet": (by_claims(nbf=NOW + 86_400), "from the future"),
 }
 
 

@@ -179,7 +179,7 @@ async def test_dropping_an_index_leaves_nothing_of_it_and_all_of_others(shelf: S
     assert len(await other.near([1.0, 3.0], 7)) == 7
 
 
-@pytest.mark.parametrize("table", ["documents", "collections", "organizations"])
+@pytest.mark.parametrize("table", ["documents", "collections"])
 async def test_whatever_is_deleted_takes_its_passages_along(uow: UnitOfWork, table: str) -> None:
     shelf = await Shelf(uow, await make_scope(uow), dims=2).make()
     await shelf.put("a", *laid_out([("compass", 1), ("glue", 2)]))
