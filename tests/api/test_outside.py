@@ -248,6 +248,27 @@ async def test_an_identity_is_linked_by_hand_and_to_one_account_only(place: Plac
     assert (await ann.delete(f"/v1/account/identities/{linked.json()['id']}")).status_code == 204
 
 
+async def test_links_are_written_down_where_the_person_is_a_member(place: Place) -> None:
+    email = place.somebody()
+    person = await place.signed_in()
+    invited = (await place.key.post("/v1/invitations", json={"email": email, "role": "viewer"})).json()
+    assert (await person.post("/v1/account/invitations", json={"token": invited["token"]})).status_code == 200
+    place.somebody()
+    linked = await person.post("/v1/account/identities", json={"code": (await place.through())["code"]})
+    assert (await person.delete(f"/v1/account/identities/{linked.json()['id']}")).status_code == 204
+    items = (await place.key.get("/v1/audit")).json()["items"]
+    told = [(one["action"], one["details"]) for one in items if one["action"].startswith("account.")]
+    elsewhere = {"provider": "local", "issuer": place.provider.url}
+    assert told == [("account.identity_unlinked", elsewhere), ("account.identity_linked", elsewhere)]
+
+
+async def test_codes_are_not_guessed_for_long(place: Place) -> None:
+    tried = [(await place.exchange("guessed")).status_code for _ in range(13)]
+    assert tried[0] == 401 and tried[-1] == 429
+    place.somebody()
+    assert (await place.exchange((await place.through())["code"])).status_code == 200
+
+
 async def test_whoever_has_no_password_joins_by_an_invitation(place: Place) -> None:
     email = place.somebody()
     person = await place.signed_in()

@@ -14,7 +14,7 @@ from girih.db.base import new_id
 from girih.db.engine import LONGEST_SILENCE, make_engine, make_sessions
 from girih.db.tenancy import OrgScope
 from girih.db.unit_of_work import UnitOfWork, Work
-from girih.errors import Unavailable
+from girih.errors import Conflict, Unavailable
 
 
 async def names(work: Work) -> list[str]:
@@ -55,6 +55,37 @@ async def test_a_snapshot_is_of_one_moment_and_changes_nothing(
         await add_project(work, scope, "newer")
     async with uow.snapshot(other_scope) as still:
         assert await names(still) == ["main"]
+
+
+async def test_what_another_has_just_written_is_a_conflict(uow: UnitOfWork, scope: OrgScope) -> None:
+    async with uow(scope) as work:
+        await add_project(work, scope, "wanted")
+    with pytest.raises(Conflict, match="just written"):
+        async with uow(scope) as work:
+            await add_project(work, scope, "unwanted")
+            await add_project(work, scope, "wanted")
+    async with uow(scope) as work:
+        assert await names(work) == ["main", "wanted"]
+
+
+async def test_of_two_that_wait_for_each_other_one_may_try_again(uow: UnitOfWork, scope: OrgScope) -> None:
+    for name in ("one", "other"):
+        async with uow(scope) as work:
+            await add_project(work, scope, name)
+    both = asyncio.Barrier(2)
+
+    async def touch(*in_turn: str) -> None:
+        async with uow(scope) as work:
+            for name in in_turn:
+                renamed = text("UPDATE projects SET created_at = now() WHERE name = :name")
+                await work.session.execute(renamed, {"name": name})
+                if name == in_turn[0]:
+                    await both.wait()
+
+    found = await asyncio.gather(touch("one", "other"), touch("other", "one"), return_exceptions=True)
+    (refused,) = [one for one in found if one is not None]
+    assert isinstance(refused, Unavailable)
+    assert "try again" in str(refused.help)
 
 
 async def test_a_transaction_cannot_write_into_another_organization(

@@ -28,7 +28,7 @@ from girih.wiring.server import Girih, open_girih
 WORDS = ("hello", "curious", "shelf", "careful", "lookup", "writer", "caller", "crm.key", "by day", "pages")
 """The names in what every operation is called with; each place has names of its own in their stead."""
 
-LETTERS = {"home": "abcd", "cellar": "jkmn", "away": "wxyz"}
+LETTERS = {"home": "abcd", "cellar": "jkmn", "away": "wxyz", "attic": "efgh"}
 """What the names of a place are made of: no name of one is like one of another, so that none is guessed at."""
 
 NOTHING = "qrstqrst-qqqq-rrrr"
@@ -96,6 +96,7 @@ class World:
     home: Place
     cellar: Place
     away: Place
+    database_url: str
 
     @property
     def places(self) -> tuple[Place, ...]:
@@ -134,13 +135,14 @@ async def open_world(database_url: str, folder: Path, **settings: object) -> Asy
     async with open_girih(settings_for(database_url, folder, **settings)) as girih:
         app = create_app(girih)
         async with app.router.lifespan_context(app):
-            at_home = await _filled(girih, app, "home", home)
+            at_home = await filled(girih, app, "home", home)
             made = await at_home.owner.post("/v1/projects", json={"name": "cellar"})
-            cellar = await _filled(girih, app, "cellar", replace(home, project_id=UUID(made.json()["id"])))
-            yield World(girih, app, at_home, cellar, await _filled(girih, app, "away", away))
+            cellar = await filled(girih, app, "cellar", replace(home, project_id=UUID(made.json()["id"])))
+            yield World(girih, app, at_home, cellar, await filled(girih, app, "away", away), database_url)
 
 
-async def _filled(girih: Girih, app: FastAPI, name: str, scope: OrgScope) -> Place:
+async def filled(girih: Girih, app: FastAPI, name: str, scope: OrgScope) -> Place:
+    """A place with one of each thing."""
     mark = f"mark{uuid4().hex}"
     words = words_of(name, mark)
     key = (await girih.identity.create_key(scope, "test", PERMISSIONS)).key

@@ -9,6 +9,7 @@ from fastapi import Cookie, Query, Response
 from fastapi.responses import RedirectResponse
 from pydantic import Field, SecretStr
 
+from girih.api.attempts import Attempt
 from girih.api.auth import Client, Secret
 from girih.api.deps import GuardedRoute, Person, Wired, public
 from girih.api.routers import Router
@@ -108,15 +109,19 @@ async def finish_outside_sign_in(
 
 
 @router.post("/auth/oidc/token", operation_id="exchange_sign_in_code", dependencies=[public])
-async def exchange_sign_in_code(girih: Wired, body: CodeIn, client: Client = "") -> SignedIn:
+async def exchange_sign_in_code(girih: Wired, attempt: Attempt, body: CodeIn, client: Client = "") -> SignedIn:
     """Begin a session with the code that a sign-in elsewhere ended with. It is good once, for a minute."""
-    return await girih.people.links.sign_in(*body.shown, client)
+    code, verifier = body.shown
+    await attempt("code", code, often=True)
+    return await girih.people.links.sign_in(code, verifier, client)
 
 
 @router.post("/account/invitations", operation_id="join_by_invitation")
-async def join_by_invitation(girih: Wired, person: Person, body: InvitedIn) -> AccountOut:
+async def join_by_invitation(girih: Wired, person: Person, attempt: Attempt, body: InvitedIn) -> AccountOut:
     """Become a member by an invitation to the address of the person who calls, who needs no password for it."""
-    return await girih.people.members.join(person, body.token.get_secret_value())
+    token = body.token.get_secret_value()
+    await attempt("accept", token)
+    return await girih.people.members.join(person, token)
 
 
 @router.get("/account/identities", operation_id="list_identities")
@@ -126,9 +131,11 @@ async def list_identities(girih: Wired, person: Person) -> Page[IdentityOut]:
 
 
 @router.post("/account/identities", operation_id="link_identity", status_code=201)
-async def link_identity(girih: Wired, person: Person, body: CodeIn) -> IdentityOut:
+async def link_identity(girih: Wired, person: Person, attempt: Attempt, body: CodeIn) -> IdentityOut:
     """Let the person who calls sign in as whom the code's sign-in has shown."""
-    return await girih.people.links.link(person, *body.shown)
+    code, verifier = body.shown
+    await attempt("code", code)
+    return await girih.people.links.link(person, code, verifier)
 
 
 @router.delete("/account/identities/{identity_id}", operation_id="unlink_identity", status_code=204)

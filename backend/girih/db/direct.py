@@ -9,6 +9,7 @@ from typing import Any
 import asyncpg
 from sqlalchemy.engine import make_url
 
+from girih.db.collisions import collisions_named
 from girih.db.patience import in_time
 from girih.db.refusals import refusals_named
 from girih.db.tenancy import AGENTS, APP_ROLE, OrgScope
@@ -44,10 +45,13 @@ class DirectPool:
         self._statements: dict[tuple[str, int, bool], str] = {}
 
     async def call(self, scope: OrgScope, function: str, *arguments: object) -> Any:
-        """The function's answer. Raises `DatabaseUnavailable`; then it may or may not have been done."""
+        """The function's answer. Raises `DatabaseUnavailable`; then it may or may not have been done.
+
+        Raises `Conflict` for what another transaction has just written.
+        """
         given = (scope.org_id, *arguments, scope.agents_pattern) if scope.agents else (scope.org_id, *arguments)
         statement = self._statement(function, len(arguments) + 1, limited=bool(scope.agents))
-        with refusals_named(scope):
+        with refusals_named(scope), collisions_named():
             return await self._fetch(statement, given)
 
     async def _fetch(self, statement: str, given: tuple[object, ...]) -> Any:

@@ -11,6 +11,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
+from girih.db.collisions import collisions_named
 from girih.db.outages import outages_named
 from girih.db.patience import in_time
 from girih.db.refusals import refusals_named
@@ -105,7 +106,7 @@ class UnitOfWork:
     async def _open(
         self, scope: OrgScope | None, purpose: str, options: Mapping[str, Any] = _PLAIN
     ) -> AsyncIterator[Work]:
-        with outages_named(), refusals_named(scope):
+        with outages_named(), refusals_named(scope), collisions_named():
             async with self._sessions() as session, session.begin() as transaction:
                 async with in_time():
                     await session.connection(execution_options=options)

@@ -11,6 +11,7 @@ from girih.errors import Conflict, NotFound, Unauthorized
 from girih.providers.oidc.provider import Identity
 from girih.services.identity import account_repository
 from girih.services.identity import outside_repository as repository
+from girih.services.identity.account_audit import record_for
 from girih.services.identity.accounts import AccountService
 from girih.services.identity.addresses import email_of
 from girih.services.identity.outside import OutsideSignIns, Shown
@@ -43,6 +44,7 @@ class LinkService:
             owner = await _require(work, holder.account_id)
             if await repository.add_identity(work, owner.id, shown.provider, shown.identity):
                 _note_address(owner, shown.identity)
+                await _record(work, owner.id, shown)
             mine = await repository.identities(work, owner.id)
         for row in mine:
             if (row.issuer, row.subject) == (shown.identity.issuer, shown.identity.subject):
@@ -58,10 +60,12 @@ class LinkService:
         """End a link. Raises `Conflict` for the last one of a person without a password."""
         async with self._uow.of_account(holder.account_id) as work:
             owner = await _require(work, holder.account_id)
-            if not await repository.remove_identity(work, owner.id, id):
+            mine = {row.id: row for row in await repository.identities(work, owner.id)}
+            if id not in mine or not await repository.remove_identity(work, owner.id, id):
                 raise NotFound(f"you have no identity `{id}`", help="list your identities to find its id")
-            if owner.password is None and not await repository.identities(work, owner.id):
+            if owner.password is None and len(mine) == 1:
                 raise Conflict("you could not sign in any more", help="link another identity or get a password first")
+            await record_for(work, owner.id, "account.identity_unlinked", **_told(mine[id].provider, mine[id].issuer))
 
     async def _known(self, shown: Shown) -> UUID | None:
         """Whoever is linked to this identity."""
@@ -100,6 +104,7 @@ class LinkService:
                 await _require(work, account_id)
             if not await repository.add_identity(work, account_id, shown.provider, shown.identity):
                 raise Conflict("you are signing in twice at once", help="sign in again")
+            await _record(work, account_id, shown)
         return account_id
 
 
@@ -109,6 +114,15 @@ async def _require(work: Work, account_id: UUID) -> Account:
     if found is None or found.suspended_at is not None:
         raise refused()
     return found
+
+
+async def _record(work: Work, account_id: UUID, shown: Shown) -> None:
+    told = _told(shown.provider, shown.identity.issuer)
+    await record_for(work, account_id, "account.identity_linked", **told)
+
+
+def _told(provider: str, issuer: str) -> dict[str, str]:
+    return {"provider": provider, "issuer": issuer}
 
 
 def _note_address(owner: Account, identity: Identity) -> None:
