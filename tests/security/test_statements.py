@@ -24,8 +24,11 @@ MARK = "zqx7"
 HOSTILE = (MARK, f"{MARK}'); DROP TABLE runs; --\" $1 %(x)s :x {{0}} \\'")
 """One that is a name like any other, so that it gets past all forms, and one that ends every literal."""
 
+ENDING = frozenset({"delete_organization"})
+"""What nothing more is answered after: an organization whose name is one of those by now is deleted by it."""
 
-@pytest.fixture(scope="module")
+
+@pytest.fixture
 async def place(world: World) -> Place:
     """An organization of its own: most of what is in it is renamed here."""
     engine = make_engine(world.database_url)
@@ -84,7 +87,11 @@ async def test_nothing_that_is_said_in_a_field_is_part_of_a_statement(world: Wor
         wrong = injected(answer) or ([answer.response.text[:200]] if answer.status >= 500 else [])
         return f"{field}: {wrong[0]}" if wrong else None
 
-    found = await asyncio.gather(*(one(field, text) for field in fields for text in HOSTILE))
+    found: list[str | None] = []
+    for ends in (False, True):
+        turn = [field for field in fields if (field.operation.name in ENDING) is ends]
+        found += await asyncio.gather(*(one(field, text) for field in turn for text in HOSTILE))
+    assert (await place.owner.get("/v1/agents")).status_code == 403, "the end was not reached"
     print(f"statements: {len(found)} cells in {len(fields)} fields, {dict(statuses)}")
     assert not (wrong := [text for text in found if text]), "\n".join(wrong[:30])
     assert len(reached) > len(fields) / 4, f"most texts did not get past the forms: {sorted(reached)}"
@@ -97,7 +104,9 @@ async def test_nothing_that_is_said_at_a_door_is_part_of_a_statement(world: Worl
         if operation.method in ("GET", "HEAD"):
             continue
         for text in HOSTILE:
-            for body in spoiled({**SORTING, **body_of(operation, ids)}, text):
+            given = body_of(operation, ids)
+            more = SORTING.get(operation.path.removeprefix("/langgraph"), {})
+            for body in spoiled({**given, **more} if more else given, text):
                 path = operation.path.replace(":path}", "}").format(**ids)
                 told = Operation(operation.name, operation.method, path, operation.permission)
                 answer = await asyncio.create_task(ask(place.owner, told, "hello", ids, json=body))
@@ -107,14 +116,14 @@ async def test_nothing_that_is_said_at_a_door_is_part_of_a_statement(world: Worl
     assert statuses[200] > 20
 
 
-SORTING = {
-    "sort_by": "created_at",
-    "sort_order": "desc",
-    "metadata": {"of": "x"},
-    "select": ["status"],
-    "values": {"x": 1},
+_NEWEST = {"sort_by": "created_at", "sort_order": "desc", "metadata": {"of": "x"}}
+SORTING: dict[str, dict[str, Any]] = {
+    "/threads/search": {**_NEWEST, "values": {"x": "y"}, "select": ["status"]},
+    "/assistants/search": {**_NEWEST, "select": ["name"]},
+    "/runs/crons/search": {"sort_by": "created_at", "sort_order": "desc", "select": ["schedule"]},
+    "/store/items/search": {"filter": {"of": "x"}, "query": "y"},
 }
-"""What searches of LangGraph's clients sort and filter by."""
+"""What searches of LangGraph's clients sort and filter by besides."""
 
 
 def spoiled(value: Any, text: str) -> Iterator[Any]:
