@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from types import SimpleNamespace
-from typing import Annotated
+from typing import Annotated, Any
 
 import httpx
 import pytest
@@ -277,3 +277,19 @@ def test_a_frame_survives_half_a_character() -> None:
 
 def test_clients_that_end_lines_too_eagerly_are_spared() -> None:
     assert len(frame(event(1)).decode().splitlines()) == 4
+
+
+async def test_an_open_stream_keeps_nothing_of_its_request(app: FastAPI, feed: Feed) -> None:
+    scopes: list[Any] = []
+
+    async def noting(scope: Any, receive: Any, send: Any) -> None:
+        scopes.append(scope)
+        await app(scope, receive, send)
+
+    async with (
+        served(noting) as url,  # type: ignore[arg-type]
+        httpx.AsyncClient(base_url=url, timeout=10, trust_env=False) as client,
+        client.stream("GET", "/events"),
+    ):
+        await until(lambda: feed.readers)
+        await until(lambda: set(scopes[-1]) == {"type", "method", "path", "raw_path", "state"})

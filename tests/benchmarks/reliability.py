@@ -132,6 +132,15 @@ def _socket(at: Place, run: str, after: int = 0) -> socket.socket:
     return reader
 
 
+def _read(reader: socket.socket, until: bytes) -> None:
+    """Read a stream until that has come."""
+    said = b""
+    while until not in said:
+        more = reader.recv(1000)
+        assert more, f"the stream ended: {said!r}"
+        said += more
+
+
 def cpu_seconds(pid: int) -> float:
     """Processor time of a process, user and system."""
     times = psutil.Process(pid).cpu_times()
@@ -204,16 +213,15 @@ def r9(n: int) -> Found:
         at.workers(1)
         publish(at.client, {"idle.yaml": IDLE})
         run = begin(at.client, "idle")
-        until(lambda: at.fleet.holder(run))
+        readers = [_socket(at, run)]
+        _read(readers[0], b"run.started")
         before = _rss(at.api)
-        readers = []
         began = time.monotonic()
         for _ in range(n):
             readers += [_socket(at, run, 1) for _ in range(100)]
             for reader in readers[-100:]:
                 reader.settimeout(30)
-                while b"retry: " not in reader.recv(1000):
-                    continue
+                _read(reader, b"retry: ")
         opened = time.monotonic() - began
         took = []
         used, asked = cpu_seconds(at.api.process.pid), time.monotonic()

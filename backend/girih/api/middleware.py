@@ -19,6 +19,7 @@ from girih.db.patience import patient
 log = structlog.get_logger("girih.api")
 
 _SAFE_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+_KEPT = ("type", "method", "path", "raw_path", "state")
 _QUIET = frozenset({"/healthz", "/readyz"})
 
 
@@ -37,6 +38,8 @@ class Envelope:
             try:
                 with patient():
                     await self.app(scope, receive, exchange.send)
+                if exchange.later:
+                    exchange.let_go()
                 for flow in exchange.later:
                     await flow(receive, exchange.send)
             except ClientDisconnect:
@@ -68,6 +71,12 @@ class _Exchange:
             for name, value in rate_headers(self.scope).items():
                 headers.setdefault(name, value)
         await self._send(message)
+
+    def let_go(self) -> None:
+        """Keep of the request only what its end, and the line in the log, need: streams are open for hours."""
+        kept = {name: self.scope[name] for name in _KEPT if name in self.scope}
+        self.scope.clear()
+        self.scope.update(kept)
 
     async def fail(self, error: Exception, receive: Receive) -> None:
         log.error("request failed", error=type(error).__name__, path=_path(self.scope), exc_info=error)

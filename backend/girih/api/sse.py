@@ -116,6 +116,7 @@ class EventStream(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the head, and what follows once everything that surrounds the request has let go of it."""
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+        self.raw_headers = []
         later: list[Flow] | None = scope.get("state", {}).get(LATER)
         if later is None:
             await self.flow(receive, send)
