@@ -96,12 +96,12 @@ async def test_a_wrong_master_key_is_no_start(uow_apart: UnitOfWork) -> None:
 async def test_doctor_says_what_is_in_use_and_what_is_still_needed(
     uow_apart: UnitOfWork, database_apart: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    async def said(url: str = database_apart, **settings: str) -> str:
+    async def said(url: str = database_apart, server: str = "", **settings: str) -> str:
         for name in ("GIRIH_MASTER_KEY", "GIRIH_FORMER_MASTER_KEYS"):
             monkeypatch.delenv(name, raising=False)
         for name, value in settings.items():
             monkeypatch.setenv(f"GIRIH_{name.upper()}", value)
-        found = await asyncio.to_thread(key_check, Surroundings("", "", url, ""))
+        found = await asyncio.to_thread(key_check, Surroundings(server, "", url, ""))
         return f"{found.status}: {found.message}"
 
     monkeypatch.chdir(tmp_path)
@@ -113,6 +113,8 @@ async def test_doctor_says_what_is_in_use_and_what_is_still_needed(
     names = [local_wrapper(key, "").id for key in (GOOD, former)]
     await make_service(uow_apart, MasterKeys(local_wrapper(former, ""))).put(await make_scope(uow_apart), "a", "value")
     assert await said("") == "warning: secrets cannot be stored: GIRIH_MASTER_KEY is not set"
+    elsewhere = "skipped: the server's master key is not known here (GIRIH_MASTER_KEY)"
+    assert await said("", server="https://girih.example") == elsewhere
     assert await said() == f"skipped: they are encrypted under {names[1]}, which is not set here"
     assert await said(master_key=SHORT) == "failed: GIRIH_MASTER_KEY holds 5 bytes, and a master key has 32"
     assert await said(master_key=GOOD) == f"failed: some are encrypted under {names[1]}, which is not set"

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
+from tests.api.test_canaries import forms, holding
 from tests.conftest import fresh_database
 from tests.security.asking import noted
 from tests.security.places import World, open_world
@@ -20,5 +22,18 @@ async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World
         await upgrade(database.owner)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(DirectPool, "_fetch", noted)
-            async with open_world(database.app, tmp_path_factory.mktemp("world")) as world:
+            folder = tmp_path_factory.mktemp("world")
+            async with open_world(database.app, folder) as world:
                 yield world
+                await swept(world, database.owner, folder)
+
+
+async def swept(world: World, owner_url: str, folder: Path) -> None:
+    """After everything that was asked of it: no value of a secret stands in a table or a file, and the marks do."""
+    files = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    for place in world.places:
+        assert len(await holding(owner_url, place.scope, forms(place.mark))) > 10
+        assert await holding(owner_url, place.scope, forms(place.secret)) == set()
+        assert [
+            path for path, content in files.items() for form in forms(place.secret) if form.encode() in content
+        ] == []

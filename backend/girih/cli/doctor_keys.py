@@ -30,6 +30,8 @@ def key_check(around: Surroundings) -> Check:
         if found:
             where = ", ".join(one.master for one in found)
             return skipped("secrets", f"they are encrypted under {where}, which is not set here")
+        if around.url and not around.database_url:
+            return skipped("secrets", "the server's master key is not known here (GIRIH_MASTER_KEY)")
         return warned("secrets", _NONE, _MAKE_ONE)
     unknown = [one.master for one in found if not masters.knows(one.master)]
     if unknown:
