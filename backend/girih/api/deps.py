@@ -67,7 +67,14 @@ Person = Annotated[Holder, Depends(_signed_in)]
 def require(scope: OrgScope, permission: str) -> None:
     """Raise `Forbidden` unless the caller has the permission."""
     if permission not in scope.permissions:
-        raise Forbidden(f"this key lacks the permission {permission}", help="use a key that has it")
+        raise _lacking(scope, permission)
+
+
+def _lacking(scope: OrgScope, permission: str) -> Forbidden:
+    if scope.actor.startswith("user:"):
+        way_out = "ask an owner of the organization for a role that has it"
+        return Forbidden(f"your role here lacks the permission {permission}", help=way_out)
+    return Forbidden(f"this key lacks the permission {permission}", help="use a key that has it")
 
 
 async def _everybody() -> None:
@@ -91,8 +98,7 @@ def asked_for_inside(permission: str) -> Any:
 
 def allow(scope: OrgScope, permission: str) -> OrgScope:
     """The scope, if it has the permission. Raises `Forbidden`."""
-    if permission not in scope.permissions:
-        raise Forbidden(f"this key lacks the permission {permission}", help="use a key that has it")
+    require(scope, permission)
     return scope
 
 

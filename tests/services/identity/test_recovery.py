@@ -17,6 +17,7 @@ from girih.db.unit_of_work import UnitOfWork
 from girih.errors import Conflict, InvalidInput, Unauthorized
 from girih.services.audit.schemas import AuditSearch
 from girih.services.audit.service import AuditService
+from girih.services.identity.letters import invitation, written
 from girih.services.identity.recovery import ANSWERED
 
 NEW = "nine yellow bicycles"
@@ -309,3 +310,10 @@ async def test_a_changed_password_is_told_and_written_down(
     await town.courier.send_due()
     assert town.sent.to(ann)[-1] == "Your password was changed"
     assert ("password.changed", f"user:{person.account_id}") in await actions(uow, scope)
+
+
+def test_a_letter_leads_to_a_page_or_just_holds_the_token() -> None:
+    assert "once:\n\nTOKEN\n\nIf this" in written("reset", "TOKEN", "")[1]
+    assert "seven days, once:\n\nTOKEN\n\nIf this" in invitation("Acme", "TOKEN", "")[1]
+    led = written("reset", "TOKEN", "https://app.example.com/")[1]
+    assert "once:\n\nhttps://app.example.com/reset-password#token=TOKEN\n\nThe token," in led

@@ -35,7 +35,7 @@ async def set_up_over_http(database_url: str, folder: Path) -> None:
         with capture_logs() as logs:
             await tell_setup(girih)
             await tell_setup(girih)
-        first, second = (line["token"] for line in logs)
+        first, second = (line["token"] for line in logs if "token" in line)
         assert first == second
         client = client_of(create_app(girih), None)
         body = {"token": first, "organization": "Acme", "name": "Ann", "password": PASSWORD}
@@ -46,7 +46,7 @@ async def set_up_over_http(database_url: str, folder: Path) -> None:
             is_problem(await client.post("/v1/setup", json={**body, "token": token, "email": "x@example.com"}), 409)
         with capture_logs() as logs:
             await tell_setup(girih)
-        assert logs == []
+        assert [line for line in logs if "token" in line] == []
         (signed,) = [answer.json() for answer in done if answer.status_code == 201]
         person = client_of(create_app(girih), signed["access_token"])
         (place,) = (await person.get("/v1/account")).json()["places"]

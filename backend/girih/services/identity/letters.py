@@ -77,6 +77,7 @@ def invitation(organization: str, token: str, base: str) -> tuple[str, str]:
 
 
 def _way(page: str, token: str, base: str) -> str:
+    if not base:
+        return token
     # Behind the `#`: browsers send that part to no server, so it stands in no log.
-    link = f"{base.rstrip('/')}/{page}#token={token}\n\n" if base else ""
-    return f"{link}The token, where it is asked for by itself:\n\n{token}"
+    return f"{base.rstrip('/')}/{page}#token={token}\n\nThe token, where it is asked for by itself:\n\n{token}"
