@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 
 import pytest
 from sqlalchemy import text
@@ -31,39 +32,31 @@ END $$
 """
 
 
-async def test_of_two_calls_that_wait_for_each_other_one_may_be_repeated(
-    database_url: str, owner_database_url: str, scope: OrgScope
-) -> None:
+@pytest.fixture
+async def pool(database_url: str, owner_database_url: str) -> AsyncIterator[DirectPool]:
+    """The short way, with two functions to call that the database has for these tests only."""
+    owner, pool = make_engine(owner_database_url, role=None, pool_size=1), DirectPool(database_url)
+    async with owner.begin() as connection:
+        await connection.execute(text(IN_TURN))
+        await connection.execute(text(TWICE))
+    yield pool
+    await pool.close()
+    async with owner.begin() as connection:
+        await connection.execute(text("DROP FUNCTION locks_in_turn, written_twice"))
+    await owner.dispose()
+
+
+async def test_of_two_calls_that_wait_for_each_other_one_may_be_repeated(pool: DirectPool, scope: OrgScope) -> None:
     """A run's journal repeats what it was told of an outage: a deadlock must not end its run."""
-    owner, pool = make_engine(owner_database_url, role=None, pool_size=1), DirectPool(database_url)
-    try:
-        async with owner.begin() as connection:
-            await connection.execute(text(IN_TURN))
-        found = await asyncio.gather(
-            pool.call(scope, "locks_in_turn", "one", "other"),
-            pool.call(scope, "locks_in_turn", "other", "one"),
-            return_exceptions=True,
-        )
-        assert sorted(type(one) for one in found if one != 1) == [DatabaseUnavailable]
-        assert found.count(1) == 1
-    finally:
-        await pool.close()
-        async with owner.begin() as connection:
-            await connection.execute(text("DROP FUNCTION locks_in_turn"))
-        await owner.dispose()
+    found = await asyncio.gather(
+        pool.call(scope, "locks_in_turn", "one", "other"),
+        pool.call(scope, "locks_in_turn", "other", "one"),
+        return_exceptions=True,
+    )
+    assert [type(one) for one in found if one != 1] == [DatabaseUnavailable]
+    assert found.count(1) == 1
 
 
-async def test_what_another_has_just_written_is_a_conflict(
-    database_url: str, owner_database_url: str, scope: OrgScope
-) -> None:
-    owner, pool = make_engine(owner_database_url, role=None, pool_size=1), DirectPool(database_url)
-    try:
-        async with owner.begin() as connection:
-            await connection.execute(text(TWICE))
-        with pytest.raises(Conflict, match="just written"):
-            await pool.call(scope, "written_twice", "main")
-    finally:
-        await pool.close()
-        async with owner.begin() as connection:
-            await connection.execute(text("DROP FUNCTION written_twice"))
-        await owner.dispose()
+async def test_what_another_has_just_written_is_a_conflict(pool: DirectPool, scope: OrgScope) -> None:
+    with pytest.raises(Conflict, match="just written"):
+        await pool.call(scope, "written_twice", "main")
